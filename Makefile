@@ -1,0 +1,60 @@
+# `make demo` and `make test` need Python 3.11 or newer and make; everything else they set up here.
+# All paths are relative, so that the checkout may lie anywhere.
+
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$p; break; fi; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+RAGKIT := $(RUN) -m ragkit --index .demo-index --config configs/embedded.toml
+
+.PHONY: demo test lint slow bench lock clean
+
+demo: $(VENV)/ready-run
+	@echo '$$ ragkit index sample_docs'
+	@$(RAGKIT) index sample_docs
+	@echo
+	@echo '$$ ragkit ask "How long is the battery of the X2 covered by the warranty?"'
+	@$(RAGKIT) ask "How long is the battery of the X2 covered by the warranty?"
+	@echo
+	@echo '$$ ragkit ask "年假最多可以结转几天？"'
+	@$(RAGKIT) ask "年假最多可以结转几天？"
+
+test: $(VENV)/ready-dev
+	$(RUN) -m pytest
+
+lint: $(VENV)/ready-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+slow: $(VENV)/ready-dev
+	$(RUN) -m pytest -m slow
+
+# Needs uv; writes the two lock files anew.
+lock:
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra embedded --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra embedded -c requirements/dev.txt pyproject.toml requirements/build.in -o requirements/run.txt
+
+clean:
+	rm -rf $(VENV) .demo-index
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "ragkit needs Python 3.11 or newer, and none was found." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python's venv module is missing: install it (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+
+$(VENV)/ready-run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing ragkit into $(VENV) (once; about half a gigabyte) ..."
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/ready-dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing ragkit and its test tools into $(VENV) (once) ..."
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/ready-run

@@ -1,0 +1,135 @@
+"""From a question and retrieved chunks to an answer whose quotes were checked:
+
+condense follow-up -> retrieve -> pack -> answer (streamed) -> check citations -> Answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from ragkit import citations, packing, prompts
+from ragkit.errors import BadReply, ContextOverflow, InputError
+from ragkit.messages import Message
+from ragkit.ports import Answerer, Chat
+from ragkit.types import (
+    Answer,
+    Citation,
+    Completion,
+    Context,
+    ContextLedger,
+    Document,
+    Passage,
+    ScoredChunk,
+    Turn,
+)
+
+Retrieve = Callable[[str], list[ScoredChunk]]
+Read = Callable[[str], Document | None]
+
+
+class PromptedAnswerer:
+    """The `Answerer` of a language model: asks it for claims with quotes."""
+
+    mode = "generative"
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self.model = chat.model
+        self.window_tokens: int | None = chat.window_tokens
+        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())))
+        self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + 32
+        self.passage_tokens = max(chat.window_tokens - chat.answer_tokens - self._frame_tokens - 256, 0)
+
+    def count_tokens(self, text: str) -> int:
+        return self._chat.count_tokens(text)
+
+    def condense(self, question: str, history: Sequence[Turn]) -> str:
+        """The model's own rewriting; the bare question when it gives nothing usable."""
+        *_, completion = self._chat.stream(prompts.condense_prompt(question, history))
+        assert isinstance(completion, Completion)
+        rewritten = completion.text.strip().splitlines()[:1]
+        return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
+
+    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+        """The model's reply, streamed. Raises ContextOverflow, ModelError."""
+        for piece in self._chat.stream(prompts.answer_prompt(question, context)):
+            if isinstance(piece, Completion):
+                piece = replace(piece, refused=prompts.is_refusal(piece.text))
+            yield piece
+
+
+def stream(
+    question: str, history: Sequence[Turn], *, retrieve: Retrieve, read: Read, answerer: Answerer, unread_count: int
+) -> Iterator[str | Answer]:
+    """The answer's text as it comes, and last, once, the whole `Answer`.
+
+    Raises InputError for an empty question, and what retrieval and the model raise. "The documents
+    do not say" is an Answer with `refused` set and the nearest passages as receipts.
+    """
+    if not question.strip():
+        raise InputError("The question is empty.", hint='Ask something: ragkit ask "How many days of leave do I get?"')
+    query = answerer.condense(question, history) if history else question
+    hits = retrieve(query)
+    context = packing.pack(hits, answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
+    completion: Completion | None = None
+    try:
+        for piece in answerer.answer(query, context):
+            if isinstance(piece, Completion):
+                completion = piece
+            else:
+                yield piece
+    except ContextOverflow as overflow:
+        context = _repacked(hits, answerer, overflow)
+        for piece in answerer.answer(query, context):
+            if isinstance(piece, Completion):
+                completion = piece
+            else:
+                yield piece
+    if completion is None:
+        raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
+    documents = {passage.source: read(passage.source) for passage in context.passages}
+    found = citations.check(
+        completion.text, context.passages, {name: text for name, text in documents.items() if text is not None}
+    )
+    yield Answer(
+        question=question,
+        query=query,
+        text=completion.text,
+        citations=found,
+        refused=completion.refused,
+        mode=answerer.mode,
+        model=completion.model or answerer.model,
+        done_reason=completion.done_reason,
+        ledger=replace(context.ledger, prompt_eval_count=completion.prompt_eval_count),
+        nearest=tuple(hits),
+        unread_count=unread_count,
+        notes=completion.notes + _notes(completion, context.passages, found),
+    )
+
+
+def _repacked(hits: Sequence[ScoredChunk], answerer: Answerer, overflow: ContextOverflow) -> Context:
+    """The context again, in the room that the server's own counts leave."""
+    prompt, window = overflow.prompt_tokens, overflow.window_tokens
+    if not prompt or not window or prompt <= window:
+        raise overflow
+    room = int(answerer.passage_tokens * window / prompt * 0.8)
+    context = packing.pack(hits, answerer.count_tokens, room, window)
+    note = Message(
+        "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
+        {"prompt": prompt, "window": window},
+    )
+    return replace(context, ledger=replace(context.ledger, notes=(*context.ledger.notes, note)))
+
+
+def _notes(completion: Completion, passages: Sequence[Passage], found: Sequence[Citation]) -> tuple[Message, ...]:
+    notes = []
+    unknown = citations.unknown_markers(completion.text, passages)
+    if unknown:
+        markers = ", ".join(f"[{marker}]" for marker in unknown)
+        notes.append(Message("The answer cites {markers}, which is not among its passages.", {"markers": markers}))
+    if not found and not completion.refused:
+        notes.append(Message("The answer cites nothing: none of it is verified."))
+    if completion.done_reason == "length":
+        notes.append(Message("The answer was cut by the token limit. Raise ollama.num_predict."))
+    return tuple(notes)

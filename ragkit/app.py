@@ -1,0 +1,360 @@
+"""`RagKit`: one index with everything around it. The only file that picks concrete classes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ragkit import answering, indexing, retrieval
+from ragkit.config import Config, resolve
+from ragkit.errors import ConfigError, IndexMismatch, InputError, ModelError, ModelUnavailable, StoreError
+from ragkit.messages import Message
+from ragkit.ports import Answerer, Embedder
+from ragkit.store.catalog import SqliteCatalog, disk_full
+from ragkit.store.locks import FileLock
+from ragkit.types import (
+    Answer,
+    Check,
+    Document,
+    Generation,
+    IndexReport,
+    IndexStatus,
+    Progress,
+    ScoredChunk,
+    Turn,
+)
+
+if TYPE_CHECKING:
+    from ragkit.models.ollama import OllamaServer
+    from ragkit.store.dense import DenseVectors
+
+_PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
+
+
+def default_index_directory() -> Path:
+    """The index used when none is named: a folder of the user's data directory."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("ragkit", appauthor=False)) / "index"
+
+
+class RagKit:
+    """An index of documents: bring it up to date, search it, ask it. Use `RagKit.open`.
+
+    A `with` block, or `close()`, ends it. Reading needs no lock; `index` takes the index's one
+    writer lock and keeps it until `close()`.
+    """
+
+    def __init__(self, directory: Path, config: Config) -> None:
+        self.directory = directory
+        self.config = config
+        self._catalog: SqliteCatalog | None = None
+        self._dense: DenseVectors | None = None
+        self._embedder: Embedder | None = None
+        self._answerer: Answerer | None = None
+        self._server: OllamaServer | None = None
+        self._installed: list[str] | None = None
+        self._notes: dict[str, Message] = {}
+        self._writer_lock = FileLock(directory / "writer.lock")
+
+    @staticmethod
+    def open(
+        index_dir: str | os.PathLike[str] | None = None, config: Config | str | os.PathLike[str] | None = None
+    ) -> RagKit:
+        """The index in `index_dir` (default: a per-user folder), which need not exist yet.
+
+        `config` is a `Config`, the path of a TOML file, or None for the environment and the
+        defaults. Raises ConfigError.
+        """
+        directory = Path(index_dir).expanduser() if index_dir else default_index_directory()
+        if isinstance(config, Config):
+            return RagKit(directory.absolute(), config)
+        resolved, _ = resolve(Path(config) if config is not None else None)
+        return RagKit(directory.absolute(), resolved)
+
+    def __enter__(self) -> RagKit:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of files, locks and connections. Harmless when repeated."""
+        if self._dense is not None:
+            self._dense.close()
+        if self._catalog is not None:
+            self._catalog.close()
+        if self._server is not None:
+            self._server.close()
+        self._dense = self._catalog = self._server = None
+        self._embedder = self._answerer = None
+        self._writer_lock.release()
+
+    @property
+    def model_notes(self) -> tuple[Message, ...]:
+        """Which models `auto` chose so far, and why."""
+        return tuple(self._notes.values())
+
+    # -- verbs ---------------------------------------------------------------------------------
+
+    def index(
+        self, paths: Sequence[str | os.PathLike[str]], progress: Callable[[Progress], None] = lambda _: None
+    ) -> IndexReport:
+        """Bring the index up to date with files and folders: added, changed, removed, unreadable.
+
+        Whatever was committed before an interruption stays; run it again to go on. Raises
+        InputError (no such path), IndexBusy, ModelError, StoreError.
+        """
+        from ragkit.loaders.discovery import discover
+        from ragkit.loaders.sandbox import SandboxLoader
+
+        if not paths:
+            raise InputError("No file or folder was given.", hint="Run: ragkit index FOLDER")
+        roots = [Path(path).expanduser().absolute() for path in paths]
+        found = list(discover(roots, exclude=self.directory))
+        catalog = self._open_to_write()
+        embedder = self._embedder_for(catalog.active(), to_index=True)
+        with closing(SandboxLoader(self.config.loading)) as loader:
+            report = indexing.update(
+                found,
+                [root.resolve() for root in roots],
+                catalog=catalog,
+                loader=loader,
+                embedder=embedder,
+                settings=self.config.chunking,
+                progress=progress,
+            )
+        unpublished, trouble = self._publish(wait=True)
+        return indexing.published(report, unpublished, (*self.model_notes, *trouble))
+
+    def search(self, question: str, k: int = 8) -> list[ScoredChunk]:
+        """The `k` best chunks for `question`, best first; [] when nothing is indexed.
+
+        Raises InputError (empty question), IndexMissing, IndexMismatch, ModelError.
+        """
+        if not question.strip():
+            raise InputError("The question is empty.", hint='Ask something: ragkit search "annual leave"')
+        if k < 1:
+            raise InputError("k is {k}; it must be at least 1.", k=k)
+        catalog = self._open_to_read()
+        active = catalog.active()
+        if active is None:
+            return []
+        embedder = self._embedder_for(active, to_index=False)
+        self._publish(wait=False)
+        with catalog.snapshot():
+            return retrieval.retrieve(
+                question,
+                k,
+                catalog=catalog,
+                dense=self._dense_index(),
+                embedder=embedder,
+                settings=self.config.retrieval,
+            )
+
+    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+        """The answer to `question` with checked citations. `history` holds earlier turns, oldest
+        first. Raises what `search` raises, and ModelError from the answering model."""
+        *_, answer = self.stream(question, history)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[str | Answer]:
+        """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
+        catalog = self._open_to_read()
+        unread = sum(facts.outcome.state in ("unreadable", "unsupported") for facts in catalog.files().values())
+        yield from answering.stream(
+            question,
+            history,
+            retrieve=lambda query: self.search(query, self.config.retrieval.k),
+            read=self.document,
+            answerer=self._answerer_of(catalog.active()),
+            unread_count=unread,
+        )
+
+    def document(self, source: str) -> Document | None:
+        """The document read from the file `source` (absolute path); None when there is none."""
+        return self._open_to_read().document(source)
+
+    def status(self) -> IndexStatus:
+        """What the index holds. Raises IndexMissing."""
+        catalog = self._open_to_read()
+        counts = catalog.counts()
+        unread = tuple(
+            facts.outcome
+            for facts in catalog.files().values()
+            if facts.outcome.state in ("unreadable", "unsupported", "skipped") or facts.outcome.notes
+        )
+        return IndexStatus(
+            directory=str(self.directory),
+            generation=catalog.active(),
+            documents=counts["documents"],
+            chunks=counts["chunks"],
+            chunks_unpublished=self._dense_index().unpublished_count(),
+            chunks_without_vector=counts["without_vector"],
+            disk_bytes=sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file()),
+            unread=unread,
+        )
+
+    def doctor(self) -> list[Check]:
+        """What is installed, reachable and configured; each fault with its one fix. Never raises."""
+        from ragkit.doctor import examine
+
+        return examine(self.directory, self.config)
+
+    # -- wiring --------------------------------------------------------------------------------
+
+    def _open_to_read(self) -> SqliteCatalog:
+        if self._catalog is None:
+            self._catalog = SqliteCatalog.open(self.directory, write=False)
+        return self._catalog
+
+    def _open_to_write(self) -> SqliteCatalog:
+        if self._writer_lock.held and self._catalog is not None:
+            return self._catalog
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(
+                "Cannot make the index folder {directory}: {why}.",
+                hint="Choose another with --index or RAGKIT_INDEX.",
+                directory=self.directory,
+                why=exc.strerror,
+            ) from exc
+        self._writer_lock.acquire_or_fail()
+        if self._dense is not None:
+            self._dense.close()
+            self._dense = None
+        if self._catalog is not None:
+            self._catalog.close()
+        self._catalog = SqliteCatalog.open(self.directory, write=True)
+        return self._catalog
+
+    def _dense_index(self) -> DenseVectors:
+        from ragkit.store.dense import DenseVectors
+
+        if self._dense is None:
+            self._dense = DenseVectors(self.directory, self._open_to_read())
+        return self._dense
+
+    def _publish(self, *, wait: bool) -> tuple[int, tuple[Message, ...]]:
+        """Bring Chroma up to the catalog where this process may write; how many chunks it still
+        lacks, and what went wrong. Never fails a command whose result does not need it."""
+        try:
+            return self._try_to_publish(wait=wait), ()
+        except (StoreError, OSError) as exc:
+            full = isinstance(exc, OSError) and exc.errno == errno.ENOSPC
+            why = disk_full(self.directory).message if full else getattr(exc, "message", str(exc))
+            note = Message(
+                "Chroma could not be brought up to date ({why}) The catalog is searched instead.", {"why": why}
+            )
+            return self._dense_index().unpublished_count(), (note,)
+
+    def _try_to_publish(self, *, wait: bool) -> int:
+        dense = self._dense_index()
+        unpublished = dense.unpublished_count()
+        if not unpublished or self._writer_lock.held:
+            return dense.publish(wait=wait) if unpublished else 0
+        if not os.access(self.directory, os.W_OK) or not self._writer_lock.acquire(exclusive=True):
+            return unpublished  # an indexer is at work: it will publish
+        try:
+            dense.close()
+            with closing(SqliteCatalog.open(self.directory, write=True)) as catalog:
+                return type(dense)(self.directory, catalog).publish(wait=wait)
+        finally:
+            self._writer_lock.release()
+
+    def _embedder_for(self, active: Generation | None, *, to_index: bool) -> Embedder:
+        """The embedder of the configuration. To search, it must be the one the index was made with."""
+        if self._embedder is None:
+            self._embedder = self._make_embedder(active)
+        made = indexing.generation_of(self._embedder, self.config.chunking)
+        if not to_index and active is not None and not indexing.same_vectors(made, active):
+            raise IndexMismatch(
+                "The index was made with {old}; the configuration asks for {new}.",
+                hint="Run `ragkit index` with your folders to make it anew, or set the old model again.",
+                old=f"{active.model} ({active.backend})",
+                new=f"{made.model} ({made.backend})",
+            )
+        return self._embedder
+
+    def _make_embedder(self, active: Generation | None) -> Embedder:
+        backend = self.config.models.backend
+        if backend == "auto" and active is not None:
+            backend = "ollama" if active.backend == "ollama" else "embedded"
+            self._notes["embedding"] = Message(
+                "Embedding with {model}, as this index was made.", {"model": active.model}
+            )
+        elif backend == "auto":
+            missing = self._ollama_lacks(self.config.ollama.embed_model)
+            backend = "embedded" if missing else "ollama"
+            self._note_choice("embedding", self.config.ollama.embed_model, missing)
+        if backend == "ollama":
+            from ragkit.models.ollama import OllamaEmbedder
+
+            return OllamaEmbedder(self._ollama(), self.config.ollama.embed_model)
+        from ragkit.models.embedded import EmbeddedEmbedder
+
+        return EmbeddedEmbedder()
+
+    def _answerer_of(self, active: Generation | None) -> Answerer:
+        if self._answerer is None:
+            self._answerer = self._make_answerer(active)
+        return self._answerer
+
+    def _make_answerer(self, active: Generation | None) -> Answerer:
+        backend, model = self.config.models.backend, self.config.ollama.chat_model
+        if backend == "auto":
+            missing = self._ollama_lacks(model)
+            backend = "embedded" if missing else "ollama"
+            self._note_choice("answer", model, missing)
+        if backend == "ollama":
+            from ragkit.models.ollama import OllamaChat
+
+            return answering.PromptedAnswerer(OllamaChat(self._ollama(), model))
+        from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
+
+        embedder = self._embedder_for(active, to_index=False) if active is not None else None
+        return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+
+    def _ollama(self) -> OllamaServer:
+        from ragkit.models.ollama import OllamaServer
+
+        if self._server is None:
+            self._server = OllamaServer(self.config.ollama)
+        return self._server
+
+    def _ollama_lacks(self, model: str) -> Message:
+        """Why Ollama cannot serve `model`; empty when it can."""
+        from ragkit.models.ollama import has_model, installed_models
+
+        try:
+            if self._installed is None:
+                self._installed = installed_models(self._ollama(), _PROBE_TIMEOUT_S)
+        except ModelUnavailable:
+            self._installed = None
+            return Message("no Ollama server answers at {url}", {"url": self._ollama().url})
+        except ModelError as exc:
+            return Message("{why}", {"why": exc.message})
+        except ConfigError as exc:
+            return exc.message
+        if has_model(self._installed, model):
+            return Message()
+        return Message("Ollama does not have {model}", {"model": model})
+
+    def _note_choice(self, role: str, model: str, missing: Message) -> None:
+        if role == "embedding" and missing:
+            self._notes[role] = Message("Embedding with the embedded model: {why}.", {"why": missing})
+        elif role == "embedding":
+            self._notes[role] = Message("Embedding with {model} on Ollama.", {"model": model})
+        elif missing:
+            self._notes[role] = Message("Answering by quoting, without a language model: {why}.", {"why": missing})
+        else:
+            self._notes[role] = Message("Answering with {model} on Ollama.", {"model": model})

@@ -1,0 +1,250 @@
+"""The verbs. Each one opens a `RagKit`, calls one method and shows the result."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from ragkit import __version__
+from ragkit.cli import exits, output
+from ragkit.cli.output import tr
+from ragkit.errors import RagkitError
+
+if TYPE_CHECKING:
+    from ragkit.app import RagKit
+    from ragkit.types import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What stands before the verb."""
+
+    index: Path | None
+    config: Path | None
+    settings: dict[str, str]
+    debug: bool
+
+
+class _Group(click.Group):
+    """Runs a verb and turns every failure into one line and a documented exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        debug = "--debug" in (args[0] if args and args[0] else sys.argv[1:])
+        try:
+            result = super().main(*args, **{**extra, "standalone_mode": False})
+            sys.stdout.flush()
+        except click.exceptions.Exit as exc:
+            result = exc.exit_code
+        except click.UsageError as exc:
+            exc.show()
+            result = exits.USAGE
+        except (click.Abort, KeyboardInterrupt):
+            click.echo(tr("Interrupted. What was done so far is kept."), err=True)
+            result = exits.INTERRUPTED
+        except RagkitError as exc:
+            if debug:
+                raise
+            output.error(exc)
+            result = exits.of(exc)
+        except BrokenPipeError:
+            # The reader of our output went away, as `head` does: nobody is left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            result = exits.BROKEN_PIPE
+        except Exception as exc:
+            if debug:
+                raise
+            output.unexpected(exc)
+            result = exits.FAILURE
+        sys.exit(result if isinstance(result, int) else exits.OK)
+
+
+_EXAMPLES = "\b\n"
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help=tr("Print the result as JSON."))
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=tr("Index a folder of documents and answer questions about it with checked citations."),
+    epilog=_EXAMPLES + tr("Example:") + '\n  ragkit index ./handbook\n  ragkit ask "How many days of leave do I get?"',
+)
+@click.option(
+    "--index",
+    "index_dir",
+    type=click.Path(path_type=Path),
+    envvar="RAGKIT_INDEX",
+    metavar="DIR",
+    help=tr("The index to use (RAGKIT_INDEX; default: a folder of your user data)."),
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    envvar="RAGKIT_CONFIG",
+    metavar="FILE",
+    help=tr("A TOML file of settings (RAGKIT_CONFIG)."),
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help=tr("One setting, above file and environment; `ragkit config` lists them. May be repeated."),
+)
+@click.option("--debug", is_flag=True, help=tr("Show the whole trace of an error."))
+@click.version_option(__version__, "--version", prog_name="ragkit", message="%(prog)s %(version)s")
+@click.pass_context
+def main(
+    context: click.Context, index_dir: Path | None, config_file: Path | None, settings: tuple[str, ...], debug: bool
+) -> None:
+    parsed = {}
+    for item in settings:
+        key, separator, value = item.partition("=")
+        if not separator:
+            raise click.UsageError(tr("--set takes KEY=VALUE, not {item}.", item=item))
+        parsed[key.strip()] = value.strip()
+    context.obj = Options(index_dir, config_file, parsed, debug)
+    output.quiet_libraries()
+
+
+@contextmanager
+def _opened(options: Options) -> Iterator[RagKit]:
+    from ragkit.app import RagKit
+    from ragkit.config import resolve
+
+    config, _ = resolve(options.config, flags=options.settings)
+    with RagKit.open(options.index, config) as kit:
+        yield kit
+
+
+@main.command(
+    help=tr("Index files and folders, or bring the index up to date with them."),
+    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit index ./handbook ./minutes",
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_AS_JSON
+@click.pass_obj
+def index(options: Options, paths: tuple[Path, ...], as_json: bool) -> int:
+    with _opened(options) as kit, output.progress() as progress:
+        report = kit.index(paths, progress)
+    if as_json:
+        output.print_json(output.report_json(report))
+    else:
+        output.show_report(report)
+    return exits.PARTLY if report.count("unreadable") else exits.OK
+
+
+@main.command(
+    help=tr("Answer QUESTION from the indexed documents, with checked citations."),
+    epilog=_EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
+)
+@click.argument("question")
+@_AS_JSON
+@click.pass_obj
+def ask(options: Options, question: str, as_json: bool) -> int:
+    with _opened(options) as kit:
+        answer: Answer | None = None
+        for piece in kit.stream(_question(question)):
+            if not isinstance(piece, str):
+                answer = piece
+            elif not as_json:
+                click.echo(output.safe(piece), nl=False)
+        assert answer is not None
+        if as_json:
+            output.print_json(output.answer_json(answer))
+        else:
+            output.show_answer(answer, kit.model_notes)
+    return exits.NOTHING_FOUND if answer.refused else exits.OK
+
+
+@main.command(
+    help=tr("Show the passages that an answer to QUESTION would be built from."),
+    epilog=_EXAMPLES + tr("Example:") + '\n  ragkit search "annual leave" -k 5',
+)
+@click.argument("question")
+@click.option("-k", "k", type=click.IntRange(1, 1000), default=8, show_default=True, help=tr("How many passages."))
+@_AS_JSON
+@click.pass_obj
+def search(options: Options, question: str, k: int, as_json: bool) -> int:
+    with _opened(options) as kit:
+        hits = kit.search(_question(question), k)
+    if as_json:
+        output.print_json(output.hits_json(question, hits))
+    else:
+        output.show_hits(hits)
+    return exits.OK if hits else exits.NOTHING_FOUND
+
+
+@main.command(
+    help=tr("Show what the index holds and what it could not read."),
+    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit --index ./my-index status",
+)
+@_AS_JSON
+@click.pass_obj
+def status(options: Options, as_json: bool) -> int:
+    with _opened(options) as kit:
+        found = kit.status()
+    if as_json:
+        output.print_json(output.status_json(found))
+    else:
+        output.show_status(found)
+    return exits.OK
+
+
+@main.command(
+    help=tr("Check what is installed, reachable and configured, and say how to mend each fault."),
+    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit doctor",
+)
+@_AS_JSON
+@click.pass_obj
+def doctor(options: Options, as_json: bool) -> int:
+    with _opened(options) as kit:
+        checks = kit.doctor()
+    if as_json:
+        output.print_json(output.checks_json(checks))
+    else:
+        output.show_checks(checks)
+    return exits.FAILURE if any(check.state == "fault" for check in checks) else exits.OK
+
+
+@main.command(
+    help=tr("Show every setting, its value and where it came from."),
+    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit --config configs/ollama.toml config",
+)
+@_AS_JSON
+@click.pass_obj
+def config(options: Options, as_json: bool) -> int:
+    from ragkit.config import resolve
+
+    _, settings = resolve(options.config, flags=options.settings)
+    if as_json:
+        output.print_json(output.settings_json(settings))
+    else:
+        output.show_settings(settings)
+    return exits.OK
+
+
+@main.command(
+    help=tr("Print the shell's completion script."),
+    epilog=_EXAMPLES + tr("Example:") + '\n  eval "$(ragkit completion bash)"',
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    from click.shell_completion import get_completion_class
+
+    maker = get_completion_class(shell)
+    assert maker is not None
+    click.echo(maker(main, {}, "ragkit", "_RAGKIT_COMPLETE").source())
+    return exits.OK
+
+
+def _question(text: str) -> str:
+    """The question; `-` reads it from standard input."""
+    return sys.stdin.read().strip() if text == "-" else text

@@ -1,0 +1,435 @@
+"""What a person and a program see: text in the user's language, and one JSON shape a verb."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.messages import Message, environment_language, say
+from ragkit.types import FILE_STATES
+
+if TYPE_CHECKING:
+    from ragkit.config import Setting
+    from ragkit.errors import RagkitError
+    from ragkit.ports import ReportProgress
+    from ragkit.types import (
+        Answer,
+        Check,
+        Citation,
+        FileOutcome,
+        IndexReport,
+        IndexStatus,
+        LedgerEntry,
+        ScoredChunk,
+    )
+
+LANGUAGE = environment_language()
+_FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
+_QUOTE_CHARACTERS = 300  # of a passage shown
+
+
+def tr(template: str, **values: object) -> str:
+    """`template` in the user's language, filled in."""
+    return say(Message(template, values), LANGUAGE)
+
+
+def text_of(message: Message) -> str:
+    return safe(say(message, LANGUAGE))
+
+
+def safe(text: str) -> str:
+    """`text` without control characters: a document must not steer the reader's terminal."""
+    return "".join(c for c in text if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f" and c not in _BIDI))
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def shown_path(source: str) -> str:
+    """A path as short as it can be from here."""
+    path = Path(source)
+    here = Path.cwd()
+    return safe(str(path.relative_to(here)) if here in path.parents else source)
+
+
+def style(text: str, **look: bool | str) -> str:
+    """Coloured, unless NO_COLOR says no. click drops colours by itself where no terminal is."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **look)  # type: ignore[arg-type]
+
+
+def say_aside(text: str) -> None:
+    """A line for the reader that is not data: on stderr."""
+    click.echo(style(text, dim=True), err=True)
+
+
+def quiet_libraries() -> None:
+    """Libraries' warnings stay out of the terminal unless RAGKIT's own log is asked for."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def error(exc: RagkitError) -> None:
+    click.echo(style(tr("Error: "), fg="red", bold=True) + text_of(exc.message), err=True)
+    if exc.hint:
+        click.echo("  " + text_of(exc.hint), err=True)
+
+
+def unexpected(exc: Exception) -> None:
+    message = tr("Unexpected: {kind}: {why}", kind=type(exc).__name__, why=safe(str(exc)))
+    click.echo(style(tr("Error: "), fg="red", bold=True) + message, err=True)
+    click.echo(
+        "  " + tr("This is a fault of ragkit. Run it again with --debug before the verb and report what it shows."),
+        err=True,
+    )
+
+
+def print_json(value: object) -> None:
+    # A lone surrogate (a file name that is not text) must not break the output.
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+@contextmanager
+def progress() -> Iterator[ReportProgress]:
+    """A progress bar on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn(tr("Indexing")),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(tr("files") + ", {task.fields[chunks]} " + tr("chunks")),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("index", total=None, chunks=0)
+        yield lambda step: bar.update(task, total=step.total_files, completed=step.done_files, chunks=step.chunks)
+
+
+# -- index -------------------------------------------------------------------------------------
+
+
+def show_report(report: IndexReport) -> None:
+    for note in report.notes:
+        say_aside(text_of(note))
+    for state in ("unreadable", "unsupported", "skipped"):
+        _show_outcomes(state, [outcome for outcome in report.outcomes if outcome.state == state])
+    partly = [o for o in report.outcomes if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
+    _show_outcomes("partly read", partly)
+    changed = sum(report.count(state) for state in ("added", "changed", "removed"))
+    if not changed:
+        click.echo(tr("Nothing to do: all {count} files are up to date.", count=report.count("unchanged")))
+    click.echo(_counts_line(report))
+    if changed:
+        click.echo(
+            tr(
+                "{embedded} chunks embedded, {reused} reused, in {seconds} s ({rate} files/s).",
+                embedded=report.chunks_embedded,
+                reused=report.chunks_reused,
+                seconds=f"{report.seconds:.1f}",
+                rate=f"{changed / max(report.seconds, 0.001):.1f}",
+            )
+        )
+    if report.chunks_unpublished:
+        say_aside(
+            tr(
+                "{count} chunks are not in Chroma yet; searches find them all the same.",
+                count=report.chunks_unpublished,
+            )
+        )
+
+
+def _counts_line(report: IndexReport) -> str:
+    parts = [f"{report.count(state)} {tr(state)}" for state in FILE_STATES if report.count(state) or state == "added"]
+    return tr("{count} files: ", count=len(report.outcomes)) + ", ".join(parts)
+
+
+def _show_outcomes(title: str, outcomes: Sequence[FileOutcome]) -> None:
+    """The files of one kind, with reasons; kinds with many files of one reason are counted."""
+    if not outcomes:
+        return
+    click.echo(style(f"{tr(title)} ({len(outcomes)}):", bold=True), err=True)
+    for outcome in outcomes[:_FILES_SHOWN]:
+        reasons = [text_of(message) for message in (outcome.reason, *outcome.notes) if message]
+        click.echo(f"  {shown_path(outcome.source)}: {' '.join(reasons)}", err=True)
+    if len(outcomes) > _FILES_SHOWN:
+        more = tr(
+            "... and {count} more; --json or `ragkit status --json` names all.", count=len(outcomes) - _FILES_SHOWN
+        )
+        click.echo(f"  {more}", err=True)
+
+
+def report_json(report: IndexReport) -> dict[str, object]:
+    return {
+        "files": [_outcome_json(outcome) for outcome in report.outcomes],
+        "counts": {state: report.count(state) for state in FILE_STATES},
+        "chunks_embedded": report.chunks_embedded,
+        "chunks_reused": report.chunks_reused,
+        "chunks_without_vector": report.chunks_without_vector,
+        "chunks_unpublished": report.chunks_unpublished,
+        "model": report.generation.model,
+        "backend": report.generation.backend,
+        "seconds": round(report.seconds, 3),
+        "notes": [str(note) for note in report.notes],
+    }
+
+
+def _outcome_json(outcome: FileOutcome) -> dict[str, object]:
+    return {
+        "source": outcome.source,
+        "state": outcome.state,
+        "reason": str(outcome.reason),
+        "notes": [str(note) for note in outcome.notes],
+        "chunks": outcome.chunks,
+    }
+
+
+# -- ask ---------------------------------------------------------------------------------------
+
+
+def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
+    """What follows the streamed text: the sources, and what did not fit or could not be proved."""
+    click.echo("\n")
+    if answer.query != answer.question:
+        say_aside(tr("Searched for: {query}", query=safe(answer.query)))
+    if answer.refused:
+        click.echo(tr("Nearest passages:"))
+        for number, hit in enumerate(answer.nearest[:3], 1):
+            click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {_place(hit.chunk.page, hit.chunk.line)}")
+            click.echo(f"     {_short(hit.chunk.text, 120)}")
+        if not answer.nearest:
+            click.echo("  " + tr("none"))
+    elif answer.citations:
+        click.echo(tr("Sources:"))
+        for citation in answer.citations:
+            _show_citation(citation)
+    if answer.unread_count:
+        say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
+    if answer.ledger.left_out:
+        names = ", ".join(dict.fromkeys(shown_path(entry.source) for entry in answer.ledger.left_out))
+        say_aside(tr("Did not fit into the context: {names}", names=names))
+    for note in (*answer.ledger.notes, *answer.notes, *model_notes):
+        say_aside(text_of(note))
+
+
+def _show_citation(citation: Citation) -> None:
+    mark = style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
+    click.echo(f"  [{citation.marker}] {shown_path(citation.source)}, {_place(citation.page, citation.line)} · {mark}")
+    if citation.quote:
+        click.echo(f"      {_short(citation.quote, _QUOTE_CHARACTERS)}")
+
+
+def _place(page: int | None, line: int | None) -> str:
+    if page is not None:
+        return tr("page {page}", page=page)
+    return tr("line {line}", line=line)
+
+
+def _short(text: str, characters: int) -> str:
+    line = " ".join(safe(text).split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"
+
+
+def answer_json(answer: Answer) -> dict[str, object]:
+    ledger = answer.ledger
+    return {
+        "question": answer.question,
+        "query": answer.query,
+        "text": answer.text,
+        "refused": answer.refused,
+        "mode": answer.mode,
+        "model": answer.model,
+        "done_reason": answer.done_reason,
+        "citations": [
+            {
+                "marker": citation.marker,
+                "source": citation.source,
+                "page": citation.page,
+                "line": citation.line,
+                "start": citation.start,
+                "end": citation.end,
+                "quote": citation.quote,
+                "verified": citation.verified,
+                "score": round(citation.score, 4),
+            }
+            for citation in answer.citations
+        ],
+        "ledger": {
+            "window_tokens": ledger.window_tokens,
+            "budget_tokens": ledger.budget_tokens,
+            "planned_tokens": ledger.planned_tokens,
+            "prompt_eval_count": ledger.prompt_eval_count,
+            "sent": [_entry_json(entry) for entry in ledger.sent],
+            "left_out": [_entry_json(entry) for entry in ledger.left_out],
+            "notes": [str(note) for note in ledger.notes],
+        },
+        "nearest": [_hit_json(hit) for hit in answer.nearest],
+        "unread_count": answer.unread_count,
+        "notes": [str(note) for note in answer.notes],
+    }
+
+
+def _entry_json(entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "marker": entry.marker,
+        "source": entry.source,
+        "page": entry.page,
+        "line": entry.line,
+        "tokens": entry.tokens,
+        "reason": str(entry.reason),
+    }
+
+
+# -- search ------------------------------------------------------------------------------------
+
+
+def show_hits(hits: Sequence[ScoredChunk]) -> None:
+    if not hits:
+        say_aside(tr("Nothing found."))
+    for hit in hits:
+        chunk = hit.chunk
+        ranks = tr(
+            "dense {dense}, lexical {lexical}, score {score}",
+            dense=hit.dense_rank or "–",
+            lexical=hit.lexical_rank or "–",
+            score=f"{hit.score:.2f}",
+        )
+        click.echo(f"{hit.rank}. {shown_path(chunk.source)}, {_place(chunk.page, chunk.line)}  ({ranks})")
+        if chunk.heading_path:
+            click.echo("   " + style(safe(" > ".join(chunk.heading_path)), dim=True))
+        click.echo(f"   {_short(chunk.text, _QUOTE_CHARACTERS)}")
+
+
+def hits_json(question: str, hits: Sequence[ScoredChunk]) -> dict[str, object]:
+    return {"question": question, "hits": [_hit_json(hit) for hit in hits]}
+
+
+def _hit_json(hit: ScoredChunk) -> dict[str, object]:
+    chunk = hit.chunk
+    return {
+        "rank": hit.rank,
+        "dense_rank": hit.dense_rank,
+        "lexical_rank": hit.lexical_rank,
+        "score": round(hit.score, 4),
+        "similarity": None if hit.similarity is None else round(hit.similarity, 4),
+        "cover": round(hit.cover, 4),
+        "id": chunk.id,
+        "source": chunk.source,
+        "page": chunk.page,
+        "line": chunk.line,
+        "start": chunk.start,
+        "end": chunk.end,
+        "heading_path": list(chunk.heading_path),
+        "text": chunk.text,
+    }
+
+
+# -- status, doctor, config --------------------------------------------------------------------
+
+
+def show_status(status: IndexStatus) -> None:
+    made = status.generation
+    click.echo(tr("Index: {directory}", directory=safe(status.directory)))
+    click.echo(
+        tr(
+            "{documents} documents, {chunks} chunks, {size} MB on disk",
+            documents=status.documents,
+            chunks=status.chunks,
+            size=f"{status.disk_bytes / 1e6:.1f}",
+        )
+    )
+    if made is not None:
+        click.echo(
+            tr(
+                "Made with {model} ({backend}), {dimension} dimensions, chunks of {tokens} tokens",
+                model=made.model,
+                backend=made.backend,
+                dimension=made.dimension,
+                tokens=made.chunk_tokens,
+            )
+        )
+    if status.chunks_unpublished:
+        click.echo(
+            tr(
+                "{count} chunks are not in Chroma yet; searches find them all the same.",
+                count=status.chunks_unpublished,
+            )
+        )
+    if status.chunks_without_vector:
+        click.echo(
+            tr(
+                "{count} passages have no vector; they are found by their words only.",
+                count=status.chunks_without_vector,
+            )
+        )
+    for state in ("unreadable", "unsupported", "skipped"):
+        _show_outcomes(state, [outcome for outcome in status.unread if outcome.state == state])
+    partly = [o for o in status.unread if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
+    _show_outcomes("partly read", partly)
+
+
+def status_json(status: IndexStatus) -> dict[str, object]:
+    made = status.generation
+    return {
+        "directory": status.directory,
+        "documents": status.documents,
+        "chunks": status.chunks,
+        "chunks_unpublished": status.chunks_unpublished,
+        "chunks_without_vector": status.chunks_without_vector,
+        "disk_bytes": status.disk_bytes,
+        "generation": None
+        if made is None
+        else {
+            "fingerprint": made.fingerprint,
+            "backend": made.backend,
+            "model": made.model,
+            "digest": made.digest,
+            "dimension": made.dimension,
+            "query_prefix": made.query_prefix,
+            "document_prefix": made.document_prefix,
+            "chunk_tokens": made.chunk_tokens,
+            "overlap_tokens": made.overlap_tokens,
+        },
+        "unread": [_outcome_json(outcome) for outcome in status.unread],
+    }
+
+
+_CHECK_LOOK = {"ok": ("green", "ok"), "warning": ("yellow", "warning"), "fault": ("red", "fault")}
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    for check in checks:
+        colour, word = _CHECK_LOOK[check.state]
+        click.echo(f"{style(tr(word), fg=colour)}  {tr(check.name)}: {text_of(check.detail)}")
+        if check.fix:
+            click.echo("    → " + text_of(check.fix))
+
+
+def checks_json(checks: Sequence[Check]) -> dict[str, object]:
+    return {
+        "checks": [
+            {"name": check.name, "state": check.state, "detail": str(check.detail), "fix": str(check.fix)}
+            for check in checks
+        ]
+    }
+
+
+def show_settings(settings: Sequence[Setting]) -> None:
+    width = max(len(setting.key) for setting in settings)
+    for setting in settings:
+        click.echo(f"{setting.key:<{width}}  {setting.value!s:<24}  {style(tr(setting.origin), dim=True)}")
+
+
+def settings_json(settings: Sequence[Setting]) -> dict[str, object]:
+    return {"settings": [{"key": s.key, "value": s.value, "origin": s.origin} for s in settings]}

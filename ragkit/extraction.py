@@ -1,0 +1,97 @@
+"""Answering by quoting: which sentences of the context answer a question, and whether any does.
+
+Measured on XQuAD (1,190 questions a language): one sentence holds the gold answer in about four of
+five cases, two sentences in nine of ten. It quotes; it never states what no source says, and it
+cannot count, compare or conclude.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+
+from ragkit import chunking, ranking, terms
+from ragkit.types import Passage
+
+_PAIRS = ("“”", "「」", '""', "«»", "『』")
+_BETWEEN_CJK = re.compile(rf"(?<=[{terms.CJK}，。！？；：、“”（）])\s+(?=[{terms.CJK}，。！？；：、“”（）])")
+_MARKUP = re.compile(r"^[\s#>*+=~_|:-]+|[\s#*=~_|:-]+$")
+_MAX_CHARACTERS = 600  # of one quoted sentence; a longer one is no sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a passage that could be quoted."""
+
+    marker: int
+    text: str  # without the marks around it; a verbatim part of its passage
+    position: int  # in order of passages and of reading, from 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    sentence: Sentence
+    score: float  # comparable within one question
+    similarity: float  # cosine to the question
+    cover: float  # 0 to 1
+
+
+def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
+    """Up to `limit` sentences of the passages, in order; headings and fragments are left out."""
+    found: list[Sentence] = []
+    for passage in passages:
+        headings = {title.casefold() for title in passage.heading_path}
+        for start, end in chunking.sentences(passage.text):
+            text = _MARKUP.sub("", passage.text[start:end])
+            if _says_something(text) and text.casefold() not in headings:
+                found.append(Sentence(passage.marker, text, len(found)))
+            if len(found) == limit:
+                return found
+    return found
+
+
+def score(question: str, sentences: Sequence[Sentence], similarities: Sequence[float]) -> list[ScoredSentence]:
+    """The sentences, best first: cosine in standard deviations, plus three times the share of the
+    question's weighted words. Words that most candidates share weigh little."""
+    texts = [frozenset(terms.document_terms(sentence.text)) for sentence in sentences]
+    question_terms = terms.query_terms(question)
+    frequencies = {term: sum(terms.holds(term, text) for text in texts) for term in question_terms}
+    weights = ranking.term_weights(question_terms, frequencies, len(sentences))
+    mean = fmean(similarities) if similarities else 0.0
+    deviation = max(pstdev(similarities), 0.01) if similarities else 1.0
+    scored = []
+    for sentence, text, similarity in zip(sentences, texts, similarities, strict=True):
+        share = terms.cover(weights, text)
+        scored.append(ScoredSentence(sentence, (similarity - mean) / deviation + 3 * share, similarity, share))
+    return sorted(scored, key=lambda item: (-item.score, item.sentence.position))
+
+
+def choose(ranked: Sequence[ScoredSentence], most: int, drop: float) -> list[Sentence]:
+    """The best sentences, at most `most`, none worse than the best by more than `drop`; repeats
+    left out, in order of rank."""
+    chosen: list[Sentence] = []
+    seen: set[str] = set()
+    for item in ranked:
+        key = terms.fold(item.sentence.text)
+        if ranked[0].score - item.score > drop or len(chosen) == most:
+            break
+        if key not in seen:
+            chosen.append(item.sentence)
+            seen.add(key)
+    return chosen
+
+
+def quoted(sentence: Sentence) -> str:
+    """The sentence on one line, in quotation marks that it does not hold itself, with its marker."""
+    line = _BETWEEN_CJK.sub("", " ".join(sentence.text.split()))
+    pair = next((pair for pair in _PAIRS if not set(pair) & set(line)), "“”")
+    return f"{pair[0]}{line}{pair[1]} [{sentence.marker}]"
+
+
+def _says_something(text: str) -> bool:
+    if len(text) > _MAX_CHARACTERS:
+        return False
+    words = len(re.findall(r"[^\W_]+", text))
+    return words >= 4 or len(re.findall(f"[{terms.CJK}]", text)) >= 5

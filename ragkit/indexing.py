@@ -1,0 +1,322 @@
+"""Bringing an index up to date with files:
+
+discover -> compare with catalog -> load -> split -> embed -> commit -> (publish, by the caller) -> IndexReport
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from ragkit import chunking, terms
+from ragkit.config import ChunkingConfig
+from ragkit.messages import Message
+from ragkit.ports import Catalog, Embedder, FileFacts, Loaded, Loader, ReportProgress
+from ragkit.types import (
+    Chunk,
+    Document,
+    EmbedFault,
+    FileOutcome,
+    FileState,
+    FoundFile,
+    Generation,
+    IndexReport,
+    Progress,
+    Vector,
+)
+
+_RACY_NS = 2_000_000_000  # a file this young when it was read may change again within its time stamp
+_GROUP_CHUNKS = 64  # small documents are embedded together up to this many chunks
+
+
+@dataclass(slots=True)
+class _Tally:
+    embedded: int = 0
+    reused: int = 0
+    faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A document on its way from the loader to the catalog."""
+
+    facts: FileFacts
+    document: Document
+    chunks: list[Chunk]
+
+
+def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
+    """The generation that this embedder and these settings make. A change of any part, or of how
+    ragkit splits and finds words, is another generation."""
+    chunk_tokens = min(settings.chunk_tokens, embedder.max_tokens)
+    overlap_tokens = min(settings.overlap_tokens, chunk_tokens // 2)
+    parts = (
+        embedder.backend,
+        embedder.model,
+        embedder.digest,
+        embedder.dimension,
+        embedder.query_prefix,
+        embedder.document_prefix,
+        chunk_tokens,
+        overlap_tokens,
+        chunking.VERSION,
+        terms.VERSION,
+    )
+    fingerprint = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
+    return Generation(
+        fingerprint,
+        embedder.backend,
+        embedder.model,
+        embedder.digest,
+        embedder.dimension,
+        embedder.query_prefix,
+        embedder.document_prefix,
+        chunk_tokens,
+        overlap_tokens,
+    )
+
+
+def same_vectors(one: Generation, other: Generation) -> bool:
+    """Whether a question embedded for one generation can be compared with the chunks of the other."""
+    return (one.backend, one.model, one.digest, one.dimension, one.query_prefix, one.document_prefix) == (
+        other.backend,
+        other.model,
+        other.digest,
+        other.dimension,
+        other.query_prefix,
+        other.document_prefix,
+    )
+
+
+def published(report: IndexReport, chunks_unpublished: int, notes: tuple[Message, ...]) -> IndexReport:
+    """`report` once publication was tried; `notes` come before its own."""
+    return replace(report, chunks_unpublished=chunks_unpublished, notes=notes + report.notes)
+
+
+def update(
+    found: Sequence[FoundFile | FileOutcome],
+    roots: Sequence[Path],
+    *,
+    catalog: Catalog,
+    loader: Loader,
+    embedder: Embedder,
+    settings: ChunkingConfig,
+    progress: ReportProgress,
+) -> IndexReport:
+    """Make the catalog hold exactly the readable files of `found`, for everything under `roots`.
+
+    Documents outside `roots` stay. Each document is committed whole before the next is reported
+    done; stopped at any point, a second call goes on from there. Raises ModelError, StoreError.
+    """
+    started = time.monotonic()
+    tally = _Tally()
+    generation = generation_of(embedder, settings)
+    notes = _use_generation(generation, catalog, embedder, tally, progress)
+    known = catalog.files()
+    outcomes = [item for item in found if isinstance(item, FileOutcome)]
+    total, done, chunks = len(found), len(outcomes), 0
+    for group in _groups(_load_changed(found, known, catalog, loader, embedder, generation)):
+        for outcome in _commit_group(group, catalog, embedder, generation, tally):
+            outcomes.append(outcome)
+            done, chunks = done + 1, chunks + outcome.chunks
+            progress(Progress(done, total, chunks, outcome.source))
+    _remember_unread(found, known, catalog)
+    met = {outcome.source for outcome in outcomes}
+    for source in sorted(known):
+        if source not in met and _under(source, roots):
+            catalog.remove(source)
+            if known[source].outcome.state not in ("unsupported", "skipped"):
+                outcomes.append(FileOutcome(source, "removed"))
+    return IndexReport(
+        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.source)),
+        generation=generation,
+        chunks_embedded=tally.embedded,
+        chunks_reused=tally.reused,
+        chunks_without_vector=tally.faults,
+        chunks_unpublished=0,
+        seconds=time.monotonic() - started,
+        notes=tuple(notes) + _fault_notes(tally),
+    )
+
+
+def _use_generation(
+    generation: Generation, catalog: Catalog, embedder: Embedder, tally: _Tally, progress: ReportProgress
+) -> list[Message]:
+    """Make `generation` the active one, embedding every known document anew when it is another."""
+    active, building = catalog.active(), catalog.building()
+    if active is not None and active.fingerprint == generation.fingerprint:
+        return []
+    if building is None or building.fingerprint != generation.fingerprint:
+        catalog.start_generation(generation)
+    if active is None:
+        return []
+    waiting = catalog.documents_to_rebuild()
+    files = catalog.files()
+    for done, source in enumerate(waiting, 1):
+        document = catalog.document(source)
+        if document is not None:
+            ready = _Ready(files[source], document, _split(document, embedder, generation))
+            list(_commit_group([ready], catalog, embedder, generation, tally))
+        progress(Progress(done, len(waiting), tally.embedded, source))
+    catalog.activate(generation)
+    return [
+        Message(
+            "The index was made with {old}; its {count} documents were embedded again with {new}.",
+            {"old": active.model, "new": generation.model, "count": len(waiting)},
+        )
+    ]
+
+
+def _load_changed(
+    found: Sequence[FoundFile | FileOutcome],
+    known: Mapping[str, FileFacts],
+    catalog: Catalog,
+    loader: Loader,
+    embedder: Embedder,
+    generation: Generation,
+) -> Iterator[_Ready | FileOutcome]:
+    """Each file of `found`, in order: a document to commit, or what else became of the file."""
+    for item in found:
+        if isinstance(item, FileOutcome):
+            continue
+        before = known.get(str(item.path))
+        if before is not None and _surely_same(item, before, loader):
+            yield _same(before)
+            continue
+        trusted = before is not None and before.loader_fingerprint == loader.fingerprint
+        seen_ns = time.time_ns()
+        loaded = loader.load(item.path, before.content_hash if before is not None and trusted else "")
+        facts = _facts(item, seen_ns, loaded, loader, before)
+        if loaded.document is not None:
+            yield _Ready(facts, loaded.document, _split(loaded.document, embedder, generation))
+        elif loaded.failure is not None:
+            catalog.commit_unread(facts)
+            yield facts.outcome
+        else:
+            catalog.touch(facts)
+            yield _same(facts)
+
+
+def _surely_same(item: FoundFile, before: FileFacts, loader: Loader) -> bool:
+    return (
+        before.loader_fingerprint == loader.fingerprint
+        and bool(before.content_hash)
+        and (item.size_bytes, item.modified_ns) == (before.size_bytes, before.modified_ns)
+        and before.modified_ns < before.seen_ns - _RACY_NS
+    )
+
+
+def _same(facts: FileFacts) -> FileOutcome:
+    """The outcome of a file that did not change: unchanged, or still unreadable for the old reason."""
+    if facts.outcome.state in ("unreadable", "unsupported"):
+        return facts.outcome
+    return replace(facts.outcome, state="unchanged")
+
+
+def _facts(item: FoundFile, seen_ns: int, loaded: Loaded, loader: Loader, before: FileFacts | None) -> FileFacts:
+    source = str(item.path)
+    if loaded.failure is not None:
+        outcome = FileOutcome(source, cast(FileState, loaded.failure.state), loaded.failure.reason)
+    elif loaded.document is not None:
+        read_before = before is not None and before.outcome.state in ("added", "changed", "unchanged")
+        outcome = FileOutcome(source, "changed" if read_before else "added", notes=loaded.document.notes)
+    else:
+        assert before is not None
+        outcome = before.outcome
+    return FileFacts(
+        source, loaded.content_hash, item.size_bytes, item.modified_ns, seen_ns, loader.fingerprint, outcome
+    )
+
+
+def _split(document: Document, embedder: Embedder, generation: Generation) -> list[Chunk]:
+    return chunking.split(
+        document,
+        embedder.count_tokens,
+        generation.chunk_tokens,
+        generation.overlap_tokens,
+        generation.fingerprint,
+    )
+
+
+def _groups(items: Iterable[_Ready | FileOutcome]) -> Iterator[list[_Ready | FileOutcome]]:
+    """Runs of items that hold at least `_GROUP_CHUNKS` chunks together; the last may hold fewer."""
+    group: list[_Ready | FileOutcome] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += len(item.chunks) if isinstance(item, _Ready) else 0
+        if size >= _GROUP_CHUNKS or len(group) >= _GROUP_CHUNKS:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _commit_group(
+    group: Sequence[_Ready | FileOutcome],
+    catalog: Catalog,
+    embedder: Embedder,
+    generation: Generation,
+    tally: _Tally,
+) -> Iterator[FileOutcome]:
+    """Embed the new chunks of a group at once, then commit its documents one by one."""
+    texts = {
+        chunking.embedding_key(chunk): chunking.embedding_text(chunk)
+        for item in group
+        if isinstance(item, _Ready)
+        for chunk in item.chunks
+    }
+    vectors: dict[str, Vector] = dict(catalog.known_vectors(generation, list(texts)))
+    tally.reused += len(vectors)
+    new = [key for key in texts if key not in vectors]
+    faults: dict[str, Message] = {}
+    for key, vector in zip(new, embedder.embed_documents([texts[key] for key in new]) if new else [], strict=True):
+        if isinstance(vector, EmbedFault):
+            faults[key] = vector.reason
+        else:
+            vectors[key] = vector
+    tally.embedded += len(new) - len(faults)
+    for item in group:
+        if isinstance(item, FileOutcome):
+            yield item
+            continue
+        keyed = [(chunk, chunking.embedding_key(chunk)) for chunk in item.chunks]
+        bad = [(chunk, faults[key]) for chunk, key in keyed if key in faults]
+        tally.faults += len(bad)
+        outcome = replace(item.facts.outcome, notes=item.facts.outcome.notes + tuple(_fault_note(*one) for one in bad))
+        facts = replace(item.facts, outcome=outcome)
+        catalog.commit(generation, facts, item.document, [(chunk, key, vectors.get(key)) for chunk, key in keyed])
+        yield replace(outcome, chunks=len(item.chunks))
+
+
+def _fault_note(chunk: Chunk, reason: Message) -> Message:
+    place = {"place": chunk.page if chunk.page is not None else chunk.line, "reason": reason}
+    if chunk.page is not None:
+        return Message("Page {place}: one passage has no vector ({reason}); it is found by its words only.", place)
+    return Message("Line {place}: one passage has no vector ({reason}); it is found by its words only.", place)
+
+
+def _fault_notes(tally: _Tally) -> tuple[Message, ...]:
+    if not tally.faults:
+        return ()
+    return (Message("{count} passages have no vector; they are found by their words only.", {"count": tally.faults}),)
+
+
+def _remember_unread(
+    found: Sequence[FoundFile | FileOutcome], known: Mapping[str, FileFacts], catalog: Catalog
+) -> None:
+    """Write down files met that no reader was tried on, so that `status` can name them later."""
+    for outcome in found:
+        if isinstance(outcome, FileOutcome):
+            before = known.get(outcome.source)
+            if before is None or before.outcome != outcome:
+                catalog.commit_unread(FileFacts(outcome.source, "", 0, 0, 0, "", outcome))
+
+
+def _under(source: str, roots: Sequence[Path]) -> bool:
+    path = Path(source)
+    return any(path == root or root in path.parents for root in roots)

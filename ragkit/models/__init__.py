@@ -1,0 +1,1 @@
+"""Doors to models: `ollama` (a server), `embedded` (no server, no network)."""

@@ -1,0 +1,107 @@
+"""The embedded models: no server, no network. A multilingual embedding model and an answerer that
+quotes. The weights come with the extra `ragkit-docqa[embedded]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ragkit import extraction
+from ragkit.errors import ModelError, ModelUnavailable
+from ragkit.models.e5 import E5Model, weights_path
+from ragkit.prompts import REFUSALS
+from ragkit.terms import language
+from ragkit.types import Completion, Context, EmbedFault, Turn, Vector
+
+MODEL = "multilingual-e5-small"
+
+_QUERY_PREFIX, _DOCUMENT_PREFIX = "query: ", "passage: "
+_SPECIAL_TOKENS = 2 + 4  # sentence marks and prefix
+
+_PASSAGE_TOKENS = 3000  # read for an answer: about a dozen chunks
+_SENTENCES = 48  # embedded at the most for one question, about ten milliseconds each
+_QUOTES = 2
+_QUOTE_DROP = 1.5  # in the units of extraction.score
+
+# A question is refused when cosine + 0.2 x cover of the best passage is under this.
+REFUSE_BELOW = 0.95
+
+
+class EmbeddedEmbedder:
+    """The `Embedder` port over multilingual-e5-small. Raises ModelUnavailable when it is absent."""
+
+    backend = "embedded"
+    model = MODEL
+    query_prefix = _QUERY_PREFIX
+    document_prefix = _DOCUMENT_PREFIX
+
+    def __init__(self) -> None:
+        path = weights_path()
+        if path is None:
+            raise ModelUnavailable(
+                "The embedded models are not installed.",
+                hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
+            )
+        try:
+            self._model = E5Model.load(path)
+        except (OSError, ValueError, ImportError) as exc:
+            raise ModelUnavailable(
+                "The embedded embedding model cannot be loaded: {why}.",
+                hint='Install it again: python -m pip install --force-reinstall "ragkit-docqa[embedded]"',
+                why=str(exc).rstrip("."),
+            ) from exc
+        self.digest = self._model.digest
+        self.dimension = self._model.dimension
+        self.max_tokens = self._model.max_tokens - _SPECIAL_TOKENS
+
+    def count_tokens(self, text: str) -> int:
+        return self._model.count_tokens(text)
+
+    def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
+        return list(self._embed([_DOCUMENT_PREFIX + text for text in texts]))
+
+    def embed_query(self, text: str) -> Vector:
+        return self._embed([_QUERY_PREFIX + text])[0]
+
+    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        try:
+            return self._model.embed(texts)
+        except (MemoryError, RuntimeError) as exc:
+            raise ModelError("The embedded embedding model failed: {why}.", why=str(exc).rstrip(".")) from exc
+
+
+class ExtractiveAnswerer:
+    """The `Answerer` that quotes the best sentences, or says that the documents do not say."""
+
+    mode = "extractive"
+    model = f"extractive ({MODEL})"
+    window_tokens: int | None = None
+    passage_tokens = _PASSAGE_TOKENS
+
+    def __init__(self, embedder: EmbeddedEmbedder) -> None:
+        self._embedder = embedder
+
+    def count_tokens(self, text: str) -> int:
+        return self._embedder.count_tokens(text)
+
+    def condense(self, question: str, history: Sequence[Turn]) -> str:
+        """The last question before it, then the question: both sets of words are searched for."""
+        return f"{history[-1].question} {question}"
+
+    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+        sentences = extraction.candidates(context.passages, _SENTENCES)
+        evidence = max(((passage.similarity or 0.0) + 0.2 * passage.cover for passage in context.passages), default=0.0)
+        if not sentences or evidence < REFUSE_BELOW:
+            refusal = REFUSALS[language(question)]
+            yield refusal
+            yield Completion(refusal, self.model, refused=True)
+            return
+        query = self._embedder.embed_query(question)
+        vectors = self._embedder.embed_documents([sentence.text for sentence in sentences])
+        similarities = [
+            0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
+            for vector in vectors
+        ]
+        ranked = extraction.score(question, sentences, similarities)
+        text = "\n".join(map(extraction.quoted, extraction.choose(ranked, _QUOTES, _QUOTE_DROP)))
+        yield text
+        yield Completion(text, self.model)

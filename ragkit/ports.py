@@ -1,0 +1,158 @@
+"""What the use cases need from the outside world, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ragkit.messages import Message
+from ragkit.types import (
+    ChatMessage,
+    Chunk,
+    Completion,
+    Context,
+    DenseHits,
+    Document,
+    EmbedFault,
+    FileOutcome,
+    Generation,
+    Progress,
+    Turn,
+    Vector,
+)
+
+CountTokens = Callable[[str], int]
+ReportProgress = Callable[[Progress], None]
+
+
+class Embedder(Protocol):
+    """An embedding model. Prefixes are its own business: give it bare text."""
+
+    backend: str
+    model: str
+    digest: str  # "" when it cannot be told
+    dimension: int
+    query_prefix: str
+    document_prefix: str
+    max_tokens: int  # of one text, prefix and special tokens not counted
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
+        """One vector of unit length, or the reason there is none, for each text, in order.
+
+        Raises ModelError when no text can be embedded at all: the run ends.
+        """
+        ...
+
+    def embed_query(self, text: str) -> Vector: ...
+
+
+class Chat(Protocol):
+    """A language model that writes."""
+
+    model: str
+    window_tokens: int
+    answer_tokens: int  # kept free in the window for the reply
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
+        """Pieces of text as they come, and last, once, the Completion. Raises ModelError."""
+        ...
+
+
+class Answerer(Protocol):
+    """Turns a question and its context into text with [n] markers."""
+
+    model: str
+    mode: str  # "extractive" or "generative"
+    window_tokens: int | None
+    passage_tokens: int  # room for passages
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def condense(self, question: str, history: Sequence[Turn]) -> str:
+        """The question made to stand without the turns before it."""
+        ...
+
+    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+        """Pieces of text, and last the Completion; refuses when the context holds no answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailure:
+    """A file that could not be read. `state` is "unreadable" or "unsupported"."""
+
+    state: str
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a loader made of a file. `content_hash` is of the very bytes that were read; "" when
+    none could be. `document` None with no failure: the hash was the one already known."""
+
+    content_hash: str
+    document: Document | None = None
+    failure: LoadFailure | None = None
+
+
+class Loader(Protocol):
+    fingerprint: str  # changes when the same bytes may be read differently
+
+    def load(self, path: Path, known_hash: str) -> Loaded:
+        """Never raises for a bad file, never hangs past its limits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the catalog remembers of a file, read or not."""
+
+    source: str
+    content_hash: str
+    size_bytes: int
+    modified_ns: int
+    seen_ns: int  # clock when it was read; a file changed shortly before may change unseen
+    loader_fingerprint: str
+    outcome: FileOutcome
+
+
+class Catalog(Protocol):
+    """The truth about an index. One write call is one durable transaction."""
+
+    def active(self) -> Generation | None: ...
+    def building(self) -> Generation | None: ...
+    def start_generation(self, generation: Generation) -> None: ...
+    def activate(self, generation: Generation) -> None: ...
+    def documents_to_rebuild(self) -> list[str]: ...
+    def files(self) -> Mapping[str, FileFacts]: ...
+    def document(self, source: str) -> Document | None: ...
+    def known_vectors(self, generation: Generation, keys: Sequence[str]) -> Mapping[str, Vector]: ...
+
+    def commit(
+        self,
+        generation: Generation,
+        facts: FileFacts,
+        document: Document,
+        chunks: Sequence[tuple[Chunk, str, Vector | None]],
+    ) -> None:
+        """Replace the document of `facts.source` whole: (chunk, embedding key, vector) each."""
+        ...
+
+    def touch(self, facts: FileFacts) -> None: ...
+    def commit_unread(self, facts: FileFacts) -> None: ...
+    def remove(self, source: str) -> None: ...
+    def chunks(self, ids: Sequence[str]) -> Mapping[str, Chunk]: ...
+    def lexical(self, terms: Sequence[str], limit: int) -> Mapping[str, float]: ...
+    def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]: ...
+    def counts(self) -> Mapping[str, int]: ...
+
+
+class DenseIndex(Protocol):
+    def nearest(self, vector: Vector, limit: int) -> DenseHits: ...
+    def similarities(self, vector: Vector, ids: Sequence[str]) -> Mapping[str, float]: ...

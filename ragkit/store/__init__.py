@@ -1,0 +1,1 @@
+"""Doors to disk: `catalog` (SQLite, the truth), `chroma` (a cache of its vectors), `dense` (both)."""

@@ -1,0 +1,654 @@
+"""The catalog: one SQLite file that is the truth about an index.
+
+Documents with their text, chunks with their place and vector, the lexical index, what could not be
+read, and what Chroma has still to be told (the outbox). One document is replaced in one transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import sys
+import threading
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any, cast
+
+from ragkit.chunking import embedding_text
+from ragkit.errors import DiskFull, IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, StoreError
+from ragkit.messages import Message
+from ragkit.ports import FileFacts
+from ragkit.terms import document_terms, is_cjk
+from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Vector
+
+FORMAT = 1
+_SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('format', '{FORMAT}');
+CREATE TABLE generations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL CHECK (state IN ('building', 'active')),
+  fingerprint TEXT NOT NULL UNIQUE, backend TEXT NOT NULL, model TEXT NOT NULL, digest TEXT NOT NULL,
+  dimension INTEGER NOT NULL, query_prefix TEXT NOT NULL, document_prefix TEXT NOT NULL,
+  chunk_tokens INTEGER NOT NULL, overlap_tokens INTEGER NOT NULL);
+CREATE TABLE files (
+  source TEXT PRIMARY KEY, content_hash TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+  modified_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL, loader TEXT NOT NULL,
+  state TEXT NOT NULL, reason TEXT NOT NULL, notes TEXT NOT NULL);
+CREATE TABLE documents (
+  source TEXT PRIMARY KEY REFERENCES files(source), media_type TEXT NOT NULL, title TEXT NOT NULL,
+  structure TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE chunks (
+  number INTEGER PRIMARY KEY, generation INTEGER NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
+  ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, page INTEGER, line INTEGER,
+  headings TEXT NOT NULL, text TEXT NOT NULL, key TEXT NOT NULL, vector BLOB,
+  UNIQUE (generation, id));
+CREATE INDEX chunks_of ON chunks (source, generation);
+CREATE INDEX chunks_by_key ON chunks (key, generation);
+CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operation IN ('upsert', 'delete')))
+  WITHOUT ROWID;
+"""
+_CHUNK = "id, source, ordinal, text, start, end, page, line, headings"  # the fields of a Chunk
+_BATCH = 500
+_GENERATION = tuple(field.name for field in fields(Generation))
+
+
+class SqliteCatalog:
+    """The `Catalog` port, and what the dense index needs besides. Safe to use from several threads."""
+
+    def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
+        self._db = connection
+        self._directory = directory
+        self._mutex = threading.RLock()
+
+    @staticmethod
+    def open(directory: Path, *, write: bool) -> SqliteCatalog:
+        """The catalog in `directory`; `write` makes it when absent.
+
+        Raises IndexMissing, IndexMismatch (another format), IndexDamaged.
+        """
+        path = directory / "catalog.db"
+        if not write and not path.exists():
+            raise IndexMissing(
+                "There is no index in {directory} yet.", hint="Run: ragkit index FOLDER", directory=directory
+            )
+        with _translated(directory):
+            mode = "rwc" if write else "ro"
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=10,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                _prepare(connection, directory, write=write)
+            except BaseException:
+                connection.close()
+                raise
+        return SqliteCatalog(connection, directory)
+
+    def close(self) -> None:
+        with self._mutex, contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    # -- generations ---------------------------------------------------------------------------
+
+    def active(self) -> Generation | None:
+        return self._generation("active")
+
+    def building(self) -> Generation | None:
+        return self._generation("building")
+
+    def start_generation(self, generation: Generation) -> None:
+        """Register a generation: at once the active one of an empty index, else beside the active."""
+        with self._transaction():
+            for (number,) in self._rows("SELECT id FROM generations WHERE state = 'building'"):
+                self._drop_generation(number)
+            state = "building" if self.active_id() is not None else "active"
+            marks = ", ".join("?" * len(_GENERATION))
+            self._db.execute(
+                f"INSERT INTO generations (state, {', '.join(_GENERATION)}) VALUES (?, {marks})",
+                (state, *astuple(generation)),
+            )
+            number = self._number(generation)
+            self._db.execute(
+                f"CREATE VIRTUAL TABLE lexical_{number} USING fts5"
+                "(terms, content='', tokenize=\"unicode61 remove_diacritics 0 tokenchars '-_.:/+#@'''\")"
+            )
+            self._db.execute(f"CREATE VIRTUAL TABLE words_{number} USING fts5vocab(lexical_{number}, row)")
+
+    def activate(self, generation: Generation) -> None:
+        """Answer from `generation` from now on and drop the one before it."""
+        with self._transaction():
+            old = self.active_id()
+            self._db.execute("UPDATE generations SET state = 'active' WHERE fingerprint = ?", (generation.fingerprint,))
+            if old is not None and old != self._number(generation):
+                self._drop_generation(old)
+            self._db.execute("DELETE FROM outbox")
+
+    def documents_to_rebuild(self) -> list[str]:
+        """Sources of documents that the generation being built does not have yet."""
+        building = self.building()
+        number = self._number(building) if building else -1
+        return [
+            source
+            for (source,) in self._rows(
+                "SELECT source FROM documents WHERE source NOT IN"
+                " (SELECT source FROM chunks WHERE generation = ?) ORDER BY source",
+                (number,),
+            )
+        ]
+
+    def active_id(self) -> int | None:
+        """The number of the active generation; None in an empty index."""
+        found = self._rows("SELECT id FROM generations WHERE state = 'active'")
+        return int(found[0][0]) if found else None
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        generation: Generation,
+        facts: FileFacts,
+        document: Document,
+        chunks: Sequence[tuple[Chunk, str, Vector | None]],
+    ) -> None:
+        number = self._number(generation)
+        with self._transaction():
+            self._put_file(facts)
+            self._db.execute(
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
+                (
+                    document.source,
+                    document.media_type,
+                    document.title,
+                    _structure_json(document),
+                    zlib.compress(document.text.encode(), 6),
+                ),
+            )
+            before = self._drop_chunks(document.source, number)
+            for chunk, key, vector in chunks:
+                self._put_chunk(number, chunk, key, vector)
+            if number == self.active_id():
+                after = {chunk.id for chunk, _, vector in chunks if vector is not None}
+                self._queue("delete", before - after)
+                self._queue("upsert", after - before)
+
+    def touch(self, facts: FileFacts) -> None:
+        """Remember a file's new times; its document stays as it is."""
+        with self._transaction():
+            self._put_file(facts)
+
+    def commit_unread(self, facts: FileFacts) -> None:
+        """Remember that a file could not be read; a document it gave earlier is removed."""
+        with self._transaction():
+            self._drop_document(facts.source)
+            self._put_file(facts)
+
+    def remove(self, source: str) -> None:
+        """Forget a file and every trace of its document in answers."""
+        with self._transaction():
+            self._drop_document(source)
+            self._db.execute("DELETE FROM files WHERE source = ?", (source,))
+
+    # -- reading -------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads inside see the index as it is now, whatever a writer commits meanwhile."""
+        with self._mutex, _translated(self._directory):
+            if self._db.in_transaction:
+                yield
+                return
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
+    def version(self) -> tuple[int, int]:
+        """Changes whenever the content may have changed."""
+        return int(self._rows("PRAGMA data_version")[0][0]), self._db.total_changes
+
+    def files(self) -> dict[str, FileFacts]:
+        """Every file the index knows, read or not, by source."""
+        counts = dict(
+            self._rows(
+                "SELECT source, count(*) FROM chunks WHERE generation ="
+                " (SELECT id FROM generations WHERE state = 'active') GROUP BY source"
+            )
+        )
+        found = {}
+        for source, content_hash, size, modified, seen, loader, state, reason, notes in self._rows(
+            "SELECT * FROM files ORDER BY source"
+        ):
+            outcome = FileOutcome(
+                source,
+                cast(FileState, state),
+                _message(json.loads(reason)),
+                tuple(_message(note) for note in json.loads(notes)),
+                counts.get(source, 0),
+            )
+            found[source] = FileFacts(source, content_hash, size, modified, seen, loader, outcome)
+        return found
+
+    def document(self, source: str) -> Document | None:
+        """The document of `source` with its whole text; None when the index has none."""
+        found = self._rows(
+            "SELECT media_type, title, structure, body, notes FROM documents JOIN files USING (source)"
+            " WHERE source = ?",
+            (source,),
+        )
+        if not found:
+            return None
+        media_type, title, structure, body, notes = found[0]
+        shape = json.loads(structure)
+        try:
+            text = zlib.decompress(body).decode()
+        except (zlib.error, UnicodeDecodeError) as exc:
+            raise _damaged(self._directory, exc) from exc
+        return Document(
+            source=source,
+            media_type=media_type,
+            title=title,
+            text=text,
+            pages=tuple(Page(*page) for page in shape["pages"]),
+            headings=tuple(Heading(*heading) for heading in shape["headings"]),
+            line_marks=tuple((start, line) for start, line in shape["line_marks"]),
+            notes=tuple(_message(note) for note in json.loads(notes)),
+        )
+
+    def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
+        """Vectors that `generation` already has for these embedding keys."""
+        number = self._number(generation)
+        found: dict[str, Vector] = {}
+        for part in _parts(list(dict.fromkeys(keys))):
+            for key, blob in self._rows(
+                "SELECT key, vector FROM chunks WHERE vector IS NOT NULL AND generation = ?"
+                f" AND key IN ({_marks(part)})",
+                (number, *part),
+            ):
+                found[key] = _vector(blob)
+        return found
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """The live chunks among `ids`."""
+        found = {}
+        for part in _parts(ids):
+            for row in self._rows(
+                f"SELECT {_CHUNK} FROM chunks WHERE generation = ? AND id IN ({_marks(part)})",
+                (self.active_id(), *part),
+            ):
+                found[row[0]] = _chunk(row)
+        return found
+
+    def live(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that are chunks of the active generation."""
+        return {
+            row[0]
+            for part in _parts(ids)
+            for row in self._rows(
+                f"SELECT id FROM chunks WHERE generation = ? AND id IN ({_marks(part)})", (self.active_id(), *part)
+            )
+        }
+
+    def lexical(self, terms: Sequence[str], limit: int) -> dict[str, float]:
+        """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score
+        (FTS5's: k1 1.2, b 0.75; higher is better)."""
+        number = self.active_id()
+        if not terms or number is None:
+            return {}
+        return dict(
+            self._rows(
+                "WITH hits AS MATERIALIZED"
+                f" (SELECT rowid AS number, -bm25(lexical_{number}) AS score FROM lexical_{number}"
+                f" WHERE lexical_{number} MATCH ? ORDER BY rank LIMIT ?)"
+                " SELECT id, score FROM hits JOIN chunks USING (number) ORDER BY score DESC, id",
+                (" OR ".join(map(_match, terms)), limit),
+            )
+        )
+
+    def document_frequencies(self, terms: Sequence[str]) -> dict[str, int]:
+        """In how many chunks each term occurs; a term that does not occur is left out."""
+        number = self.active_id()
+        if number is None:
+            return {}
+        found: dict[str, int] = {}
+        for term in terms:
+            if len(term) == 1 and is_cjk(term):
+                rows = self._rows(
+                    f"SELECT sum(doc) FROM words_{number} WHERE term >= ? AND term < ?", (term, chr(ord(term) + 1))
+                )
+            else:
+                rows = self._rows(f"SELECT doc FROM words_{number} WHERE term = ?", (term,))
+            if rows and rows[0][0]:
+                found[term] = int(rows[0][0])
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """documents, chunks, and chunks without a vector."""
+        number = self.active_id()
+        chunks, vectors = self._rows("SELECT count(*), count(vector) FROM chunks WHERE generation = ?", (number,))[0]
+        documents = self._rows("SELECT count(*) FROM documents")[0][0]
+        return {"documents": documents, "chunks": chunks, "without_vector": chunks - vectors}
+
+    # -- for the dense index -------------------------------------------------------------------
+
+    def vector_count(self) -> int:
+        counts = self.counts()
+        return counts["chunks"] - counts["without_vector"]
+
+    def vectors(self) -> Iterator[dict[str, Vector]]:
+        """Every vector of the active generation, in batches of chunk id -> vector."""
+        last = 0
+        while True:
+            rows = self._rows(
+                "SELECT number, id, vector FROM chunks WHERE generation = ? AND number > ? AND vector IS NOT NULL"
+                " ORDER BY number LIMIT 2000",
+                (self.active_id(), last),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield {name: _vector(blob) for _, name, blob in rows}
+
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, Vector]:
+        return {
+            name: _vector(blob)
+            for part in _parts(ids)
+            for name, blob in self._rows(
+                f"SELECT id, vector FROM chunks WHERE vector IS NOT NULL AND generation = ? AND id IN ({_marks(part)})",
+                (self.active_id(), *part),
+            )
+        }
+
+    def sample(self, size: int) -> Iterator[Vector]:
+        """Up to `size` vectors spread evenly over the index, always the same ones."""
+        low, high = self._rows(
+            "SELECT coalesce(min(number), 0), coalesce(max(number), -1) FROM chunks WHERE generation = ?",
+            (self.active_id(),),
+        )[0]
+        step = max((high - low + 1) / size, 1.0)
+        at = float(low)
+        while at <= high:
+            rows = self._rows(
+                "SELECT number, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
+                " ORDER BY number LIMIT 1",
+                (int(at), self.active_id()),
+            )
+            if not rows:
+                return
+            yield _vector(rows[0][1])
+            at = max(at + step, rows[0][0] + 1)
+
+    def unpublished_count(self) -> int:
+        return int(self._rows("SELECT count(*) FROM outbox")[0][0])
+
+    def unpublished_deletes(self) -> Iterator[list[str]]:
+        ids = [name for (name,) in self._rows("SELECT id FROM outbox WHERE operation = 'delete' ORDER BY id")]
+        yield from _parts(ids)
+
+    def unpublished_vectors(self) -> Iterator[dict[str, Vector]]:
+        """Vectors that Chroma lacks, in batches of chunk id -> vector."""
+        last = ""
+        while True:
+            rows = self._rows(
+                "SELECT o.id, c.vector FROM outbox o JOIN chunks c ON c.generation = ? AND c.id = o.id"
+                " WHERE o.operation = 'upsert' AND o.id > ? ORDER BY o.id LIMIT ?",
+                (self.active_id(), last, _BATCH),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield {name: _vector(blob) for name, blob in rows}
+
+    def mark_published(self) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM outbox")
+
+    def unpublish_all(self) -> None:
+        """Queue every vector for publication."""
+        with self._transaction():
+            self._db.execute("DELETE FROM outbox")
+            self._db.execute(
+                "INSERT INTO outbox SELECT id, 'upsert' FROM chunks WHERE generation = ? AND vector IS NOT NULL",
+                (self.active_id(),),
+            )
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._mutex, _translated(self._directory):
+            return self._db.execute(sql, values).fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._mutex, _translated(self._directory):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _generation(self, state: str) -> Generation | None:
+        found = self._rows(f"SELECT {', '.join(_GENERATION)} FROM generations WHERE state = ?", (state,))
+        return Generation(*found[0]) if found else None
+
+    def _number(self, generation: Generation) -> int:
+        found = self._rows("SELECT id FROM generations WHERE fingerprint = ?", (generation.fingerprint,))
+        return int(found[0][0]) if found else -1
+
+    def _put_file(self, facts: FileFacts) -> None:
+        outcome = facts.outcome
+        self._db.execute(
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET"
+            " content_hash = excluded.content_hash, size_bytes = excluded.size_bytes,"
+            " modified_ns = excluded.modified_ns, seen_ns = excluded.seen_ns, loader = excluded.loader,"
+            " state = excluded.state, reason = excluded.reason, notes = excluded.notes",
+            (
+                facts.source,
+                facts.content_hash,
+                facts.size_bytes,
+                facts.modified_ns,
+                facts.seen_ns,
+                facts.loader_fingerprint,
+                outcome.state,
+                json.dumps(_message_json(outcome.reason), ensure_ascii=False),
+                json.dumps([_message_json(note) for note in outcome.notes], ensure_ascii=False),
+            ),
+        )
+
+    def _put_chunk(self, number: int, chunk: Chunk, key: str, vector: Vector | None) -> None:
+        row = self._db.execute(
+            f"INSERT INTO chunks (generation, key, vector, {_CHUNK}) VALUES ({', '.join('?' * 12)})",
+            (
+                number,
+                key,
+                None if vector is None else _blob(vector),
+                chunk.id,
+                chunk.source,
+                chunk.ordinal,
+                chunk.text,
+                chunk.start,
+                chunk.end,
+                chunk.page,
+                chunk.line,
+                json.dumps(chunk.heading_path, ensure_ascii=False),
+            ),
+        ).lastrowid
+        terms = " ".join(document_terms(embedding_text(chunk)))
+        self._db.execute(f"INSERT INTO lexical_{number} (rowid, terms) VALUES (?, ?)", (row, terms))
+
+    def _drop_chunks(self, source: str, number: int) -> set[str]:
+        """Delete a document's chunks of one generation; returns the ids of those with a vector."""
+        published = set()
+        for row, name, text, headings, has_vector in self._db.execute(
+            "SELECT number, id, text, headings, vector IS NOT NULL FROM chunks WHERE source = ? AND generation = ?",
+            (source, number),
+        ).fetchall():
+            chunk = Chunk(name, source, 0, text, 0, 0, None, None, tuple(json.loads(headings)))
+            terms = " ".join(document_terms(embedding_text(chunk)))
+            # A contentless FTS5 table forgets a row only when it is told the row's terms again.
+            self._db.execute(
+                f"INSERT INTO lexical_{number} (lexical_{number}, rowid, terms) VALUES ('delete', ?, ?)", (row, terms)
+            )
+            if has_vector:
+                published.add(name)
+        self._db.execute("DELETE FROM chunks WHERE source = ? AND generation = ?", (source, number))
+        return published
+
+    def _drop_document(self, source: str) -> None:
+        active = self.active_id()
+        for (number,) in self._rows("SELECT id FROM generations"):
+            gone = self._drop_chunks(source, number)
+            if number == active:
+                self._queue("delete", gone)
+        self._db.execute("DELETE FROM documents WHERE source = ?", (source,))
+
+    def _drop_generation(self, number: int) -> None:
+        self._db.execute("DELETE FROM chunks WHERE generation = ?", (number,))
+        self._db.execute(f"DROP TABLE IF EXISTS words_{number}")
+        self._db.execute(f"DROP TABLE IF EXISTS lexical_{number}")
+        self._db.execute("DELETE FROM generations WHERE id = ?", (number,))
+
+    def _queue(self, operation: str, ids: set[str]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?)", [(name, operation) for name in sorted(ids)])
+
+
+def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -65536")  # KiB
+    if write:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    if write and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+    found = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    if found is None or found[0] != str(FORMAT):
+        raise IndexMismatch(
+            "The index in {directory} has format {found}; this ragkit reads format {known}.",
+            hint="Use the ragkit that made it, or index into a new folder with --index.",
+            directory=directory,
+            found=found[0] if found else "?",
+            known=FORMAT,
+        )
+
+
+@contextlib.contextmanager
+def _translated(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        name = getattr(exc, "sqlite_errorname", "") or ""
+        if name == "SQLITE_FULL" or "disk is full" in str(exc):
+            raise disk_full(directory) from exc
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise IndexBusy(
+                "Another process is writing to the index {folder}.",
+                hint="Wait for it to end and run the command again; nothing was changed.",
+                folder=directory,
+            ) from exc
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+            raise StoreError(
+                "Cannot write in the index folder {folder}: {why}.",
+                hint="Check its permissions, or choose another with --index.",
+                folder=directory,
+                why=exc,
+            ) from exc
+        if name.startswith("SQLITE_IOERR"):
+            raise StoreError(
+                "The disk reported an error in the index folder {folder}: {why}.",
+                hint="Check the disk, then run the command again.",
+                folder=directory,
+                why=exc,
+            ) from exc
+        raise _damaged(directory, exc) from exc
+
+
+def disk_full(directory: Path) -> DiskFull:
+    return DiskFull(
+        "The disk of the index folder {folder} is full.",
+        hint="Free some space and run the command again: what was indexed so far is kept.",
+        folder=directory,
+    )
+
+
+def _damaged(directory: Path, exc: Exception) -> IndexDamaged:
+    return IndexDamaged(
+        "The catalog in {directory} is damaged or not ragkit's: {why}.",
+        hint="Restore the folder from a backup, or index into a new one with --index.",
+        directory=directory,
+        why=exc,
+    )
+
+
+def _match(term: str) -> str:
+    quoted = '"' + term.replace('"', '""') + '"'
+    return f"{quoted}*" if len(term) == 1 and is_cjk(term) else quoted
+
+
+def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
+    for at in range(0, len(ids), _BATCH):
+        yield list(ids[at : at + _BATCH])
+
+
+def _marks(ids: Sequence[str]) -> str:
+    return ", ".join("?" * len(ids))
+
+
+def _blob(vector: Vector) -> bytes:
+    """Little-endian float32, whatever the machine."""
+    if sys.byteorder == "big":
+        vector = array("f", vector)
+        vector.byteswap()
+    return vector.tobytes()
+
+
+def _chunk(row: Sequence[Any]) -> Chunk:
+    """A `_CHUNK` row as a value."""
+    name, source, ordinal, text, start, end, page, line, headings = row
+    return Chunk(name, source, ordinal, text, start, end, page, line, tuple(json.loads(headings)))
+
+
+def _vector(blob: bytes) -> Vector:
+    vector = array("f", blob)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    return vector
+
+
+def _structure_json(document: Document) -> str:
+    return json.dumps(
+        {
+            "pages": [astuple(page) for page in document.pages],
+            "headings": [astuple(heading) for heading in document.headings],
+            "line_marks": document.line_marks,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def _message_json(message: Message) -> list[object]:
+    return [message.template, {name: _plain(value) for name, value in message.values.items()}]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Message):
+        return _message_json(value)
+    return value if isinstance(value, str | int | float | list) else str(value)
+
+
+def _message(stored: Sequence[Any]) -> Message:
+    template, values = stored
+    restored: Mapping[str, object] = {
+        name: _message(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return Message(template, restored)

@@ -1,0 +1,242 @@
+"""Dense search that is right whatever state Chroma is in.
+
+The catalog holds every vector; Chroma holds a copy that is fast to search. The copy is trusted only
+under its seal: a file, written after a clean publication, with the state of every file of Chroma's.
+Without a valid seal the copy is thrown away and made again from the catalog. What is not published
+yet, or cannot be because another process is at work, is searched exactly in the catalog.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ragkit.errors import StoreError
+from ragkit.store.catalog import SqliteCatalog
+from ragkit.store.locks import FileLock
+from ragkit.types import DenseHits, Vector
+
+if TYPE_CHECKING:
+    from ragkit.store.chroma import ChromaVectors
+
+log = logging.getLogger(__name__)
+
+_SAMPLE = 512  # chunks that stand for an ordinary chunk
+_PUBLISH_WAIT_S = 10.0  # for searches of other processes to end
+
+
+class DenseVectors:
+    """The `DenseIndex` port over a catalog and its Chroma directory."""
+
+    def __init__(self, directory: Path, catalog: SqliteCatalog) -> None:
+        self._directory = directory
+        self._catalog = catalog
+        self._lock = FileLock(directory / "vectors.lock")
+        self._open_lock = FileLock(directory / "vectors-open.lock")
+        self._chroma: ChromaVectors | None = None
+        self._sample: tuple[tuple[int, int], npt.NDArray[np.float32]] | None = None
+
+    def nearest(self, vector: Vector, limit: int) -> DenseHits:
+        """The `limit` nearest live chunks, from Chroma plus what Chroma does not have yet."""
+        query = np.asarray(vector, dtype=np.float32)
+        sample = self._background()
+        cosines = sample @ query if sample.size else np.zeros(1, dtype=np.float32)
+        mean, deviation = float(cosines.mean()), max(float(cosines.std()), 0.01)
+        found = self._published_hits(vector, limit)
+        if found is None:
+            found = _scan(query, self._catalog.vectors(), limit)
+        else:
+            found.update(_scan(query, self._catalog.unpublished_vectors(), limit))
+        best = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:limit]
+        return DenseHits(dict(best), mean, deviation)
+
+    def similarities(self, vector: Vector, ids: Sequence[str]) -> dict[str, float]:
+        """Exact cosines of the given chunks; one without a vector is left out."""
+        return _scan(np.asarray(vector, dtype=np.float32), [self._catalog.vectors_of(ids)], len(ids))
+
+    def publish(self, *, wait: bool) -> int:
+        """Bring Chroma up to the catalog; returns how many chunks are still unpublished.
+
+        Does nothing when all is published under a valid seal. Makes no embedding. A full disk or a
+        search in another process leaves the rest for the next time.
+        """
+        active = self._catalog.active_id()
+        if active is None:
+            return 0
+        self._remove_other_generations(active)
+        if self._sealed() and not self._catalog.unpublished_count():
+            return 0
+        self._close_chroma()
+        if not self._lock.acquire(exclusive=True, timeout_s=_PUBLISH_WAIT_S if wait else 0.0):
+            return self._catalog.unpublished_count()
+        try:
+            self._publish_locked()
+        finally:
+            self._lock.release()
+        return self._catalog.unpublished_count()
+
+    def unpublished_count(self) -> int:
+        """Chunks with a vector that Chroma does not have, or not under a valid seal."""
+        if self._catalog.active_id() is None:
+            return 0
+        return self._catalog.unpublished_count() if self._sealed() else self._catalog.vector_count()
+
+    def close(self) -> None:
+        self._close_chroma()
+
+    def _publish_locked(self) -> None:
+        rebuild = not self._sealed()
+        self._seal_path().unlink(missing_ok=True)
+        _fsync_folder(self._directory)
+        if rebuild:
+            log.info("building the Chroma copy from the catalog")
+            shutil.rmtree(self._chroma_path(), ignore_errors=True)
+            self._catalog.unpublish_all()
+        chroma = self._new_chroma()
+        try:
+            for ids in self._catalog.unpublished_deletes():
+                chroma.delete(ids)
+            for batch in self._catalog.unpublished_vectors():
+                chroma.upsert(batch)
+            self._check_count(chroma)
+        finally:
+            chroma.close()
+        self._catalog.mark_published()
+        self._write_seal()
+
+    def _check_count(self, chroma: ChromaVectors) -> None:
+        expected, found = self._catalog.vector_count(), chroma.count()
+        if found != expected:
+            raise StoreError("Chroma holds {found} vectors, not {expected}.", found=found, expected=expected)
+
+    def _published_hits(self, vector: Vector, limit: int) -> dict[str, float] | None:
+        """Hits out of Chroma that are live in the catalog; None when Chroma can't be used now."""
+        if not self._opened():
+            return None
+        assert self._chroma is not None
+        try:
+            # Deleted chunks may still be in Chroma: ask for as many more.
+            stale = self._catalog.unpublished_count()
+            hits = self._chroma.nearest(vector, limit + min(stale, 200))
+        except StoreError as exc:
+            log.warning("%s Searching the catalog instead.", exc)
+            self._close_chroma()
+            self._seal_path().unlink(missing_ok=True)
+            return None
+        live = self._catalog.live(list(hits))
+        return {name: similarity for name, similarity in hits.items() if name in live}
+
+    def _opened(self) -> bool:
+        if self._chroma is not None:
+            return True
+        if not self._lock.acquire(exclusive=False):
+            return False
+        # One process at a time looks at the seal and opens: opening itself writes to Chroma's files.
+        if self._open_lock.acquire(exclusive=True, timeout_s=_PUBLISH_WAIT_S):
+            try:
+                if self._sealed():
+                    self._chroma = self._new_chroma()
+                    self._write_seal()
+            except StoreError as exc:
+                log.warning("%s Searching the catalog instead.", exc)
+                self._seal_path().unlink(missing_ok=True)
+            finally:
+                self._open_lock.release()
+        if self._chroma is None:
+            self._lock.release()
+        return self._chroma is not None
+
+    def _new_chroma(self) -> ChromaVectors:
+        from ragkit.store.chroma import ChromaVectors  # a second of import, paid only by a search
+
+        generation = self._catalog.active()
+        assert generation is not None
+        return ChromaVectors(self._chroma_path(), generation.dimension)
+
+    def _close_chroma(self) -> None:
+        if self._chroma is not None:
+            self._chroma.close()
+            self._chroma = None
+        self._lock.release()
+
+    def _sealed(self) -> bool:
+        try:
+            seal = json.loads(self._seal_path().read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return bool(seal) and seal == _files_of(self._chroma_path())
+
+    def _write_seal(self) -> None:
+        target = self._seal_path()
+        fresh = target.with_suffix(f".{os.getpid()}.new")
+        with fresh.open("w", encoding="utf-8") as stream:
+            json.dump(_files_of(self._chroma_path()), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(target)
+
+    def _chroma_path(self) -> Path:
+        return self._directory / f"vectors-g{self._catalog.active_id()}"
+
+    def _seal_path(self) -> Path:
+        return self._directory / f"vectors-g{self._catalog.active_id()}.seal"
+
+    def _remove_other_generations(self, active: int) -> None:
+        for path in self._directory.glob("vectors-g*"):
+            if path.name.split(".")[0] != f"vectors-g{active}":
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+    def _background(self) -> npt.NDArray[np.float32]:
+        version = self._catalog.version()
+        if self._sample is None or self._sample[0] != version:
+            self._sample = version, _matrix(list(self._catalog.sample(_SAMPLE)))
+        return self._sample[1]
+
+
+def _files_of(directory: Path) -> dict[str, list[int]]:
+    """The state of every file under `directory`, which any later write to one changes."""
+    found: dict[str, list[int]] = {}
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = Path(folder, name)
+            facts = path.stat()
+            found[path.relative_to(directory).as_posix()] = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
+    return found
+
+
+def _scan(
+    query: npt.NDArray[np.float32], batches: Iterator[Mapping[str, Vector]] | Sequence[Mapping[str, Vector]], limit: int
+) -> dict[str, float]:
+    """The `limit` best of all batches by exact cosine (the vectors have unit length)."""
+    best: list[tuple[float, str]] = []
+    for batch in batches:
+        if batch:
+            scores = _matrix(list(batch.values())) @ query
+            best += zip((float(score) for score in scores), batch, strict=True)
+            best = sorted(best, key=lambda item: (-item[0], item[1]))[:limit]
+    return {name: score for score, name in best}
+
+
+def _matrix(vectors: list[Vector]) -> npt.NDArray[np.float32]:
+    return np.array(vectors, dtype=np.float32) if vectors else np.zeros((0, 0), dtype=np.float32)
+
+
+def _fsync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # not every system opens folders
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

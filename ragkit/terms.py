@@ -1,0 +1,124 @@
+"""The terms of lexical search: stemmed words for spaced scripts, character pairs for Chinese,
+Japanese and Korean. No dictionary is needed, and a question and a document meet in the same form.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+VERSION = 1  # part of an index's generation: a change here re-indexes
+
+HAN = (
+    r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u31c0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+CJK = HAN + r"\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u31ff\uac00-\ud7af"
+_CJK_CHARACTER = re.compile(f"[{CJK}]")
+_RUN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:[-_.:/+#@'][^\W_{CJK}]+)*[+#]*")
+_PART = re.compile(r"[-_.:/+#@']+")
+
+_STOP_EN = frozenset(
+    "a an the of in on at to for from by with about into over under and or but nor not no so if then than "
+    "as is are was were be been being am do does did done has have had having will would shall should can "
+    "could may might must it its it's this that these those there here i you he she we they me him her us "
+    "them my your his our their who whom whose which what when where why how many much s t re ve ll d m "
+    "any some all each also just only very more most other such own same too please tell".split()
+)
+_STOP_ZH = re.compile(
+    "请问|请告诉我|告诉我|什么时候|为什么|是什么|有哪些|什么|怎么样|怎样|怎么|如何|多少|哪些|哪个|哪里|哪儿|哪|"
+    "是否|能否|可否|可以|能不能|是不是|有没有|应该|需要|关于|吗|呢|吧|嗎|請問|什麼|為什麼|怎麼|哪裡|是誰|谁|誰"
+)
+
+
+def is_cjk(text: str) -> bool:
+    """Whether `text` holds at least one Chinese, Japanese or Korean character."""
+    return bool(_CJK_CHARACTER.search(text))
+
+
+def language(text: str) -> str:
+    """ "zh" when a reader of `text` reads Chinese, else "en": by the share of CJK characters,
+    where a Latin word counts as much as a character."""
+    han = sum(1 for _ in _CJK_CHARACTER.finditer(text))
+    words = len(re.findall(r"[A-Za-z]+", text))
+    return "zh" if han and han >= words else "en"
+
+
+def fold(text: str) -> str:
+    """`text` with width, compatibility forms and case folded."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def document_terms(text: str) -> Iterator[str]:
+    """Terms of `text` in reading order, repeats kept (their number is the frequency).
+
+    A CJK run of n characters gives its n-1 pairs and its last character, so that a single
+    character can be found as a prefix. A compound such as "ERR-1042" gives itself and its parts.
+    """
+    for run in _RUN.findall(fold(text)):
+        if _CJK_CHARACTER.match(run):
+            yield from (run[i : i + 2] for i in range(len(run)))
+        else:
+            yield from _word_terms(run)
+
+
+def query_terms(question: str) -> tuple[str, ...]:
+    """The distinct terms worth looking for, in order; question words are left out unless
+    nothing else remains. A single CJK character stands for any pair that starts with it."""
+    folded = fold(question)
+    found = dict.fromkeys(_query_terms(_STOP_ZH.sub(" ", folded)))
+    if not found:
+        found = dict.fromkeys(document_terms(folded))
+    return tuple(found)
+
+
+def _query_terms(folded: str) -> Iterator[str]:
+    for run in _RUN.findall(folded):
+        if not _CJK_CHARACTER.match(run):
+            if run not in _STOP_EN:
+                yield from (term for term in _word_terms(run) if term not in _STOP_EN)
+        elif len(run) == 1:
+            yield run
+        else:
+            yield from (run[i : i + 2] for i in range(len(run) - 1))
+
+
+def _word_terms(run: str) -> Iterator[str]:
+    parts = [part for part in _PART.split(run) if part]
+    if len(parts) == 1 and parts[0] == run:
+        yield stem(run)
+        return
+    yield run  # identifiers, versions and code names are kept whole
+    yield from (stem(part) for part in parts)
+
+
+@lru_cache(maxsize=200_000)
+def stem(word: str) -> str:
+    """The English stem (Snowball) of a word of plain letters; any other word as it is."""
+    if not (word.isascii() and word.isalpha()):
+        return word
+    return str(_stemmer().stemWord(word))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
+
+
+def holds(term: str, terms: frozenset[str]) -> bool:
+    """Whether a text with these document terms matches a query term."""
+    if term in terms:
+        return True
+    return len(term) == 1 and is_cjk(term) and any(other.startswith(term) for other in terms)
+
+
+def cover(terms: Mapping[str, float], text_terms: frozenset[str]) -> float:
+    """The share, 0 to 1, of the weight of `terms` (term -> weight) that a text holds."""
+    total = sum(terms.values())
+    if total <= 0:
+        return 0.0
+    return sum(weight for term, weight in terms.items() if holds(term, text_terms)) / total

@@ -1,0 +1,305 @@
+"""The nouns of ragkit: frozen values that pass between the layers."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from ragkit.messages import Message
+
+Vector: TypeAlias = "array[float]"
+"""Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a paged format, as a span of the document's text."""
+
+    number: int  # from 1, as a viewer counts
+    start: int  # characters
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    level: int  # 1 is the highest
+    title: str
+    start: int  # characters; where the heading's line begins in the text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reader finds a passage: a page (paged formats) or a line of the file (others)."""
+
+    page: int | None
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file's text. Every other position in ragkit is a character span of `text`."""
+
+    source: str  # the file's absolute path
+    media_type: str  # "text/markdown", "application/pdf", ...
+    title: str  # "" when the file names none
+    text: str  # "\n" line ends; no NUL, no lone surrogate
+    pages: tuple[Page, ...] = ()  # empty: the format has no pages
+    headings: tuple[Heading, ...] = ()
+    line_marks: tuple[tuple[int, int], ...] = ()
+    """(character, line of the file) in rising order, where text and file differ in lines
+    (HTML); empty: a line of the text is a line of the file."""
+    notes: tuple[Message, ...] = ()  # what in the file was not read
+
+    def place(self, offset: int) -> Place:
+        """The page or line of the character at `offset`."""
+        if self.pages:
+            found = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
+            return Place(self.pages[max(found, 0)].number, None)
+        if self.line_marks:
+            found = bisect_right(self.line_marks, offset, key=lambda mark: mark[0]) - 1
+            return Place(None, self.line_marks[max(found, 0)][1])
+        return Place(None, self.text.count("\n", 0, offset) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document: `text == document.text[start:end]` always holds."""
+
+    id: str  # 24 hex digits, the same whenever the same text is split the same way
+    source: str
+    ordinal: int  # from 0, in reading order
+    text: str
+    start: int  # characters
+    end: int
+    page: int | None
+    line: int | None
+    heading_path: tuple[str, ...]  # the headings above it, highest first
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedFault:
+    """One text that the model could not embed; the others of its batch are not affected."""
+
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What the vectors of an index were made with; vectors of two generations never meet."""
+
+    fingerprint: str
+    backend: str  # "ollama", "embedded"
+    model: str
+    digest: str  # of the model's weights; "" when the server does not tell
+    dimension: int
+    query_prefix: str
+    document_prefix: str
+    chunk_tokens: int
+    overlap_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class DenseHits:
+    """The nearest chunks to a query, and how near an ordinary chunk is."""
+
+    similarities: Mapping[str, float]  # chunk id -> cosine, best first
+    mean: float  # cosine of the query to a sample of all chunks
+    deviation: float  # above 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredChunk:
+    """A retrieved chunk and what spoke for it. Ranks count from 1; None: not among the candidates."""
+
+    chunk: Chunk
+    score: float  # higher is better; comparable only within one retrieval
+    rank: int
+    dense_rank: int | None
+    lexical_rank: int | None
+    similarity: float | None  # cosine to the question, -1 to 1; None: the chunk has no vector
+    cover: float  # 0 to 1: share of the question's weighted words that the chunk holds
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered piece of context: one chunk, or neighbours of one document joined."""
+
+    marker: int  # from 1; what [n] in an answer means
+    source: str
+    title: str
+    text: str
+    start: int
+    end: int
+    page: int | None
+    line: int | None
+    heading_path: tuple[str, ...]
+    chunk_ids: tuple[str, ...]
+    score: float
+    similarity: float | None
+    cover: float
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    source: str
+    page: int | None
+    line: int | None
+    tokens: int
+    marker: int | None  # None: left out
+    reason: Message = field(default_factory=Message)  # why it was left out; empty when it was sent
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLedger:
+    """What was to be put before the model, what was, and what was not."""
+
+    window_tokens: int | None  # the model's whole window; None: the answerer has no window
+    budget_tokens: int  # of it, for passages
+    planned_tokens: int  # ragkit's own count of the whole prompt
+    sent: tuple[LedgerEntry, ...]
+    left_out: tuple[LedgerEntry, ...]
+    prompt_eval_count: int | None = None  # the server's count of what it really read
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    passages: tuple[Passage, ...]
+    ledger: ContextLedger
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's whole reply. `refused` is set by an answerer that knows it found nothing."""
+
+    text: str
+    model: str
+    done_reason: str = "stop"  # "length": the answer was cut by the token limit
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    refused: bool = False
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation and the text that answered it."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker of the answer and the proof behind it."""
+
+    marker: int
+    source: str
+    page: int | None
+    line: int | None
+    start: int  # characters of the document's text: the quote's span if verified, else the passage's
+    end: int
+    quote: str  # as the answer has it; "" when the answer gave none
+    verified: bool  # the quote stands in the cited passage
+    score: float  # of the cited passage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    question: str
+    query: str  # what was searched for; differs from the question after a follow-up
+    text: str  # as the answerer wrote it, never edited
+    citations: tuple[Citation, ...]
+    refused: bool  # the documents do not say
+    mode: str  # "extractive": quotes only; "generative": a language model wrote it
+    model: str
+    done_reason: str
+    ledger: ContextLedger
+    nearest: tuple[ScoredChunk, ...]  # the best passages, whatever the answer
+    unread_count: int  # files of this index that could not be read
+    notes: tuple[Message, ...] = ()
+
+
+FileState = Literal["added", "changed", "removed", "unchanged", "unreadable", "unsupported", "skipped"]
+FILE_STATES: tuple[FileState, ...] = get_args(FileState)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file. `reason` is set for all but added, changed, removed, unchanged."""
+
+    source: str
+    state: FileState
+    reason: Message = field(default_factory=Message)
+    notes: tuple[Message, ...] = ()  # parts of a readable file that were not read
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file of a folder that a reader exists for."""
+
+    path: Path
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """Every file met, in path order, and what the run cost."""
+
+    outcomes: tuple[FileOutcome, ...]
+    generation: Generation
+    chunks_embedded: int
+    chunks_reused: int  # vectors taken over because the text was known
+    chunks_without_vector: int  # found by words only, because the model refused them
+    chunks_unpublished: int  # in the catalog, not yet in Chroma; searched all the same
+    seconds: float
+    notes: tuple[Message, ...] = ()
+
+    def count(self, state: FileState) -> int:
+        return sum(outcome.state == state for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What an index holds."""
+
+    directory: str
+    generation: Generation | None  # None: nothing was indexed yet
+    documents: int
+    chunks: int
+    chunks_unpublished: int
+    chunks_without_vector: int
+    disk_bytes: int
+    unread: tuple[FileOutcome, ...]  # as of the last run over each file
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `ragkit doctor`."""
+
+    name: str
+    state: Literal["ok", "warning", "fault"]
+    detail: Message
+    fix: Message = field(default_factory=Message)  # the one thing to do; empty when all is well
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an index run is. `total_files` counts all files of the run."""
+
+    done_files: int
+    total_files: int
+    chunks: int
+    source: str

@@ -1,0 +1,230 @@
+"""The catalog is the truth; Chroma is a copy that may be lost, damaged or behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ragkit.chunking import embedding_key, split
+from ragkit.config import ChunkingConfig
+from ragkit.errors import IndexDamaged, IndexMismatch, IndexMissing
+from ragkit.indexing import generation_of
+from ragkit.ports import FileFacts
+from ragkit.store.catalog import SqliteCatalog
+from ragkit.store.dense import DenseVectors
+from ragkit.store.locks import FileLock
+from ragkit.testing import HashEmbedder, hash_vector
+from ragkit.types import Document, FileOutcome, Generation
+
+EMBEDDER = HashEmbedder()
+GENERATION = generation_of(EMBEDDER, ChunkingConfig(chunk_tokens=32, overlap_tokens=0))
+
+
+def put(catalog: SqliteCatalog, source: str, text: str, generation: Generation = GENERATION) -> list[str]:
+    document = Document(source, "text/plain", "", text)
+    chunks = split(document, EMBEDDER.count_tokens, 32, 0, generation.fingerprint)
+    facts = FileFacts(source, "h", len(text), 1, 2, "l", FileOutcome(source, "added"))
+    catalog.commit(generation, facts, document, [(c, embedding_key(c), hash_vector(c.text)) for c in chunks])
+    return [chunk.id for chunk in chunks]
+
+
+def chunk_ids(catalog: SqliteCatalog) -> set[str]:
+    return {name for batch in catalog.vectors() for name in batch}
+
+
+def chroma_ids(directory: Path) -> set[str]:
+    import chromadb
+
+    [folder] = [path for path in directory.glob("vectors-g*") if path.is_dir()]
+    client = chromadb.PersistentClient(str(folder))
+    ids = set(client.get_collection("chunks", embedding_function=None).get(include=[])["ids"])
+    client.close()
+    return ids
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[SqliteCatalog]:
+    opened = SqliteCatalog.open(tmp_path, write=True)
+    opened.start_generation(GENERATION)
+    yield opened
+    opened.close()
+
+
+TEXTS = {
+    "/d/leave.md": "Annual leave is fifteen days. " * 3 + "Sick leave needs a note. " * 8,
+    "/d/假期.md": "年假为十五天，可结转五天。" * 12,
+    "/d/travel.md": "Travel expenses are paid within thirty days. " * 10,
+}
+
+
+def fill(catalog: SqliteCatalog) -> None:
+    for source, text in TEXTS.items():
+        put(catalog, source, text)
+
+
+def test_a_document_is_found_by_words_of_both_languages(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    for terms, source in ((["expens"], "/d/travel.md"), (["年假", "结转"], "/d/假期.md"), (["假"], "/d/假期.md")):
+        found = catalog.chunks(list(catalog.lexical(terms, 10)))
+        assert {chunk.source for chunk in found.values()} == {source}
+    assert catalog.document_frequencies(["note", "结转", "假", "absent"]).keys() == {"note", "结转", "假"}
+
+
+def test_replacing_and_removing_a_document_leaves_no_trace(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    before = chunk_ids(catalog)
+    old = put(catalog, "/d/leave.md", TEXTS["/d/leave.md"])
+    assert chunk_ids(catalog) == before  # the same text: the same chunks
+    new = put(catalog, "/d/leave.md", "Sabbaticals are possible.")
+    assert not chunk_ids(catalog) & set(old)
+    assert set(new) <= chunk_ids(catalog)
+    assert catalog.lexical(["sick"], 10) == {}
+    catalog.remove("/d/leave.md")
+    assert catalog.lexical(["sabbat"], 10) == {}
+    assert catalog.document("/d/leave.md") is None
+    assert "/d/leave.md" not in catalog.files()
+
+
+def test_a_document_comes_back_whole(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    document = catalog.document("/d/假期.md")
+    assert document is not None
+    assert document.text == TEXTS["/d/假期.md"]
+    chunks = catalog.chunks(list(chunk_ids(catalog))).values()
+    assert all(chunk.text == TEXTS[chunk.source][chunk.start : chunk.end] for chunk in chunks)
+
+
+def test_an_interrupted_commit_changes_nothing(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    before, files = chunk_ids(catalog), catalog.files()
+    document = Document("/d/leave.md", "text/plain", "", "Another text.")
+    [chunk] = split(document, EMBEDDER.count_tokens, 32, 0, "f")
+    facts = FileFacts("/d/leave.md", "h2", 1, 1, 2, "l", FileOutcome("/d/leave.md", "changed"))
+    with pytest.raises(AttributeError):
+        catalog.commit(GENERATION, facts, document, [(chunk, "k", "not a vector")])  # type: ignore[list-item]
+    assert (chunk_ids(catalog), catalog.files()) == (before, files)
+
+
+def test_publishing_makes_chroma_equal_to_the_catalog(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    fill(catalog)
+    dense = DenseVectors(tmp_path, catalog)
+    assert dense.unpublished_count() == len(chunk_ids(catalog))
+    assert dense.publish(wait=False) == 0
+    catalog.remove("/d/travel.md")
+    put(catalog, "/d/leave.md", "A new text about leave.")
+    assert dense.publish(wait=False) == 0
+    dense.close()
+    assert chroma_ids(tmp_path) == chunk_ids(catalog)
+
+
+@pytest.mark.parametrize("state", ["published", "behind", "never published", "locked"])
+def test_the_nearest_chunks_are_the_same_in_every_state_of_chroma(
+    catalog: SqliteCatalog, tmp_path: Path, state: str
+) -> None:
+    fill(catalog)
+    dense = DenseVectors(tmp_path, catalog)
+    if state != "never published":
+        dense.publish(wait=False)
+    removed = put(catalog, "/d/old.md", "Leave was ten days.")
+    if state == "published":
+        dense.publish(wait=False)
+    put(catalog, "/d/old.md", "Leave is twenty days now.")
+    if state == "published":
+        dense.publish(wait=False)
+    other = FileLock(tmp_path / "vectors.lock")
+    if state == "locked":
+        assert other.acquire(exclusive=True)
+    hits = dense.nearest(hash_vector("Leave is twenty days now."), 3)
+    best = catalog.chunks(list(hits.similarities))
+    first = next(iter(hits.similarities))
+    assert best[first].source == "/d/old.md"
+    assert hits.similarities[first] == pytest.approx(1.0, abs=1e-5)
+    assert not set(removed) & hits.similarities.keys()
+    assert len(hits.similarities) == 3
+    other.release()
+    dense.close()
+
+
+@pytest.mark.parametrize("damage", ["deleted", "emptied", "flipped", "seal lost"])
+def test_a_lost_or_damaged_chroma_is_rebuilt_from_the_catalog(
+    catalog: SqliteCatalog, tmp_path: Path, damage: str
+) -> None:
+    fill(catalog)
+    DenseVectors(tmp_path, catalog).publish(wait=False)
+    [folder] = [path for path in tmp_path.glob("vectors-g*") if path.is_dir()]
+    if damage == "deleted":
+        shutil.rmtree(folder)
+    elif damage == "emptied":
+        for path in folder.rglob("*"):
+            if path.is_file():
+                path.unlink()
+    elif damage == "flipped":
+        for path in folder.rglob("*"):
+            if path.is_file() and path.stat().st_size:
+                data = bytearray(path.read_bytes())
+                data[len(data) // 2] ^= 0xFF
+                path.write_bytes(data)
+    else:
+        next(tmp_path.glob("*.seal")).unlink()
+    dense = DenseVectors(tmp_path, catalog)
+    assert dense.unpublished_count() == len(chunk_ids(catalog))
+    assert dense.publish(wait=False) == 0
+    assert len(dense.nearest(hash_vector("annual leave"), 5).similarities) == 5
+    dense.close()
+    assert chroma_ids(tmp_path) == chunk_ids(catalog)
+
+
+def test_a_new_generation_is_built_beside_the_old_and_then_takes_its_place(
+    catalog: SqliteCatalog, tmp_path: Path
+) -> None:
+    fill(catalog)
+    dense = DenseVectors(tmp_path, catalog)
+    dense.publish(wait=False)
+    old = chunk_ids(catalog)
+    new = generation_of(HashEmbedder(model="other"), ChunkingConfig(chunk_tokens=32, overlap_tokens=0))
+    catalog.start_generation(new)
+    assert set(catalog.documents_to_rebuild()) == set(TEXTS)
+    for source, text in TEXTS.items():
+        put(catalog, source, text, new)
+    assert chunk_ids(catalog) == old  # still answered from the old one
+    assert catalog.documents_to_rebuild() == []
+    catalog.activate(new)
+    assert catalog.active() == new
+    assert not chunk_ids(catalog) & old
+    assert catalog.lexical(["expens"], 5)
+    assert dense.publish(wait=False) == 0
+    dense.close()
+    assert chroma_ids(tmp_path) == chunk_ids(catalog)
+
+
+def test_readers_see_a_whole_snapshot(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    fill(catalog)
+    reader = SqliteCatalog.open(tmp_path, write=False)
+    with reader.snapshot():
+        before = chunk_ids(reader)
+        catalog.remove("/d/travel.md")
+        assert chunk_ids(reader) == before
+    assert chunk_ids(reader) < before
+    reader.close()
+
+
+def test_a_missing_damaged_or_foreign_catalog_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(IndexMissing):
+        SqliteCatalog.open(tmp_path, write=False)
+    (tmp_path / "catalog.db").write_bytes(os.urandom(8192))
+    with pytest.raises(IndexDamaged):
+        SqliteCatalog.open(tmp_path, write=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    connection = sqlite3.connect(other / "catalog.db")
+    connection.execute("CREATE TABLE meta (key TEXT, value TEXT)")
+    connection.execute("INSERT INTO meta VALUES ('format', '99')")
+    connection.commit()
+    connection.close()
+    with pytest.raises(IndexMismatch, match="format 99"):
+        SqliteCatalog.open(other, write=False)
