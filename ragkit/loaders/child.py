@@ -61,9 +61,11 @@ def _bytes_of(path: str, max_bytes: int) -> bytes:
         facts = os.fstat(stream.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise LoadError("it is not a regular file")
-        data = stream.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise LoadError("it is larger than loading.max_file_mb allows")
+        if facts.st_size > max_bytes:
+            raise LoadError("it is larger than loading.max_file_mb allows")
+        data = stream.read(facts.st_size + 1)
+    if len(data) > facts.st_size:
+        raise LoadError("it grew while it was read")
     return data
 
 

@@ -31,6 +31,7 @@ class SandboxLoader:
         self._settings = settings
         self._child: subprocess.Popen[bytes] | None = None
         self._replies: queue.Queue[bytes | None] = queue.Queue()
+        self._receiver: threading.Thread | None = None
         self.fingerprint = f"{VERSION}:{settings.memory_mb}:{settings.max_file_mb}:{settings.max_text_mb}"
 
     def load(self, path: Path, known_hash: str) -> Loaded:
@@ -92,23 +93,25 @@ class SandboxLoader:
         self._replies = queue.Queue()
         assert self._child.stdout is not None
         most = limit * _BYTES_PER_CHARACTER + 2**20
-        threading.Thread(target=_receive, args=(self._child.stdout, self._replies, most), daemon=True).start()
+        self._receiver = threading.Thread(target=_receive, args=(self._child.stdout, self._replies, most), daemon=True)
+        self._receiver.start()
 
     def _kill(self) -> None:
         if self._child is None:
             return
         self._child.kill()
         self._child.wait()
-        for stream in (self._child.stdin, self._child.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if self._child.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._child.stdin.close()
+        if self._receiver is not None:
+            self._receiver.join()
         self._child = None
 
 
 def _receive(stream: IO[bytes], replies: queue.Queue[bytes | None], most: int) -> None:
-    """Put each reply into the queue, and None when there can be no more."""
-    with contextlib.suppress(OSError, ValueError):
+    """Put each reply into the queue, and None when there can be no more; closes the stream."""
+    with contextlib.suppress(OSError, ValueError), stream:
         while len(size := stream.read(4)) == 4:
             length = int.from_bytes(size, "big")
             if length > most:

@@ -66,13 +66,14 @@ def decode(data: bytes) -> tuple[str, tuple[Message, ...]]:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return _decoded(data[len(bom) :], encoding)
-    try:
-        return _checked(data.decode("utf-8")), ()
-    except UnicodeDecodeError:
-        pass
+    utf8 = _utf8(data)
+    if utf8 is not None and "\0" not in utf8[:_SAMPLE_BYTES]:
+        return _checked(utf8), ()
     wide = _wide_encoding(data)
     if wide:
         return _decoded(data, wide)
+    if utf8 is not None:
+        return _checked(utf8), ()
     if _nearly_utf8(data):
         return _decoded(data, "utf-8")
     encoding = _east_asian_encoding(data[:_SAMPLE_BYTES]) or _other_encoding(data)
@@ -84,6 +85,13 @@ def one_line_end(text: str) -> str:
     """`text` with "\\n" line ends and a space for each control character: as many lines as an editor
     shows."""
     return _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _utf8(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _decoded(data: bytes, encoding: str) -> tuple[str, tuple[Message, ...]]:
