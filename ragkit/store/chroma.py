@@ -33,6 +33,7 @@ class ChromaVectors:
             )
             space = self._collection.configuration_json["hnsw"]["space"]
             function = self._collection.configuration_json.get("embedding_function") or {}
+            self._collection.count()  # the first read may write files anew; later ones write none
         except Exception as exc:  # chromadb raises its own, pyo3's and bare exceptions alike
             raise _failure(exc) from exc
         if space != "cosine" or function.get("type", "legacy") != "legacy":
