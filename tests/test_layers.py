@@ -37,7 +37,6 @@ ONE_IMPORTER = {
     "portalocker": "store/locks.py",
     "tiktoken": "models/tokens.py",
     "onnxruntime": "models/e5.py",
-    "tokenizers": "models/e5.py",
     "pypdf": "loaders/pdf.py",
     "pypdfium2": "loaders/pdf.py",
     "charset_normalizer": "loaders/text.py",

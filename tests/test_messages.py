@@ -22,9 +22,8 @@ def _templates() -> set[str]:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SPEAKERS:
                 spoken = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "hint")]
                 for part in spoken:
-                    found |= {
-                        n.value for n in ast.walk(part) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-                    }
+                    branches = [part.body, part.orelse] if isinstance(part, ast.IfExp) else [part]
+                    found |= {n.value for n in branches if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return {text for text in found if any(character.isalpha() for character in text)} - {"{why}"}
 
 
