@@ -34,8 +34,6 @@ class Sentence:
 class ScoredSentence:
     sentence: Sentence
     score: float  # comparable within one question
-    similarity: float  # cosine to the question
-    cover: float  # 0 to 1
 
 
 def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
@@ -52,19 +50,24 @@ def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
     return found
 
 
-def score(question: str, sentences: Sequence[Sentence], similarities: Sequence[float]) -> list[ScoredSentence]:
+def score(
+    question: str, sentences: Sequence[Sentence], similarities: Sequence[float], passages: Sequence[Passage]
+) -> list[ScoredSentence]:
     """The sentences, best first: cosine in standard deviations, plus three times the share of the
-    question's weighted words. Words that most candidates share weigh little."""
+    question's weighted words (words that most candidates share weigh little), less half of what the
+    sentence's passage is behind the best one."""
     texts = [frozenset(terms.document_terms(sentence.text)) for sentence in sentences]
     question_terms = terms.query_terms(question)
     frequencies = {term: sum(terms.holds(term, text) for text in texts) for term in question_terms}
     weights = ranking.term_weights(question_terms, frequencies, len(sentences))
     mean = fmean(similarities) if similarities else 0.0
     deviation = max(pstdev(similarities), 0.01) if similarities else 1.0
+    best_passage = max((passage.score for passage in passages), default=0.0)
+    behind = {passage.marker: best_passage - passage.score for passage in passages}
     scored = []
     for sentence, text, similarity in zip(sentences, texts, similarities, strict=True):
-        share = terms.cover(weights, text)
-        scored.append(ScoredSentence(sentence, (similarity - mean) / deviation + 3 * share, similarity, share))
+        points = (similarity - mean) / deviation + 3 * terms.cover(weights, text) - 0.5 * behind[sentence.marker]
+        scored.append(ScoredSentence(sentence, points))
     return sorted(scored, key=lambda item: (-item.score, item.sentence.position))
 
 

@@ -33,7 +33,7 @@ ZH: dict[str, str] = {
     "unreadable": "无法读取",
     "unsupported": "格式不支持",
     "skipped": "已跳过",
-    "partly read": "部分读取",
+    "read, with notes": "已读取，有说明",
     "{count} files: ": "{count} 个文件：",
     "Nothing to do: all {count} files are up to date.": "无需操作：全部 {count} 个文件均为最新。",
     "{embedded} chunks embedded, {reused} reused, in {seconds} s ({rate} files/s).": "新嵌入 {embedded} 个文本块，复用 {reused} 个，用时 {seconds} 秒（每秒 {rate} 个文件）。",

@@ -126,7 +126,7 @@ def show_report(report: IndexReport) -> None:
     for state in ("unreadable", "unsupported", "skipped"):
         _show_outcomes(state, [outcome for outcome in report.outcomes if outcome.state == state])
     partly = [o for o in report.outcomes if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
-    _show_outcomes("partly read", partly)
+    _show_outcomes("read, with notes", partly)
     changed = sum(report.count(state) for state in ("added", "changed", "removed"))
     if not changed:
         click.echo(tr("Nothing to do: all {count} files are up to date.", count=report.count("unchanged")))
@@ -376,7 +376,7 @@ def show_status(status: IndexStatus) -> None:
     for state in ("unreadable", "unsupported", "skipped"):
         _show_outcomes(state, [outcome for outcome in status.unread if outcome.state == state])
     partly = [o for o in status.unread if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
-    _show_outcomes("partly read", partly)
+    _show_outcomes("read, with notes", partly)
 
 
 def status_json(status: IndexStatus) -> dict[str, object]:

@@ -10,7 +10,7 @@ from ragkit.errors import ModelError, ModelUnavailable
 from ragkit.models.e5 import E5Model, weights_path
 from ragkit.prompts import REFUSALS
 from ragkit.terms import language
-from ragkit.types import Completion, Context, EmbedFault, Turn, Vector
+from ragkit.types import Completion, Context, EmbedFault, Passage, Turn, Vector
 
 MODEL = "multilingual-e5-small"
 
@@ -20,10 +20,13 @@ _SPECIAL_TOKENS = 2 + 4  # sentence marks and prefix
 _PASSAGE_TOKENS = 3000  # read for an answer: about a dozen chunks
 _SENTENCES = 48  # embedded at the most for one question, about ten milliseconds each
 _QUOTES = 2
-_QUOTE_DROP = 1.5  # in the units of extraction.score
+_QUOTE_DROP = 1.0  # in the units of extraction.score
 
-# A question is refused when cosine + 0.2 x cover of the best passage is under this.
-REFUSE_BELOW = 0.95
+# A question is refused when the best passage's cosine + 0.3 x the share of the question's weighted
+# words that it holds is under this. On XQuAD (en and zh, 200 questions each, every paragraph a file) 0.963
+# refuses 5 % of the questions and 76 % of those whose paragraph was taken away; 0.993, 10 % and 87 %.
+REFUSE_BELOW = 0.975
+_COVER_WEIGHT = 0.3
 
 
 class EmbeddedEmbedder:
@@ -88,20 +91,29 @@ class ExtractiveAnswerer:
         return f"{history[-1].question} {question}"
 
     def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
-        sentences = extraction.candidates(context.passages, _SENTENCES)
-        evidence = max(((passage.similarity or 0.0) + 0.2 * passage.cover for passage in context.passages), default=0.0)
-        if not sentences or evidence < REFUSE_BELOW:
+        query = self._embedder.embed_query(question)
+        ranked = self._ranked(question, query, context)
+        if not ranked or self._evidence(query, context.passages[0]) < REFUSE_BELOW:
             refusal = REFUSALS[language(question)]
             yield refusal
             yield Completion(refusal, self.model, refused=True)
             return
-        query = self._embedder.embed_query(question)
-        vectors = self._embedder.embed_documents([sentence.text for sentence in sentences])
-        similarities = [
-            0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
-            for vector in vectors
-        ]
-        ranked = extraction.score(question, sentences, similarities)
         text = "\n".join(map(extraction.quoted, extraction.choose(ranked, _QUOTES, _QUOTE_DROP)))
         yield text
         yield Completion(text, self.model)
+
+    def _evidence(self, query: Vector, best: Passage) -> float:
+        """How much a passage looks like an answer; by this model, whichever retrieved it."""
+        return self._cosines(query, [best.text])[0] + _COVER_WEIGHT * best.cover
+
+    def _ranked(self, question: str, query: Vector, context: Context) -> list[extraction.ScoredSentence]:
+        """The context's sentences, the likeliest answer first."""
+        sentences = extraction.candidates(context.passages, _SENTENCES)
+        cosines = self._cosines(query, [sentence.text for sentence in sentences])
+        return extraction.score(question, sentences, cosines, context.passages)
+
+    def _cosines(self, query: Vector, texts: Sequence[str]) -> list[float]:
+        return [
+            0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
+            for vector in self._embedder.embed_documents(texts)
+        ]
