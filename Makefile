@@ -15,11 +15,11 @@ demo: $(VENV)/ready-run
 	@echo '$$ ragkit index sample_docs'
 	@$(RAGKIT) index sample_docs
 	@echo
-	@echo '$$ ragkit ask "How long is the battery of the X2 covered by the warranty?"'
-	@$(RAGKIT) ask "How long is the battery of the X2 covered by the warranty?"
+	@echo '$$ ragkit ask "How much does it cost to have an instrument inspected when it is out of warranty?"'
+	@$(RAGKIT) ask "How much does it cost to have an instrument inspected when it is out of warranty?"
 	@echo
-	@echo '$$ ragkit ask "年假最多可以结转几天？"'
-	@$(RAGKIT) ask "年假最多可以结转几天？"
+	@echo '$$ ragkit ask "机房温度达到多少度会触发 A1 报警？"'
+	@$(RAGKIT) ask "机房温度达到多少度会触发 A1 报警？"
 
 test: $(VENV)/ready-dev
 	$(RUN) -m pytest
@@ -34,7 +34,7 @@ slow: $(VENV)/ready-dev
 
 # Needs uv; writes the two lock files anew.
 lock:
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra embedded --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra embedded -c requirements/dev.txt pyproject.toml requirements/build.in -o requirements/run.txt
