@@ -76,7 +76,7 @@ def test_index_reports_every_file(tmp_path: Path, server: ScriptedOllama) -> Non
     first = terminal("index", "docs")
     assert first.returncode == 0, first.stderr
     assert "3 files: 2 added, 1 unsupported" in first.stdout
-    assert f"docs{os.sep}notes.docx: no reader for .docx files" in first.stderr
+    assert f"docs{os.sep}notes.docx: There is no reader for .docx files." in first.stderr
     second = terminal("index", "docs")
     assert second.stdout.splitlines()[0] == "Nothing to do: all 2 files are up to date."
     (tmp_path / "docs" / "empty.txt").touch()
@@ -137,7 +137,7 @@ def test_hostile_text_does_not_reach_the_terminal(tmp_path: Path, server: Script
         (("frobnicate",), {}, 2, "No such command"),
         (("ask",), {}, 2, "Missing argument"),
         (("ask", " "), {}, 2, "The question is empty."),
-        (("index", "nowhere"), {}, 2, "There is no file or folder"),
+        (("index", "nowhere"), {}, 2, "there is no such file or folder"),
         (("--set", "retrieval.kk=3", "status"), {}, 2, "Did you mean retrieval.k?"),
         (("--set", "nonsense", "status"), {}, 2, "KEY=VALUE"),
         (("--config", "none.toml", "status"), {}, 2, "Cannot read the configuration file"),

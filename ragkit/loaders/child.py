@@ -1,105 +1,156 @@
-"""The process that reads files: `python -m ragkit.loaders.child MEMORY_MB MAX_TEXT_CHARACTERS`.
+"""The process that reads the files of strangers; `SandboxLoader` starts it and may kill it.
 
-It takes requests on standard input and answers on standard output, each a length of four bytes and
-as many bytes of JSON. It may be killed at any moment, and it ends when its parent does.
+Frames on stdin and stdout: 8 bytes of length, then JSON. It ends when stdin does.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import stat
+import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from ragkit.errors import LoadError
+from ragkit.errors import LoadError, UnsupportedFormat
 from ragkit.loaders import parse
+from ragkit.loaders.access import MB, read_bytes
 from ragkit.messages import Message
 
-
-def main() -> None:
-    memory_mb, text_limit = int(sys.argv[1]), int(sys.argv[2])
-    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library's print must not get into the replies
-    _limit(memory_mb)
-    _forbid_network()
-    while (size := requests.read(4)) and len(size) == 4:
-        request = json.loads(requests.read(int.from_bytes(size, "big")))
-        _send(replies, _answer(request, text_limit))
+_GRACE_S = 10  # the parent is the first to stop a slow file; this ends us if the parent is gone
+_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
 
 
-def _answer(request: dict[str, Any], text_limit: int) -> dict[str, Any]:
+def main(limits: Mapping[str, Any]) -> None:
+    """Answer requests until stdin ends. `limits`: timeout_s and LoadingConfig's sizes in MB."""
+    requests, replies = sys.stdin.buffer, _private_stdout()
+    _confine(int(limits["memory_mb"]))
+    send(replies, {"ready": True}, limits["max_frame"])
+    while (request := receive(requests, MB)) is not None:
+        _arm(limits["timeout_s"])
+        try:
+            _reply(replies, _answer(request, limits), limits)
+        except (MemoryError, RecursionError) as exc:
+            # What else the error has broken is unknown: a fresh process reads the next file.
+            _reply(replies, {**_failure("", _exhausted(exc, limits)), "last": True}, limits)
+            return
+        _arm(0)
+
+
+def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) -> None:
+    try:
+        send(replies, reply, limits["max_frame"])
+    except ValueError:
+        send(replies, _failure(reply["hash"], _too_much(limits)), limits["max_frame"])
+
+
+def receive(stream: BinaryIO, limit: int) -> Any:
+    """The next frame's value; None at the end. Raises ValueError: too long, not JSON."""
+    head = stream.read(8)
+    if len(head) < 8:
+        return None
+    length = int.from_bytes(head, "big")
+    if length > limit:
+        raise ValueError(f"a frame of {length} bytes")
+    body = stream.read(length)
+    return json.loads(body) if len(body) == length else None
+
+
+def send(stream: BinaryIO, value: Any, limit: int) -> None:
+    """Raises ValueError: `value` does not fit a frame of `limit` bytes. Nothing is sent then."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(body) > limit:
+        raise ValueError(f"a frame of {len(body)} bytes")
+    stream.write(len(body).to_bytes(8, "big") + body)
+    stream.flush()
+
+
+def _answer(request: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     content_hash = ""
     try:
-        data = _bytes_of(request["path"], request["max_bytes"])
+        data = read_bytes(request["path"], limits["max_file_mb"])
         content_hash = hashlib.sha256(data).hexdigest()
         if content_hash == request["known_hash"]:
-            return {"content_hash": content_hash}
-        document = parse(request["path"], data, request["media_type"])
+            return {"hash": content_hash}
+        document = parse(Path(request["path"]), data, request["media_type"])
+    except UnsupportedFormat as exc:
+        return _failure(content_hash, exc.message, "unsupported")
     except LoadError as exc:
         return _failure(content_hash, exc.message)
-    except OSError as exc:
-        return _failure(content_hash, Message("{why}", {"why": exc.strerror or type(exc).__name__}))
-    except MemoryError:
-        return _failure(content_hash, Message("it needs more memory than loading.memory_mb allows"))
-    except RecursionError:
-        return _failure(content_hash, Message("it is nested too deeply"))
+    except (MemoryError, RecursionError) as exc:
+        raise exc.with_traceback(None) from None  # its frames hold the memory
     except Exception as exc:
-        return _failure(content_hash, Message("its reader failed: {why}", {"why": type(exc).__name__}))
-    if len(document.text) > text_limit:
-        return _failure(content_hash, Message("it holds more text than loading.max_text_mb allows"))
-    return {"content_hash": content_hash, "document": asdict(document)}
+        reason = Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})
+        return _failure(content_hash, reason)
+    if len(document.text.encode("utf-8", "replace")) > limits["max_text_mb"] * MB:
+        return _failure(content_hash, _too_much(limits))
+    return {"hash": content_hash, "document": asdict(document)}
 
 
-def _bytes_of(path: str, max_bytes: int) -> bytes:
-    """The file's bytes, only of a regular file and never more than `max_bytes`."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags), "rb") as stream:
-        facts = os.fstat(stream.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise LoadError("it is not a regular file")
-        if facts.st_size > max_bytes:
-            raise LoadError("it is larger than loading.max_file_mb allows")
-        data = stream.read(facts.st_size + 1)
-    if len(data) > facts.st_size:
-        raise LoadError("it grew while it was read")
-    return data
+def _failure(content_hash: str, reason: Message, state: str = "unreadable") -> dict[str, Any]:
+    values = {name: value if isinstance(value, int) else str(value) for name, value in reason.values.items()}
+    return {"hash": content_hash, "failure": {"state": state, "template": reason.template, "values": values}}
 
 
-def _failure(content_hash: str, reason: Message) -> dict[str, Any]:
-    return {"content_hash": content_hash, "failure": {"template": reason.template, "values": _texts(reason)}}
+def _too_much(limits: Mapping[str, Any]) -> Message:
+    template = "It holds more than {limit} MB of text (setting loading.max_text_mb)."
+    return Message(template, {"limit": limits["max_text_mb"]})
 
 
-def _texts(reason: Message) -> dict[str, str]:
-    return {name: str(value)[:500] for name, value in reason.values.items()}
+def _exhausted(exc: BaseException, limits: Mapping[str, Any]) -> Message:
+    if isinstance(exc, RecursionError):
+        return Message("Its parts are nested too deeply to be read.")
+    template = "Reading it takes more than {limit} MB of memory (setting loading.memory_mb)."
+    return Message(template, {"limit": limits["memory_mb"]})
 
 
-def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:
-    raw = json.dumps(reply).encode()  # ASCII: a lone surrogate cannot break it
-    replies.write(len(raw).to_bytes(4, "big") + raw)
-    replies.flush()
+# -- confinement ---------------------------------------------------------------------------------
 
 
-def _limit(memory_mb: int) -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not every system has these limits
+def _private_stdout() -> BinaryIO:
+    """The reply pipe under a number of its own: what a library prints must not get into it."""
+    replies = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return replies
+
+
+def _confine(memory_mb: int) -> None:
+    """Bounded memory, no core dump, no file written (where the system has such limits); no network,
+    no other program."""
+    try:
         import resource
+    except ImportError:  # Windows: the time limit remains
+        pass
+    else:
+        for kind, most in (
+            (resource.RLIMIT_AS, memory_mb * MB),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_FSIZE, 0),
+        ):
+            _lower(resource, kind, most)
 
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write
-
-
-def _forbid_network() -> None:
-    def audit(event: str, arguments: tuple[object, ...]) -> None:
-        del arguments
-        if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen"):
-            raise PermissionError(f"{event} is not allowed while a file is read")
+    def audit(event: str, _arguments: tuple[object, ...]) -> None:
+        if event.startswith(_FORBIDDEN):
+            raise PermissionError(f"{event} is not for readers of files")
 
     sys.addaudithook(audit)
 
 
-if __name__ == "__main__":
-    main()
+def _lower(resource: Any, kind: int, most: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    try:
+        resource.setrlimit(kind, (bound, bound))
+    except (ValueError, OSError):  # macOS knows RLIMIT_AS but refuses it
+        return
+
+
+def _arm(timeout_s: float) -> None:
+    """Have the system end this process later, whatever it is doing then; 0: do not."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S if timeout_s else 0)

@@ -1,4 +1,4 @@
-"""Finding files: what is under the given paths, and by name all that is not going to be read."""
+"""Which files there are to read, and a line for everything that is left alone."""
 
 from __future__ import annotations
 
@@ -9,79 +9,91 @@ from pathlib import Path
 
 from ragkit.errors import InputError
 from ragkit.loaders import media_type
+from ragkit.loaders.access import NOT_UTF8, is_utf8, os_reason
 from ragkit.messages import Message
 from ragkit.types import FileOutcome, FileState, FoundFile
 
+Found = FoundFile | FileOutcome
 
-def discover(roots: Sequence[Path], exclude: Path | None) -> Iterator[FoundFile | FileOutcome]:
-    """Every file under `roots` once, in path order: one to read, or why it is not.
 
-    Folders that begin with a dot, symbolic links and the index's own folder (`exclude`) are named,
-    not entered. Raises InputError for a root that does not exist.
+def discover(roots: Sequence[Path], exclude: Path | None) -> Iterator[Found]:
+    """Everything under `roots`, folders in the order of their sorted names, each path once.
+
+    A root is resolved first and read even if its name is hidden. `exclude` is a folder that is
+    not entered (the index). Raises InputError, before the first result, when a root is not there.
     """
-    met: set[str] = set()
+    resolved = []
     for root in roots:
         try:
-            resolved = root.resolve(strict=True)
-        except (OSError, RuntimeError) as exc:
+            resolved.append(Path(os.path.realpath(root, strict=True)))  # PTH: Path.resolve raises on loops
+        except OSError as exc:
             raise InputError(
-                "There is no file or folder {path}.", hint="Check the path.", path=os.fspath(root)
+                "Cannot open {path}: {why}",
+                hint="Check the spelling of the path.",
+                path=shown(root),
+                why=os_reason(exc) if os.path.lexists(root) else Message("there is no such file or folder."),
             ) from exc
-        for item in _walk(resolved, exclude, named=True):
-            source = str(item.path) if isinstance(item, FoundFile) else item.source
-            if source not in met:
-                met.add(source)
-                yield item
+    return _walk(resolved, Path(os.path.realpath(exclude)) if exclude else None)
 
 
-def _walk(path: Path, exclude: Path | None, *, named: bool) -> Iterator[FoundFile | FileOutcome]:
-    """`path` and what is under it. `named`: the user gave this very path, so a dot is no bar."""
-    if not _is_text(path):
-        yield _outcome(path, "unreadable", Message("its name is not valid UTF-8"))
-        return
+def shown(path: Path) -> str:
+    """`path` as text that can be printed and stored: bytes that are not UTF-8 become \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _walk(roots: Sequence[Path], exclude: Path | None) -> Iterator[Found]:
+    named = frozenset(roots)
+    seen: set[Path] = set()
+    waiting = list(reversed(roots))  # a stack, not recursion: folders may nest deeper than Python's calls
+    while waiting:
+        path = waiting.pop()
+        if path in seen or (exclude and exclude in path.parents):
+            continue
+        if path.name.startswith(".") and path not in named:
+            if any(path in root.parents for root in named):
+                continue  # a root inside it is read on its own
+            yield _hidden(path)
+            continue
+        seen.add(path)
+        if path == exclude:
+            yield _outcome(path, "skipped", Message("It is the index itself."))
+            continue
+        result = _look(path)
+        if isinstance(result, list):
+            waiting += reversed(result)
+        else:
+            yield result
+
+
+def _look(path: Path) -> Found | list[Path]:
+    """What stands at `path`; the sorted entries of a folder."""
+    if not is_utf8(path.name):
+        return _outcome(path, "unreadable", NOT_UTF8)
     try:
         facts = path.lstat()
+        if stat.S_ISDIR(facts.st_mode):
+            return sorted(path.iterdir(), key=lambda entry: entry.name)
     except OSError as exc:
-        yield _outcome(path, "unreadable", _why(exc))
-        return
-    if exclude is not None and path == exclude:
-        yield _outcome(path, "skipped", Message("the index itself"))
-    elif stat.S_ISLNK(facts.st_mode):
-        yield _outcome(path, "skipped", Message("a symbolic link; links are not followed"))
-    elif path.name.startswith(".") and not named:
-        yield _outcome(path, "skipped", Message("hidden"))
-    elif stat.S_ISDIR(facts.st_mode):
-        yield from _folder(path, exclude)
-    elif not stat.S_ISREG(facts.st_mode):
-        yield _outcome(path, "skipped", Message("not a regular file"))
-    elif media_type(path) is None:
-        reason = Message("no reader for {suffix} files", {"suffix": path.suffix})
-        yield _outcome(path, "unsupported", reason if path.suffix else Message("no reader for files without a suffix"))
-    else:
-        yield FoundFile(path, facts.st_size, facts.st_mtime_ns)
+        return _outcome(path, "unreadable", os_reason(exc))
+    if stat.S_ISLNK(facts.st_mode):
+        return _outcome(path, "skipped", Message("It is a symbolic link; links are not followed."))
+    if not stat.S_ISREG(facts.st_mode):
+        return _outcome(path, "skipped", Message("It is not a regular file."))
+    if media_type(path) is None:
+        return _outcome(path, "unsupported", _no_reader(path.suffix))
+    return FoundFile(path, facts.st_size, facts.st_mtime_ns)
 
 
-def _folder(path: Path, exclude: Path | None) -> Iterator[FoundFile | FileOutcome]:
-    try:
-        names = sorted(os.listdir(path))  # noqa: PTH208  one call, and names as the system gives them
-    except OSError as exc:
-        yield _outcome(path, "unreadable", _why(exc))
-        return
-    for name in names:
-        yield from _walk(path / name, exclude, named=False)
+def _no_reader(suffix: str) -> Message:
+    if not suffix:
+        return Message("Its name has no suffix that says what it is.")
+    return Message("There is no reader for {suffix} files.", {"suffix": suffix})
 
 
-def _is_text(path: Path) -> bool:
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _hidden(path: Path) -> FileOutcome:
+    folder = path.is_dir() and not path.is_symlink()
+    return _outcome(path, "skipped", Message("It is a hidden folder." if folder else "It is a hidden file."))
 
 
 def _outcome(path: Path, state: FileState, reason: Message) -> FileOutcome:
-    return FileOutcome(os.fspath(path).encode("utf-8", "backslashreplace").decode(), state, reason)
-
-
-def _why(exc: OSError) -> Message:
-    return Message("{why}", {"why": exc.strerror or type(exc).__name__})
+    return FileOutcome(shown(path), state, reason)

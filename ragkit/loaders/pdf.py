@@ -1,136 +1,267 @@
-"""PDF: PDFium first, pypdf where PDFium fails. Pages are spans of one text."""
+"""PDF text, page by page: pypdfium2, and pypdf for what PDFium cannot read."""
 
 from __future__ import annotations
 
 import io
+import logging
 import re
-from collections.abc import Iterator
-
-import pypdfium2 as pdfium
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from ragkit.errors import LoadError, NoText
 from ragkit.messages import Message
-from ragkit.terms import CJK
 from ragkit.types import Document, Page
 
+_BETWEEN_PAGES = "\n\n"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_HYPHEN_JOIN = re.compile("[\u0002\ufffe]\\s*")  # PDFium's mark for a hyphen that it took out
-_CJK_SPACE = re.compile(rf"(?<=[{CJK}，。、；：！？]) (?=[{CJK}，。、；：！？])")
-_PAGES_NAMED = 12  # in a note
+_HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
+_LINE_HYPHEN = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ud800-\udfff]")
+_HAN = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN_MARKS = "，。、；：？！「」『』《》（）【】〈〉“”"
+_SPACED_HAN = re.compile(f"(?<=[{_HAN}]) (?=[{_HAN}])")
+_CLOSE_HAN = re.compile(f"(?<=[{_HAN}])(?=[{_HAN}])")
+_SPACED_MARK = re.compile(f"(?<=[{_HAN}]) (?=[{_HAN_MARKS}])|(?<=[{_HAN_MARKS}]) (?=[{_HAN}])")
+_NO_TITLE = re.compile(
+    r"untitled|无标题|未命名|title|document\d*|microsoft (word|powerpoint|excel) -.*|.*[/\\].*[/\\].*|"
+    r"[\W\d_]*|"
+    r".*\.(docx?|pptx?|xlsx?|pdf|tex|dvi|indd|qxd|fm|rtf|odt|html?|eps|ps|p65)",
+    re.IGNORECASE | re.DOTALL,
+)
+_PAGES_NAMED = 12  # in one note
+
+Pages = list[str | None]  # None: the page could not be read
 
 
 def read_pdf(source: str, data: bytes) -> Document:
-    """All pages of a PDF. A page that cannot be read or holds no text is named in the notes.
+    """Raises LoadError (no PDF, damaged, locked) and NoText (no page has any)."""
+    if not data:
+        raise NoText("The file is empty.")
+    title, raw = _read(data)
+    pages = [None if page is None else _clean(page) for page in raw]
+    pages = _joined_hyphens(pages)
+    notes = _notes(raw, pages)
+    if not any(page and page.strip() for page in pages):
+        raise _no_text(pages)
+    text, spans = _laid_out(pages)
+    return Document(source, "application/pdf", title, text, pages=spans, notes=notes)
 
-    Raises LoadError (encrypted, damaged), NoText (no page holds text).
-    """
-    title, texts = _read(data)
-    parts: list[str] = []
-    pages: list[Page] = []
-    at = 0
-    for number, text in enumerate(texts, 1):
-        clean = _clean(text or "")
-        pages.append(Page(number, at, at + len(clean)))
-        parts.append(clean)
-        at += len(clean) + 2
-    failed = [number for number, text in enumerate(texts, 1) if text is None]
-    empty = [number for number, text in enumerate(texts, 1) if text is not None and not parts[number - 1]]
-    if not any(parts):
-        raise NoText("None of its {count} pages holds text; are they scanned images?", count=len(texts))
-    notes = []
+
+# -- the two readers -----------------------------------------------------------------------------
+
+
+def _read(data: bytes) -> tuple[str, Pages]:
+    """(title, text of each page): PDFium's, with pypdf's for the pages it failed on."""
+    try:
+        title, pages = _with_pdfium(data)
+    except LoadError as first:
+        try:
+            return _with_pypdf(data)
+        except LoadError as second:
+            raise (second if second.message.template == _LOCKED else first) from second
+    failed = [number for number, page in enumerate(pages) if page is None]
     if failed:
-        notes.append(Message("Pages that could not be read: {pages}.", {"pages": _named(failed)}))
-    if empty:
-        notes.append(Message("Pages without text (scanned images?): {pages}.", {"pages": _named(empty)}))
-    return Document(
-        source=source,
-        media_type="application/pdf",
-        title=_clean(title).replace("\n", " ")[:300],
-        text="\n\n".join(parts),
-        pages=tuple(pages),
-        notes=tuple(notes),
-    )
-
-
-def _read(data: bytes) -> tuple[str, list[str | None]]:
-    """The title and the text of each page; None for a page that neither reader could read."""
-    try:
-        document = pdfium.PdfDocument(data)
-    except pdfium.PdfiumError as exc:
-        if "password" in str(exc).lower():
-            raise LoadError("The file needs a password.") from exc
-        return _read_with_pypdf(data)
-    try:
-        texts: list[str | None] = list(_pdfium_pages(document))
-        title = str(document.get_metadata_dict().get("Title", ""))
-    finally:
-        document.close()
-    if None in texts:
-        _, others = _read_with_pypdf_or_nothing(data, len(texts))
-        texts = [text if text is not None else other for text, other in zip(texts, others, strict=True)]
-    return title, texts
-
-
-def _pdfium_pages(document: pdfium.PdfDocument) -> Iterator[str | None]:
-    for number in range(len(document)):
         try:
-            page = document[number]
-            text_page = page.get_textpage()
-            yield text_page.get_text_bounded()
-            text_page.close()
+            _, others = _with_pypdf(data, failed)
+        except LoadError:
+            return title, pages  # the note names the pages
+        pages = [other if page is None else page for page, other in zip(pages, others, strict=True)]
+    return title, pages
+
+
+_LOCKED = "It needs a password."
+_NO_PDF = "It is not a PDF file, whatever its name says."
+_DAMAGED = "The PDF is too damaged to be opened ({why})."
+
+
+def _with_pdfium(data: bytes) -> tuple[str, Pages]:
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as exc:
+        why = str(exc).partition("PDFium: ")[2].rstrip(").") or str(exc)
+        raise _refused(data, why, locked="password" in str(exc).lower()) from exc
+    try:
+        title = _sane_title(document.get_metadata_value("Title"))
+    except pypdfium2.PdfiumError:
+        title = ""
+    return title, [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
+
+
+def _pdfium_page(document: Any, number: int) -> str:
+    import pypdfium2.raw as pdfium
+
+    page = document[number]
+    try:
+        if _has_written_annotations(pdfium, page):  # form fields, notes on the page: become part of it
+            pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
             page.close()
-        except pdfium.PdfiumError:
-            yield None
-
-
-def _read_with_pypdf(data: bytes) -> tuple[str, list[str | None]]:
-    try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise LoadError("The file needs a password.")
-        title = str(reader.metadata.title or "") if reader.metadata else ""
-        pages = list(reader.pages)
-    except LoadError:
-        raise
-    except Exception as exc:  # pypdf lets KeyError, RecursionError and others out of damaged files
-        raise LoadError("The file is not a readable PDF: {why}.", why=_reason(exc)) from exc
-    texts: list[str | None] = []
-    for page in pages:
+            page = document[number]
+        text_page = page.get_textpage()
         try:
-            texts.append(page.extract_text())
-        except Exception:
-            texts.append(None)
-    if not texts:
-        raise LoadError("The file is not a readable PDF: {why}.", why="it has no pages")
-    return title, texts
+            return str(text_page.get_text_range())
+        finally:
+            text_page.close()
+    finally:
+        page.close()
 
 
-def _read_with_pypdf_or_nothing(data: bytes, count: int) -> tuple[str, list[str | None]]:
+def _has_written_annotations(pdfium: Any, page: Any) -> bool:
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        kind = pdfium.FPDFAnnot_GetSubtype(annotation) if annotation else pdfium.FPDF_ANNOT_LINK
+        pdfium.FPDFPage_CloseAnnot(annotation)
+        if kind not in (pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP):
+            return True
+    return False
+
+
+def _with_pypdf(data: bytes, wanted: Sequence[int] | None = None) -> tuple[str, Pages]:
+    """`wanted` pages only (from 0), the others None; all of them by default."""
+    import pypdf
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        title, texts = _read_with_pypdf(data)
-    except LoadError:
-        return "", [None] * count
-    return title, (texts + [None] * count)[:count]
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise _refused(data, "", locked=True)
+        count = len(reader.pages)
+    except (LoadError, MemoryError):
+        raise
+    except Exception as exc:  # pypdf raises far more than its own errors on damaged files
+        raise _refused(data, str(exc) or type(exc).__name__, locked=False) from exc
+    numbers = range(count) if wanted is None else [n for n in wanted if n < count]
+    pages: Pages = [None] * (count if wanted is None else max([count, *(n + 1 for n in wanted)]))
+    for number in numbers:
+        pages[number] = _page_text(reader.pages[number].extract_text)
+    try:
+        title = _sane_title((reader.metadata and reader.metadata.title) or "")
+    except Exception:  # as above; a title is not worth the file
+        title = ""
+    return title, pages
+
+
+def _page_text(read: Callable[[], str]) -> str | None:
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception:  # one bad page does not cost the others; the note names it
+        return None
+
+
+def _refused(data: bytes, why: str, *, locked: bool) -> LoadError:
+    if locked:
+        return LoadError(_LOCKED)
+    if b"%PDF-" not in data:
+        return LoadError(_NO_PDF)
+    return LoadError(_DAMAGED, why=" ".join(why.split())[:200].rstrip("."))
+
+
+# -- cleaning ------------------------------------------------------------------------------------
 
 
 def _clean(text: str) -> str:
-    """Page text as a reader would copy it: one kind of line end, whole words, no control marks."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _HYPHEN_JOIN.sub("", text).translate(_LIGATURES)
-    text = _CONTROL.sub(" ", text)
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CJK_SPACE.sub("", text).strip()
+    """One kind of line end, no control characters or ligatures, no spaces within Chinese words.
+
+    The marks of hyphens at line ends stay, as U+0002, for `_joined_hyphens`.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES)
+    text = _HYPHEN_JOIN.sub("\0", text.replace("\0", " "))
+    text = _CONTROL.sub(lambda found: "\x02" if found[0] == "\0" else " ", text)
+    lines = (_without_stray_spaces(line.rstrip()) for line in text.split("\n"))
+    return "\n".join(lines).strip("\n")
 
 
-def _named(pages: list[int]) -> str:
-    shown = ", ".join(map(str, pages[:_PAGES_NAMED]))
-    return shown if len(pages) <= _PAGES_NAMED else f"{shown} ... ({len(pages)})"
+def _without_stray_spaces(line: str) -> str:
+    """Justified Chinese comes with spaces between most characters; a few spaces part columns."""
+    if " " not in line:
+        return line
+    line = _SPACED_MARK.sub("", line)
+    if len(_SPACED_HAN.findall(line)) >= len(_CLOSE_HAN.findall(line)):
+        return _SPACED_HAN.sub("", line)
+    return line
 
 
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, PyPdfError) and str(exc):
-        return str(exc).splitlines()[0].rstrip(".")
-    return type(exc).__name__
+def _joined_hyphens(pages: Pages) -> Pages:
+    """Words cut at a line's end made whole, where the document shows how they are written.
+
+    PDFium took the hyphen out already: it is put back only if the document has the word with a
+    hyphen and never without. pypdf left hyphen and break: they go only if the word occurs whole.
+    """
+    marked = any(page and ("\x02" in page or "-\n" in page) for page in pages)
+    if not marked:
+        return pages
+    words = frozenset(word for page in pages if page for word in _WORD.findall(page.lower()))
+
+    def rejoin(found: re.Match[str]) -> str:
+        left, right = found[1], found[2]
+        kept = f"{left}-{right}".lower() in words and f"{left}{right}".lower() not in words
+        return f"{left}-{right}" if kept or left[-1:].isdigit() or right[:1].isdigit() else left + right
+
+    def cut(found: re.Match[str]) -> str:
+        whole = found[1] + found[2]
+        return whole if whole.lower() in words else found[0]
+
+    return [
+        page and _LINE_HYPHEN.sub(cut, re.sub("([^\\W_]*)\x02([^\\W_]*)", rejoin, page)) for page in pages
+    ]  # fmt: skip
+
+
+def _sane_title(title: str) -> str:
+    title = " ".join(_CONTROL.sub(" ", title).split())
+    return "" if _NO_TITLE.fullmatch(title) or "\ufffd" in title or len(title) > 300 else title
+
+
+# -- putting together ----------------------------------------------------------------------------
+
+
+def _laid_out(pages: Pages) -> tuple[str, tuple[Page, ...]]:
+    spans = []
+    start = 0
+    for number, page in enumerate(pages, 1):
+        end = start + len(page or "")
+        spans.append(Page(number, start, end))
+        start = end + len(_BETWEEN_PAGES)
+    return _BETWEEN_PAGES.join(page or "" for page in pages), tuple(spans)
+
+
+def _notes(raw: Pages, pages: Pages) -> tuple[Message, ...]:
+    failed = [n for n, page in enumerate(pages, 1) if page is None]
+    empty = [n for n, page in enumerate(pages, 1) if page is not None and not page.strip()]
+    coded = [n for n, page in enumerate(raw, 1) if page and _is_undecodable(page)]
+    found = (
+        (failed, "Pages that could not be read: {pages}."),
+        (empty, "Pages without text (scanned images?): {pages}."),
+        (coded, "Pages with fonts that do not say their characters, so that words are missing: {pages}."),
+    )
+    return tuple(Message(text, {"pages": _named(which)}) for which, text in found if which)
+
+
+def _is_undecodable(page: str) -> bool:
+    """More than one in twenty characters is a code without a meaning."""
+    odd = len(_CONTROL.findall(re.sub("[\r\x02\ufffe]", "", page)))
+    return odd * 20 > len(page)
+
+
+def _no_text(pages: Pages) -> LoadError:
+    if not pages:
+        return NoText("The PDF has no pages.")
+    if any(page is not None for page in pages):
+        return NoText("It holds no text that can be read: scanned images? (pages: {count})", count=len(pages))
+    return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
+
+
+def _named(numbers: Sequence[int]) -> str:
+    """ "3, 7-9": runs are joined, a long list ends in an ellipsis."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in runs[:_PAGES_NAMED]]
+    return ", ".join([*shown, "…"] if len(runs) > _PAGES_NAMED else shown)

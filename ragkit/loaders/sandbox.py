@@ -1,161 +1,290 @@
-"""Reading files in another process, which can be killed: a hostile or broken file costs one line in
-the report, never the run."""
+"""The loader of ragkit: a child process reads the files, so that no file can harm, stop or hang us.
+
+What the child answers is not trusted: it may have been taken over by a file. It is JSON of bounded
+length, and every value is checked before it becomes a `Document`.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import queue
+import re
+import signal
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
-import ragkit
 from ragkit.config import LoadingConfig
+from ragkit.errors import RagkitError
 from ragkit.loaders import VERSION, media_type
+from ragkit.loaders.access import MB, NOT_UTF8, is_utf8
+from ragkit.loaders.child import receive, send
 from ragkit.messages import Message
 from ragkit.ports import Loaded, LoadFailure
 from ragkit.types import Document, Heading, Page
 
-_START_TIMEOUT_S = 60.0  # on top of the first file's time: a busy machine starts Python slowly
-_BYTES_PER_CHARACTER = 12  # of JSON, at the most: two escaped surrogates
+_NO_START = "The process that reads files does not start."
+_HINT = "Check that there is free memory, and that loading.memory_mb is not too low."
+_START_TIMEOUT_S = 60.0  # for Python to start, on a busy machine
+_BYTES_FOR_BYTE = 4  # of a frame for a byte of text: JSON's escapes, headings and line marks
+# -I would hide modules that the parent was given by PYTHONPATH: the parent's own path is handed over.
+_BOOT = """import json, sys
+limits, sys.path[:] = json.loads(sys.argv[1])
+from ragkit.loaders.child import main
+main(limits)"""
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL")  # nothing secret
+_TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # no widths, no attributes
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class SandboxLoader:
-    """The `Loader` port. One child process, started at the first file and again after each death."""
+    """Reads files in one long-lived child, started at the first file. One file at a time.
 
-    def __init__(self, settings: LoadingConfig) -> None:
-        self._settings = settings
+    `close()` (or leaving the `with` block) ends the child; a later `load` starts another.
+    """
+
+    def __init__(self, config: LoadingConfig) -> None:
+        limits = (config.timeout_s, config.memory_mb, config.max_file_mb, config.max_text_mb)
+        self.fingerprint = ":".join([VERSION, *(f"{limit:g}" for limit in limits)])
+        self._config = config
+        self._max_frame = config.max_text_mb * MB * _BYTES_FOR_BYTE + MB
         self._child: subprocess.Popen[bytes] | None = None
-        self._replies: queue.Queue[bytes | None] = queue.Queue()
-        self._receiver: threading.Thread | None = None
-        self.fingerprint = f"{VERSION}:{settings.memory_mb}:{settings.max_file_mb}:{settings.max_text_mb}"
+        self._used = False  # the child has read a file
+        self._lock = threading.Lock()
 
-    def load(self, path: Path, known_hash: str) -> Loaded:
-        kind = media_type(path)
-        if kind is None:
-            return _failed("", "unsupported", Message("no reader for {suffix} files", {"suffix": path.suffix}))
-        request = {
-            "path": os.fspath(path),
-            "known_hash": known_hash,
-            "media_type": kind,
-            "max_bytes": self._settings.max_file_mb * 2**20,
-        }
-        try:
-            raw = self._ask(json.dumps(request).encode())
-        except queue.Empty:
-            self._kill()
-            return _failed("", "unreadable", Message("it took longer than loading.timeout_s allows"))
-        if raw is None:
-            self._kill()
-            return _failed("", "unreadable", Message("its reader crashed"))
-        try:
-            return _loaded(os.fspath(path), json.loads(raw))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self._kill()  # what answers so is not to be trusted any further
-            return _failed("", "unreadable", Message("its reader gave a wrong answer"))
+    def __enter__(self) -> SandboxLoader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
-        """End the child. The loader may be used again."""
-        self._kill()
+        with self._lock:
+            self._end()
 
-    def _ask(self, request: bytes) -> bytes | None:
-        """The child's reply; None when it died. Raises queue.Empty when it takes too long."""
-        timeout_s = self._settings.timeout_s
+    def load(self, path: Path, known_hash: str) -> Loaded:
+        """Every trouble with the file is a `LoadFailure`. Raises RagkitError if no child can be started."""
+        kind = media_type(path)
+        if kind is None:
+            reason = Message("There is no reader for {suffix} files.", {"suffix": path.suffix or path.name})
+            return Loaded("", failure=LoadFailure("unsupported", reason))
+        if not is_utf8(str(path.absolute())):
+            return Loaded("", failure=LoadFailure("unreadable", NOT_UTF8))
+        request = {"path": str(path.absolute()), "media_type": kind, "known_hash": known_hash}
+        with self._lock:
+            try:
+                reply = self._ask(request)
+                if isinstance(reply, Message):
+                    self._end()
+                    return Loaded("", failure=LoadFailure("unreadable", reply))
+                if reply.get("last"):
+                    self._end()
+                return _loaded(str(path.absolute()), kind, known_hash, reply)
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                self._end()
+                reason = Message("The reader's answer makes no sense.")
+                return Loaded("", failure=LoadFailure("unreadable", reason))
+            except BaseException:  # Ctrl-C: the answer that is still to come would be taken for the next one
+                self._end()
+                raise
+
+    def _ask(self, request: dict[str, str]) -> Any:
+        """The child's reply, or why there is none.
+
+        A child that read other files may die of them, or be killed from outside, so only the
+        crash of a fresh one is the file's fault.
+        """
+        was_used = self._used
+        reply = self._ask_once(request)
+        if was_used and isinstance(reply, _Crash):
+            self._end()
+            reply = self._ask_once(request)
+        if isinstance(reply, _Crash):
+            template = "The reader crashed on this file or ran out of memory ({why})."
+            return Message(template, {"why": reply.why})
+        return reply
+
+    def _ask_once(self, request: dict[str, str]) -> Any:
+        child = self._running()
+        self._used = True
+        with _Deadline(child, self._config.timeout_s) as deadline:
+            try:
+                send(_pipe(child.stdin), request, MB)
+                reply = receive(_pipe(child.stdout), self._max_frame)
+            except OSError:
+                reply = None
+        if reply is not None:
+            return reply
+        if deadline.passed:
+            return Message(
+                "Reading it took longer than {limit} s (setting loading.timeout_s).",
+                {"limit": f"{self._config.timeout_s:g}"},
+            )
+        return _Crash(_end_of(child))
+
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
-            self._start()
-            timeout_s += _START_TIMEOUT_S
-        assert self._child is not None
-        assert self._child.stdin is not None
+            self._end()
+            self._child = self._started()
+        return self._child
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        config = self._config
+        limits = {
+            "timeout_s": config.timeout_s,
+            "memory_mb": config.memory_mb,
+            "max_file_mb": config.max_file_mb,
+            "max_text_mb": config.max_text_mb,
+            "max_frame": self._max_frame,
+        }
+        where = [str(Path(entry).absolute()) for entry in sys.path]
         try:
-            self._child.stdin.write(len(request).to_bytes(4, "big") + request)
-            self._child.stdin.flush()
-        except OSError:
-            return None
-        return self._replies.get(timeout=timeout_s)
+            child = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, json.dumps([limits, where])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent
+            )
+        except OSError as exc:
+            raise RagkitError(_NO_START, hint=_HINT) from exc
+        self._child = child
+        with _Deadline(child, _START_TIMEOUT_S):
+            if receive(_pipe(child.stdout), MB) is None:
+                self._end()
+                raise RagkitError(_NO_START, hint=_HINT)
+        return child
 
-    def _start(self) -> None:
-        self._kill()
-        package_parent = str(Path(ragkit.__file__).parent.parent)
-        paths = [package_parent, os.environ.get("PYTHONPATH", "")]
-        limit = self._settings.max_text_mb * 2**20
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "ragkit.loaders.child", str(self._settings.memory_mb), str(limit)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONIOENCODING": "utf-8"},
-            start_new_session=True,  # Ctrl-C is for the parent to handle
-        )
-        self._replies = queue.Queue()
-        assert self._child.stdout is not None
-        most = limit * _BYTES_PER_CHARACTER + 2**20
-        self._receiver = threading.Thread(target=_receive, args=(self._child.stdout, self._replies, most), daemon=True)
-        self._receiver.start()
-
-    def _kill(self) -> None:
-        if self._child is None:
-            return
-        self._child.kill()
-        self._child.wait()
-        if self._child.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._child.stdin.close()
-        if self._receiver is not None:
-            self._receiver.join()
-        self._child = None
+    def _end(self) -> None:
+        if self._child is not None:
+            _kill(self._child)
+            for pipe in (self._child.stdin, self._child.stdout):
+                try:
+                    _pipe(pipe).close()
+                except OSError:
+                    continue  # bytes that it never read
+            self._child.wait()
+            self._child = None
+        self._used = False
 
 
-def _receive(stream: IO[bytes], replies: queue.Queue[bytes | None], most: int) -> None:
-    """Put each reply into the queue, and None when there can be no more; closes the stream."""
-    with contextlib.suppress(OSError, ValueError), stream:
-        while len(size := stream.read(4)) == 4:
-            length = int.from_bytes(size, "big")
-            if length > most:
-                break
-            body = stream.read(length)
-            if len(body) < length:
-                break
-            replies.put(body)
-    replies.put(None)
+@dataclass(frozen=True, slots=True)
+class _Crash:
+    why: str  # a signal's name, an exit code
 
 
-def _loaded(source: str, reply: dict[str, Any]) -> Loaded:
-    content_hash = str(reply["content_hash"])
+class _Deadline:
+    """Kills the child when the block lasts too long: the reads of its pipe then end."""
+
+    def __init__(self, child: subprocess.Popen[bytes], timeout_s: float) -> None:
+        self.passed = False
+        self._child = child
+        self._timer = threading.Timer(timeout_s, self._pass)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _pass(self) -> None:
+        self.passed = True
+        _kill(self._child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """With whatever it started: its pipes would stay open."""
+    if child.poll() is not None:
+        return
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (AttributeError, OSError):  # Windows; already gone
+        child.kill()
+
+
+def _pipe(stream: Any) -> BinaryIO:
+    return cast(BinaryIO, stream)
+
+
+def _end_of(child: subprocess.Popen[bytes]) -> str:
+    try:
+        code = child.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        return "no answer"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"exit code {code}"
+
+
+# -- the child's answer, checked -----------------------------------------------------------------
+
+
+def _loaded(source: str, kind: str, known_hash: str, reply: dict[str, Any]) -> Loaded:
+    """Raises ValueError, TypeError or KeyError: the reply is not one."""
+    content_hash = _text(reply["hash"], 64)
     failure = reply.get("failure")
     if failure is not None:
-        values = {str(name): str(value) for name, value in failure["values"].items()}
-        message = Message(str(failure["template"]), values)
-        str(message)  # a template that does not fit its values is a wrong answer
-        return _failed(content_hash, "unreadable", message)
-    found = reply.get("document")
-    return Loaded(content_hash, None if found is None else _document(source, found))
+        if failure["state"] not in ("unreadable", "unsupported"):
+            raise ValueError("state")
+        return Loaded(content_hash, failure=LoadFailure(failure["state"], _message(failure)))
+    if not _HASH.fullmatch(content_hash):
+        raise ValueError("hash")
+    if "document" not in reply:
+        if content_hash != known_hash:
+            raise ValueError("hash")
+        return Loaded(content_hash)
+    return Loaded(content_hash, _document(source, kind, reply["document"]))
 
 
-def _document(source: str, found: dict[str, Any]) -> Document:
-    """The child's document, each part of the right type and each span inside the text."""
-    text = str(found["text"])
-    text.encode()  # a lone surrogate cannot be stored
-    if "\0" in text:
-        raise ValueError("NUL in a text")
-    pages = tuple(Page(int(p["number"]), int(p["start"]), int(p["end"])) for p in found["pages"])
-    headings = tuple(Heading(int(h["level"]), _plain(h["title"]), int(h["start"])) for h in found["headings"])
-    marks = tuple((int(start), int(line)) for start, line in found["line_marks"])
-    starts = [*(p.start for p in pages), *(p.end for p in pages), *(h.start for h in headings), *(m[0] for m in marks)]
-    if any(not 0 <= start <= len(text) for start in starts):
-        raise ValueError("a span outside the text")
-    if list(headings) != sorted(headings, key=lambda heading: heading.start):
-        raise ValueError("headings out of order")
-    notes = tuple(Message(str(n["template"]), {str(k): str(v) for k, v in n["values"].items()}) for n in found["notes"])
-    return Document(source, str(found["media_type"]), _plain(found["title"]), text, pages, headings, marks, notes)
+def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
+    text = _text(found["text"])
+    size = len(text)
+    pages = tuple(
+        Page(_whole(page["number"], 1), _whole(page["start"], 0, size), _whole(page["end"], 0, size))
+        for page in found["pages"]
+    )
+    headings = tuple(
+        Heading(_whole(heading["level"], 1), _text(heading["title"]), _whole(heading["start"], 0, size))
+        for heading in found["headings"]
+    )
+    marks = tuple((_whole(at, 0, size), _whole(line, 1)) for at, line in found["line_marks"])
+    if any(page.end < page.start for page in pages) or any(a.end > b.start for a, b in pairwise(pages)):
+        raise ValueError("pages")
+    if any(a.start > b.start for a, b in pairwise(headings)) or any(a[0] > b[0] for a, b in pairwise(marks)):
+        raise ValueError("order")
+    notes = tuple(_message(note) for note in found["notes"])
+    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes)
 
 
-def _plain(text: object) -> str:
-    return str(text).encode("utf-8", "replace").decode().replace("\0", "")
+def _message(found: dict[str, Any]) -> Message:
+    template = _text(found["template"], 1000)
+    values = {
+        _text(name, 40): value if isinstance(value, int) else _text(value, 1000)
+        for name, value in found["values"].items()
+    }
+    if not _TEMPLATE.fullmatch(template):
+        raise ValueError("template")
+    message = Message(template, values)
+    str(message)  # KeyError: a value is missing
+    return message
 
 
-def _failed(content_hash: str, state: str, reason: Message) -> Loaded:
-    return Loaded(content_hash, None, LoadFailure(state, reason))
+def _text(value: object, most: int | None = None) -> str:
+    if not isinstance(value, str) or (most is not None and len(value) > most) or "\0" in value:
+        raise ValueError("text")
+    value.encode()  # UnicodeEncodeError, a ValueError: lone surrogates
+    return value
+
+
+def _whole(value: object, least: int, most: int = 1 << 31) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError("number")
+    return value

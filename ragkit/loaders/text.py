@@ -1,259 +1,140 @@
-"""Text, Markdown and reStructuredText: decoding, and headings. A line of the text is a line of the file."""
+"""Plain text, Markdown and reStructuredText; and `decode`, bytes to text, for every text format.
+
+A document's text is the file's own text, line for line, so a line number is that of an editor.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
-
-import charset_normalizer
+from collections.abc import Iterable
 
 from ragkit.errors import LoadError, NoText
+from ragkit.loaders.charsets import best_guess, likely_utf16
+from ragkit.loaders.outline import Outline, markdown_outline, rst_outline
 from ragkit.messages import Message
-from ragkit.types import Document, Heading
+from ragkit.types import Document
 
-_BOMS = (
+_BOMS = (  # UTF-32's before UTF-16's: one begins with the other
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_SAMPLE_BYTES = 200_000  # looked at to recognise an encoding
-
-# The most frequent characters of running text, simplified and traditional: right text is full of
-# them, text decoded with the wrong table is not.
-_FREQUENT_HAN = frozenset(
-    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然"
-    "家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心本前开但因只从想实日者意无力与长把机十民第"
-    "公此已工使情明性知全三又关点正业外将两高间由问很最重并物手应向文体相见被利等产或新制身果加月合回特代内信表化位次"
-    "度任常先通提及比员解名处各入条请须需员工司假费请可應這個們來為國說時會對於後裡發過還進開實無與長機關點業將兩間問"
-    "並應體見產話給內門東員處認條題別變總電數報結務場計資統區隊決書則聽達強難權術確傳請費須"
+_SIGNATURES = (
+    (b"%PDF-", "PDF"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office"),
+    (b"\x89PNG\r\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\x7fELF", "ELF"),
+    (b"SQLite format 3\x00", "SQLite"),
 )
-_FREQUENT_HANGUL = frozenset("이다는을의에가하고한지기로사도를자나어리시대인해그서스일정")
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*")
-_NO_TITLE = ("    ", "-", "|", ">", "#")  # begins of lines that an underline does not make a heading
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-_ADORNMENT = re.compile(r"^([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_OUTLINES = {"text/markdown": markdown_outline, "text/x-rst": rst_outline}
+_SAMPLE = 64 * 1024  # bytes (or characters) that are looked at to recognise an encoding
+_MOST_CONTROLS = 0.02  # share of a text; more is no text
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # as a half of UTF-16, or no text
+_NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # feeds and escapes do occur
 
 
 def read_text(source: str, data: bytes, media_type: str) -> Document:
-    """A text file as a document. Raises LoadError when it is no text, NoText when it is empty."""
+    """Raises NoText (nothing but white space), LoadError (not a text)."""
     text, notes = decode(data)
-    text = one_line_end(text)
     if not text.strip():
-        raise NoText("The file is empty.")
-    headings: tuple[Heading, ...] = ()
-    title = ""
-    if media_type == "text/markdown":
-        headings, title = _markdown_headings(text), _front_matter_title(text)
-    elif media_type == "text/x-rst":
-        headings = _rst_headings(text)
-    return Document(
-        source=source,
-        media_type=media_type,
-        title=title or (headings[0].title if headings else ""),
-        text=text,
-        headings=headings,
-        notes=notes,
-    )
+        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    title, headings = _OUTLINES.get(media_type, _no_outline)(text)
+    return Document(source, media_type, title, text, headings=headings, notes=notes)
 
 
-def decode(data: bytes) -> tuple[str, tuple[Message, ...]]:
-    """The text in `data` and what had to be guessed. Raises LoadError when it is not text."""
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return _decoded(data[len(bom) :], encoding)
-    utf8 = _utf8(data)
-    if utf8 is not None and "\0" not in utf8[:_SAMPLE_BYTES]:
-        return _checked(utf8), ()
-    wide = _wide_encoding(data)
-    if wide:
-        return _decoded(data, wide)
-    if utf8 is not None:
-        return _checked(utf8), ()
-    if _nearly_utf8(data):
+def _no_outline(_: str) -> Outline:
+    return "", ()
+
+
+def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
+    """The text with "\\n" line ends, and notes: a guessed encoding, bytes that fit no character.
+
+    Order: byte order mark, obvious UTF-16, UTF-8, the `declared` encodings, UTF-8 with a few wrong
+    bytes, a guess.
+    Raises LoadError: the bytes are no text.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return _decoded(data[len(mark) :], encoding)
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            raise LoadError("Its name says text, but it is a {kind} file.", kind=kind)
+    start = data[:_SAMPLE]
+    if _CONTROL_BYTE.search(start) and (wide := likely_utf16(start)):
+        return _decoded(data, wide, guessed=True)
+    for encoding in ("utf-8", *declared):
+        if _is_strict(data, encoding):
+            return _decoded(data, encoding)
+    if _is_nearly_utf8(data):
         return _decoded(data, "utf-8")
-    encoding = _east_asian_encoding(data[:_SAMPLE_BYTES]) or _other_encoding(data)
-    text, notes = _decoded(data, encoding)
-    return text, (Message("The file is not UTF-8; it was read as {encoding}.", {"encoding": encoding}), *notes)
+    telling = _telling(data)
+    guess = best_guess(telling, start) or _foreign_guess(telling)
+    if not guess:
+        raise LoadError("It is not a text file: its bytes make no text in any known encoding.")
+    return _decoded(data, guess, guessed=True)
 
 
-def one_line_end(text: str) -> str:
-    """`text` with "\\n" line ends and a space for each control character: as many lines as an editor
-    shows."""
-    return _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _utf8(data: bytes) -> str | None:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def _decoded(data: bytes, encoding: str) -> tuple[str, tuple[Message, ...]]:
+def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str, tuple[Message, ...]]:
+    """Notes name what is uncertain. Bytes that fit no character become U+FFFD and are counted."""
     text = data.decode(encoding, "replace")
-    lost = text.count("\ufffd") - data.count("\ufffd".encode(encoding, "ignore") or b"\0\0\0\0")
-    notes: tuple[Message, ...] = ()
-    if lost > 0:
-        notes = (Message("{count} places were not valid {encoding}.", {"count": lost, "encoding": encoding}),)
-    return _checked(text), notes
+    sample = text[:_SAMPLE]
+    if len(_NO_TEXT_CONTROL.findall(sample)) > _MOST_CONTROLS * len(sample) + 3:
+        raise LoadError("It is not a text file: it holds binary data.")
+    notes = []
+    if guessed:
+        template = "The file does not say its encoding; it was read as {encoding}."
+        notes.append(Message(template, {"encoding": encoding.upper()}))
+    if not _is_strict(data, encoding):
+        template = "Bytes that are not {encoding} became \ufffd (places: {count})."
+        notes.append(Message(template, {"encoding": encoding.upper(), "count": text.count("\ufffd")}))
+    return _plain(text), tuple(notes)
 
 
-def _checked(text: str) -> str:
-    controls = len(_CONTROL.findall(text[:_SAMPLE_BYTES]))
-    if controls > max(8, min(len(text), _SAMPLE_BYTES) // 20):
-        raise LoadError("The file is not text, whatever its name says.")
-    return text
+def _plain(text: str) -> str:
+    """One kind of line end; no NUL; other control characters but the tab are spaces, never lines."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return _CONTROL.sub(" ", text)
 
 
-def _wide_encoding(data: bytes) -> str:
-    """UTF-16 without a mark, by where its zero bytes and its line ends are; "" when it is not."""
-    sample = data[: _SAMPLE_BYTES // 2 * 2]
-    if len(sample) < 4 or len(data) % 2:
-        return ""
-    for encoding, high in (("utf-16-le", 1), ("utf-16-be", 0)):
-        zeros, other = sample[high::2].count(0), sample[1 - high :: 2].count(0)
-        if zeros > len(sample) * 0.2 and other < len(sample) * 0.02:
-            return encoding
-    return max(("utf-16-le", "utf-16-be"), key=lambda name: _share(sample, name)) if _likely_wide(sample) else ""
-
-
-def _likely_wide(sample: bytes) -> bool:
-    return max(_share(sample, "utf-16-le"), _share(sample, "utf-16-be")) > 0.25 and not _east_asian_encoding(sample)
-
-
-def _share(sample: bytes, encoding: str) -> float:
+def _is_strict(data: bytes, encoding: str) -> bool:
     try:
-        text = sample.decode(encoding)
-    except UnicodeDecodeError:
-        return 0.0
-    return sum(character in _FREQUENT_HAN for character in text) / max(len(text), 1)
+        data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True
 
 
-def _nearly_utf8(data: bytes) -> bool:
-    """Whether a few broken places stand in otherwise good UTF-8."""
-    text = data[:_SAMPLE_BYTES].decode("utf-8", "replace")
-    bad, good = text.count("\ufffd"), sum(ord(character) > 127 for character in text)
-    return bad * 20 <= good - bad
+def _is_nearly_utf8(data: bytes) -> bool:
+    """At most one wrong place for ten right characters beyond ASCII: a damaged or mixed UTF-8 file."""
+    text = data.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    beyond = sum(map(len, re.findall(r"[^\x00-\x7f\ufffd]+", text)))
+    return wrong * 10 <= beyond
 
 
-def _east_asian_encoding(sample: bytes) -> str:
-    """The double-byte encoding that gives ordinary text; "" when none does."""
-    best, best_score = "", 0.6
-    for encoding in ("gb18030", "big5", "cp932", "euc_jp", "cp949"):
-        text = _strict_sample(sample, encoding)
-        found = [character for character in text if ord(character) > 0x2E7F]
-        if found:
-            score = sum(_commonness(character, encoding) for character in found) / len(found)
-            if score > best_score:
-                best, best_score = encoding, score
-    return {"big5": "big5hkscs"}.get(best, best)
+def _telling(data: bytes) -> bytes:
+    """The lines with bytes beyond ASCII, up to the sample's size: only they tell encodings apart."""
+    found: list[bytes] = []
+    size = 0
+    for line in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*\n?", data):
+        found.append(line[0])
+        size += len(line[0])
+        if size >= _SAMPLE:
+            break
+    return b"".join(found)[:_SAMPLE]
 
 
-def _strict_sample(sample: bytes, encoding: str) -> str:
-    """`sample` decoded, or "" when it is not in `encoding`; the sample may end inside a character."""
-    for cut in range(4):
-        try:
-            return sample[: len(sample) - cut].decode("big5hkscs" if encoding == "big5" else encoding)
-        except UnicodeDecodeError:
-            continue
-    return ""
+def _foreign_guess(sample: bytes) -> str | None:
+    """Cyrillic, Greek, Central European, ...: what the frequency tables of ragkit do not know."""
+    from charset_normalizer import from_bytes
 
-
-def _commonness(character: str, encoding: str) -> float:
-    """0 to 2: how ordinary a character is in text of this encoding's language."""
-    if character in "，。、：；？！（）“”《》「」％・ー":
-        return 1.2
-    if "\u3040" <= character <= "\u30ff":
-        return 1.6 if encoding in ("cp932", "euc_jp") else 0.0
-    if "\uac00" <= character <= "\ud7af":
-        return (1.8 if character in _FREQUENT_HANGUL else 0.7) if encoding == "cp949" else 0.0
-    if character in _FREQUENT_HAN and encoding in ("gb18030", "big5"):
-        return 2.0
-    try:
-        lead, *rest = character.encode({"gb18030": "gb2312", "cp949": "euc_kr"}.get(encoding, encoding))
-    except UnicodeEncodeError:
-        return 0.0
-    common = {"gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "cp932": (0x88, 0x98), "euc_jp": (0xB0, 0xCF)}
-    low, high = common.get(encoding, (0x100, 0x100))
-    return 0.9 if rest and low <= lead <= high else 0.2
-
-
-def _other_encoding(data: bytes) -> str:
-    best = charset_normalizer.from_bytes(data[:_SAMPLE_BYTES]).best()
-    return best.encoding if best is not None else "cp1252"
-
-
-def _markdown_headings(text: str) -> tuple[Heading, ...]:
-    """ATX and setext headings outside code and front matter (CommonMark 4.2, 4.3)."""
-    found: list[Heading] = []
-    fence = ""
-    previous, previous_start = "", 0
-    start = _front_matter_end(text)
-    for line in text[start:].splitlines(keepends=True):
-        bare = line.rstrip("\n")
-        mark = _FENCE.match(bare)
-        if fence:
-            if mark and mark.group(1).startswith(fence):
-                fence = ""
-        elif mark:
-            fence = mark.group(1)
-        elif (heading := _HEADING.match(bare)) and heading.group(2):
-            found.append(Heading(len(heading.group(1)), _plain(heading.group(2)), start))
-        elif _SETEXT.fullmatch(bare) and previous.strip() and not previous.startswith(_NO_TITLE):
-            found.append(Heading(1 if "=" in bare else 2, _plain(previous), previous_start))
-        previous, previous_start = bare, start
-        start += len(line)
-    return tuple(found)
-
-
-def _plain(title: str) -> str:
-    """A heading's text without links, emphasis and attributes."""
-    title = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", title)
-    return re.sub(r"\s*\{[#.:][^}]*\}\s*$", "", title).replace("**", "").replace("`", "").strip()
-
-
-def _front_matter_end(text: str) -> int:
-    if not text.startswith("---\n"):
-        return 0
-    end = re.compile(r"^(?:---|\.\.\.)[ \t]*$\n?", re.MULTILINE).search(text, 4)
-    return end.end() if end else 0
-
-
-def _front_matter_title(text: str) -> str:
-    found = _TITLE.search(text, 0, _front_matter_end(text))
-    return found.group(1).strip("\"'") if found else ""
-
-
-def _rst_headings(text: str) -> tuple[Heading, ...]:
-    """Section titles: a line under an adornment at least as long; levels in order of appearance."""
-    found: list[Heading] = []
-    styles: list[tuple[str, bool]] = []
-    lines = text.split("\n")
-    offsets = [0]
-    for line in lines:
-        offsets.append(offsets[-1] + len(line) + 1)
-    for number in range(1, len(lines)):
-        title, under = lines[number - 1], lines[number]
-        if not title.strip() or not _ADORNMENT.match(under) or _ADORNMENT.match(title):
-            continue
-        if len(under.rstrip()) < _columns(title.rstrip()):
-            continue
-        over = number >= 2 and lines[number - 2].rstrip() == under.rstrip()
-        if title[0].isspace() and not over:
-            continue
-        style = (under[0], over)
-        if style not in styles:
-            styles.append(style)
-        found.append(Heading(styles.index(style) + 1, title.strip(), offsets[number - 2 if over else number - 1]))
-    return tuple(found)
-
-
-def _columns(text: str) -> int:
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+    found = from_bytes(sample).best()
+    return found.encoding if found and found.encoding not in ("ascii", "utf_8") else None

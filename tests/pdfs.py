@@ -1,0 +1,64 @@
+"""A tiny PDF writer for tests: what pypdf would not write, and nothing more."""
+
+from __future__ import annotations
+
+import zlib
+
+
+def pdf(*objects: bytes, root: int = 1) -> bytes:
+    """Objects 1, 2, ... with a cross-reference table and a trailer."""
+    out = b"%PDF-1.5\n"
+    places = []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n%b" % (size, table)
+    return out + b"trailer\n<</Size %d/Root %d 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, root, start)
+
+
+def stream(data: bytes, entries: bytes = b"", *, deflate: bool = False) -> bytes:
+    if deflate:
+        data, entries = zlib.compress(data, 9), entries + b"/Filter/FlateDecode"
+    return b"<<%b/Length %d>>\nstream\n%b\nendstream" % (entries, len(data), data)
+
+
+def text_pdf(*pages: str) -> bytes:
+    """One page for each text; "\\n" parts its lines."""
+    count = len(pages)
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(count))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, count),
+        b"<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>",
+    ]
+    for number, page in enumerate(pages):
+        shown = b"".join(b"(%b) Tj T*\n" % line.encode("latin-1") for line in page.split("\n"))
+        objects += [
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources 3 0 R>>" % (5 + 2 * number),
+            stream(b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"ET" if page else b""),
+        ]
+    return pdf(*objects)
+
+
+def self_drawing_pdf() -> bytes:
+    """Its form draws itself twice: PDFium never comes back."""
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</XObject<</X 5 0 R>>>>>>",
+        stream(b"/X Do"),
+        stream(b"/X Do /X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 R>>>>"),
+    )
+
+
+def bomb_pdf(megabytes: int) -> bytes:
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        stream(b"BT /F 9 Tf (boom) Tj ET" + b" " * (megabytes << 20), deflate=True),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )

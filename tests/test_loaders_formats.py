@@ -1,0 +1,405 @@
+"""What the readers make of text, Markdown, reStructuredText, HTML and PDF."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ragkit.errors import LoadError, NoText
+from ragkit.loaders import media_type, parse
+from ragkit.types import Document
+
+from .pdfs import pdf, stream, text_pdf
+
+SIMPLIFIED = "员工每年享有二十天带薪年假。未休完的假期可以顺延到下一年三月底。"
+TRADITIONAL = "員工每年享有二十天帶薪年假。未休完的假期可以順延到下一年三月底。"
+
+
+def read(name: str, data: bytes | str) -> Document:
+    kind = media_type(Path(name))
+    assert kind is not None
+    return parse(Path(name), data.encode() if isinstance(data, str) else data, kind)
+
+
+def notes(document: Document) -> str:
+    return " ".join(map(str, document.notes))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.TXT", "text/plain"),
+        ("a.rst.txt", "text/x-rst"),
+        ("a.pdf.txt", "text/plain"),
+        ("a", None),
+        ("a.log", None),
+    ],
+)
+def test_media_types(name: str, kind: str | None) -> None:
+    assert media_type(Path(name)) == kind
+
+
+# -- bytes to text -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (SIMPLIFIED, "gb18030"),
+        (SIMPLIFIED[:14], "gb18030"),
+        ("请假流程", "gb18030"),
+        (SIMPLIFIED, "utf-16-le"),
+        (SIMPLIFIED, "utf-16-be"),
+        (TRADITIONAL, "big5"),
+        (TRADITIONAL[:14], "big5"),
+        (TRADITIONAL, "gb18030"),
+        (TRADITIONAL, "utf-16-le"),
+        ("これは日本語の文書です。会議は東京で開きます。", "cp932"),
+        ("これは日本語の文書です。会議は東京で開きます。", "euc_jp"),
+        ("이것은 한국어 문서입니다. 회의는 서울에서 있습니다.", "cp949"),
+        ("Le café est fermé à Noël, même pour les élèves.", "cp1252"),
+        ("Müller grüßt", "cp1252"),
+        ("It’s “quoted” – 20 €", "cp1252"),
+        ("plain words", "utf-16-le"),
+        ("Документы не содержат ответа на этот вопрос, поэтому ответа нет.", "cp1251"),
+        ("# English first\n" * 500 + SIMPLIFIED, "gb18030"),
+    ],
+)
+def test_encodings_without_a_mark_are_recognised_and_named(text: str, encoding: str) -> None:
+    document = read("a.txt", text.encode(encoding))
+    assert document.text == text
+    assert "does not say its encoding" in notes(document)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_marked_and_utf8_texts_need_no_guess(encoding: str) -> None:
+    document = read("a.txt", SIMPLIFIED.encode(encoding))
+    assert (document.text, document.notes) == (SIMPLIFIED, ())
+
+
+def test_a_damaged_utf8_file_keeps_the_rest_and_counts() -> None:
+    document = read("a.txt", SIMPLIFIED.encode() + b"\xff" + SIMPLIFIED.encode())
+    assert document.text == f"{SIMPLIFIED}\ufffd{SIMPLIFIED}"
+    assert notes(document).endswith("(places: 1).")
+
+
+def test_lines_are_those_of_an_editor() -> None:
+    text = read("a.txt", b"one\r\ntwo\rthree\x0cstill\x0bthree\n\x00four\x07").text
+    assert text == "one\ntwo\nthree still three\nfour "
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04rest", bytes(range(256)) * 40, b"\x00\x01\x02\x03" * 99])
+def test_binary_data_is_no_text(data: bytes) -> None:
+    with pytest.raises(LoadError):
+        read("a.txt", data)
+
+
+# -- Markdown and reStructuredText ---------------------------------------------------------------
+
+
+def titles(document: Document) -> list[tuple[int, str]]:
+    return [(heading.level, heading.title) for heading in document.headings]
+
+
+MARKDOWN = """---
+title: "Staff: <em>handbook</em> &amp; more"
+# no heading
+---
+# One #
+text
+```
+# code
+```
+Two
+lines
+---
+<!--
+# comment
+-->
+- item
+---
+> quote
+===
+    # indented code
+### [Three](x.md) with `code` {#id}
+~~~~
+~~~
+# code
+~~~~
+#no heading
+####### no heading
+## 四、休假
+"""
+
+
+def test_markdown_headings() -> None:
+    document = read("a.md", MARKDOWN)
+    assert document.title == "Staff: handbook & more"
+    assert document.text == MARKDOWN
+    assert titles(document) == [(1, "One"), (2, "Two lines"), (3, "Three with code"), (2, "四、休假")]
+    for heading in document.headings:
+        assert document.text[heading.start - 1] == "\n"
+    assert document.place(document.headings[0].start).line == 5
+
+
+def test_markdown_without_front_matter_is_titled_by_its_first_heading() -> None:
+    assert read("a.md", "intro\n\n# Leave\n").title == "Leave"
+    assert read("a.md", "## Only a section\n").title == ""
+
+
+RST = """=====
+Title
+=====
+
+Intro
+
+Part
+====
+
+休假规定
+--------
+
+  Indented
+  --------
+
+======  ===
+table   x
+======  ===
+
+----
+
+Last ``code``
+=============
+"""
+
+
+def test_rst_headings_by_order_of_appearance() -> None:
+    document = read("a.rst", RST)
+    assert document.title == "Title"
+    assert titles(document) == [(1, "Title"), (2, "Part"), (3, "休假规定"), (2, "Last code")]
+    assert document.text[document.headings[0].start :].startswith("Title\n")
+
+
+# -- HTML ----------------------------------------------------------------------------------------
+
+PAGE = """<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>Staff
+ handbook</title><style>p {}</style></head>
+<body><script>var a = "<p>no</p>";</script>
+<h1>Leave &amp; <em>holidays</em></h1>
+<p>Twenty days
+a year.<br>No
+   more.</p>
+<p>员工每年享有
+二十天年假。</p>
+<ul><li>one<li><p>two</p>
+<ol start=3><li>three</ol></ul>
+<table><tr><th></th><th>2024</th></tr>
+<tr><td><p>days</p></td><td>20</td><td></td><td>x</td></tr></table>
+<pre>
+  a
+    b
+</pre>
+<template>no</template><noscript>no</noscript>
+<p>The end
+"""
+PAGE_TEXT = """Leave & holidays
+
+Twenty days a year.
+No more.
+
+员工每年享有二十天年假。
+
+- one
+- two
+
+  3. three
+
+| 2024
+days | 20 | | x
+
+  a
+    b
+
+The end"""
+
+
+def test_html_becomes_readable_text() -> None:
+    document = read("a.html", PAGE)
+    assert document.title == "Staff handbook"
+    assert [line.rstrip() for line in document.text.split("\n") if line.strip()] == [
+        line.rstrip() for line in PAGE_TEXT.split("\n") if line.strip()
+    ]
+    assert titles(document) == [(1, "Leave & holidays")]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("Leave", 5),
+        ("Twenty", 6),
+        ("a year", 7),
+        ("more", 8),
+        ("二十天", 10),
+        ("three", 12),
+        ("2024", 13),
+        ("    b", 17),
+    ],
+)
+def test_html_places_are_lines_of_the_file(words: str, line: int) -> None:
+    document = read("a.html", PAGE)
+    assert document.place(document.text.index(words)).line == line
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ('<meta charset="gb2312"><p>请假</p>'.encode("gb18030"), "请假"),
+        ('<meta http-equiv=Content-Type content="text/html; charset=big5"><p>請假'.encode("big5"), "請假"),
+        ('<?xml version="1.0" encoding="Shift_JIS"?><p>休暇</p>'.encode("cp932"), "休暇"),
+        (f"<p>{SIMPLIFIED}</p>".encode("gb18030"), SIMPLIFIED),
+        (f"<p>{SIMPLIFIED}</p>".encode("utf-16"), SIMPLIFIED),
+        ("<p>café</p><meta charset=iso-8859-1>".encode("latin-1"), "café"),
+        (f'<meta charset="iso-8859-1"><p>{SIMPLIFIED}</p>'.encode(), SIMPLIFIED),
+    ],
+)
+def test_html_charsets(data: bytes, text: str) -> None:
+    assert read("a.html", data).text == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("a<p>b<div>c</p>d</div></td>e", "a b c d e"),
+        ("<script>x</script foo><p>seen", "seen"),
+        ("<p/>a<a id='x'/>b<br/>c", "ab c"),
+        ("&lt;p&gt; &#20013;&nbsp;&unknown; &", "<p> 中\xa0&unknown; &"),
+        ("<p>a<![CDATA[b]]></p>", "ab"),
+        ("<td>a<td>b", "a | b"),
+        ("<p>one</p" + "\n" + "><p>two", "one two"),
+        ("<b>a</b>\n<i>b</i>", "a b"),
+        ("<title>never closed<p>text</p>", "text"),
+    ],
+)
+def test_broken_and_odd_html(markup: str, text: str) -> None:
+    assert " ".join(read("a.html", markup).text.replace("\n", " ").split(" ")).replace("  ", " ") == text
+
+
+def test_unread_html_is_noted() -> None:
+    assert "<noscript> in line 2 is never closed" in notes(read("a.html", "<p>a\n<noscript>b<p>c"))
+
+
+# -- PDF -----------------------------------------------------------------------------------------
+
+
+def test_pdf_pages_are_exact_spans() -> None:
+    document = read("a.pdf", text_pdf("First\nline two", "", "Third"))
+    assert [document.text[page.start : page.end] for page in document.pages] == [
+        "First\nline two",
+        "",
+        "Third",
+    ]
+    assert document.place(document.text.index("Third")).page == 3
+    assert notes(document) == "Pages without text (scanned images?): 2."
+
+
+def test_pdf_empty_pages_are_named_in_runs() -> None:
+    document = read("a.pdf", text_pdf("", "a", "", "", "", "b", ""))
+    assert notes(document).endswith(": 1, 3-5, 7.")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (text_pdf(""), "no text"),
+        (b"%PDF-1.4\nnothing", "damaged"),
+        (b"hello", "not a PDF"),
+        (pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"), "no pages|damaged"),
+    ],
+)
+def test_pdfs_without_text(data: bytes, words: str) -> None:
+    with pytest.raises(LoadError, match=words):
+        read("a.pdf", data)
+
+
+@pytest.mark.parametrize(("user", "readable"), [("", True), ("secret", False)])
+def test_encrypted_pdfs(user: str, readable: bool) -> None:
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(text_pdf("Hello"))))
+    writer.encrypt(user_password=user, owner_password="owner", algorithm="RC4-128")
+    out = io.BytesIO()
+    writer.write(out)
+    if readable:
+        assert read("a.pdf", out.getvalue()).text == "Hello"
+    else:
+        with pytest.raises(LoadError, match="password"):
+            read("a.pdf", out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("年假规定", "年假规定"),
+        ("Leave policy 2024", "Leave policy 2024"),
+        ("Microsoft Word - leave.doc", ""),
+        ("untitled", ""),
+        ("leave.indd", ""),
+        ("C:\\docs\\leave", ""),
+        ("-", ""),
+    ],
+)
+def test_pdf_titles(title: str, kept: str) -> None:
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(text_pdf("Hello"))))
+    writer.add_metadata({"/Title": title})
+    out = io.BytesIO()
+    writer.write(out)
+    assert read("a.pdf", out.getvalue()).title == kept
+
+
+def test_pdfium_refuses_and_pypdf_reads() -> None:
+    document = read("a.pdf", b"junk\n" * 300 + text_pdf("Hello"))
+    assert document.text.strip() == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("adip\x02iscing", "adipiscing"),
+        ("well\x02known and well-known", "well-known and well-known"),
+        ("cut-\noff and cutoff", "cutoff and cutoff"),
+        ("cut-\noff", "cut-\noff"),
+        ("1998\x022004", "1998-2004"),
+        ("o\ufb03ce\r\nat\x0cnight\x00", "office\nat night"),
+        ("员 工 每 年\n姓名 年龄 部门", "员工每年\n姓名 年龄 部门"),
+        ("中文 ，使用 Debian 系统", "中文，使用 Debian 系统"),
+        ("a\ud800b", "a b"),
+    ],
+)
+def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
+    from ragkit.loaders.pdf import _clean, _joined_hyphens
+
+    assert _joined_hyphens([_clean(raw)]) == [text]
+
+
+def test_form_fields_and_notes_on_pages_are_text() -> None:
+    data = pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Annots[5 0 R]>>",
+        stream(b""),
+        b"<</Type/Annot/Subtype/FreeText/Rect[9 9 150 30]/Contents(x)/F 4/AP<</N 6 0 R>>>>",
+        stream(b"BT /F 9 Tf (Filled in) Tj ET", b"/Type/XObject/Subtype/Form/BBox[0 0 141 21]"
+               b"/Resources<</Font<</F 7 0 R>>>>"),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )  # fmt: skip
+    assert read("a.pdf", data).text == "Filled in"
+
+
+def test_an_empty_text_is_no_text() -> None:
+    with pytest.raises(NoText):
+        read("a.txt", b"\xef\xbb\xbf \n")
