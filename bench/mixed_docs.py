@@ -26,9 +26,8 @@ def show(name: str, report: IndexReport) -> None:
     counts = ", ".join(f"{report.count(state)} {state}" for state in FILE_STATES if report.count(state))
     rate = len(report.outcomes) / report.seconds
     print(f"{name}: {len(report.outcomes)} files: {counts}")
-    print(
-        f"  {report.chunks_embedded} chunks embedded, {report.chunks_reused} reused, {report.seconds:.1f} s, {rate:.1f} files/s"
-    )
+    chunks = f"{report.chunks_embedded} chunks embedded, {report.chunks_reused} reused"
+    print(f"  {chunks}, {report.seconds:.1f} s, {rate:.1f} files/s")
 
 
 def first_rank(question: dict[str, Any], texts: list[str]) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 import threading
 import time
 from array import array
@@ -99,6 +100,13 @@ def chat_reply(text: str, **final: object) -> Scripted:
 Behaviour = Callable[[str, dict[str, Any]], Scripted | None]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet about clients that left; anything else is a fault of the script."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @dataclass
 class ScriptedOllama:
     """An Ollama server on loopback that does as it is told and records every request.
@@ -113,7 +121,7 @@ class ScriptedOllama:
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __enter__(self) -> ScriptedOllama:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
