@@ -5,7 +5,7 @@ condense follow-up -> retrieve -> pack -> answer (streamed) -> check citations -
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
 from ragkit import citations, packing, prompts
@@ -72,20 +72,11 @@ def stream(
     query = answerer.condense(question, history) if history else question
     hits = retrieve(query)
     context = packing.pack(hits, answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
-    completion: Completion | None = None
     try:
-        for piece in answerer.answer(query, context):
-            if isinstance(piece, Completion):
-                completion = piece
-            else:
-                yield piece
+        completion = yield from _relay(answerer.answer(query, context))
     except ContextOverflow as overflow:
         context = _repacked(hits, answerer, overflow)
-        for piece in answerer.answer(query, context):
-            if isinstance(piece, Completion):
-                completion = piece
-            else:
-                yield piece
+        completion = yield from _relay(answerer.answer(query, context))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
     documents = {passage.source: read(passage.source) for passage in context.passages}
@@ -106,6 +97,17 @@ def stream(
         unread_count=unread_count,
         notes=completion.notes + _notes(completion, context.passages, found),
     )
+
+
+def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:
+    """Yield the text; return what ended it."""
+    completion = None
+    for piece in pieces:
+        if isinstance(piece, Completion):
+            completion = piece
+        else:
+            yield piece
+    return completion
 
 
 def _repacked(hits: Sequence[ScoredChunk], answerer: Answerer, overflow: ContextOverflow) -> Context:

@@ -207,7 +207,7 @@ class RagKit:
         """What is installed, reachable and configured; each fault with its one fix. Never raises."""
         from ragkit.doctor import examine
 
-        return examine(self.directory, self.config)
+        return examine(self.directory, self.config, self.status)
 
     # -- wiring --------------------------------------------------------------------------------
 

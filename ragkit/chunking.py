@@ -7,7 +7,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ragkit.ports import CountTokens
@@ -120,17 +120,7 @@ def _chunk(
         heading_path=path,
     )
     seed = "\0".join((fingerprint, document.source, str(ordinal), embedding_text(chunk)))
-    return Chunk(
-        hashlib.sha256(seed.encode()).hexdigest()[:24],
-        chunk.source,
-        chunk.ordinal,
-        chunk.text,
-        chunk.start,
-        chunk.end,
-        chunk.page,
-        chunk.line,
-        chunk.heading_path,
-    )
+    return replace(chunk, id=hashlib.sha256(seed.encode()).hexdigest()[:24])
 
 
 def _atoms(document: Document, count_tokens: CountTokens, limit: int) -> Iterator[_Atom]:

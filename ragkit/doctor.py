@@ -13,29 +13,33 @@ from ragkit import __version__
 from ragkit.config import Config
 from ragkit.errors import IndexMissing, RagkitError
 from ragkit.messages import Message
-from ragkit.types import Check
+from ragkit.types import Check, IndexStatus
 
 _LOW_DISK_MB = 500
 _PROBE_TIMEOUT_S = 3.0
 
 
-def examine(directory: Path, config: Config) -> list[Check]:
+def examine(directory: Path, config: Config, status: Callable[[], IndexStatus]) -> list[Check]:
     """Every check, in the order a person would look. A check that fails itself is a fault line."""
-    checks: list[Check] = []
-    for look in (_program, _tokens, _embedded, _ollama, _index, _disk):
-        checks += _safely(look, directory, config)
-    return checks
+    looks: dict[str, Callable[[], Iterator[Check]]] = {
+        "ragkit": _program,
+        "tokens": _tokens,
+        "embedded models": lambda: _embedded(config),
+        "ollama": lambda: _ollama(config),
+        "index": lambda: _index(status),
+        "disk": lambda: _disk(directory),
+    }
+    return [check for name, look in looks.items() for check in _safely(name, look)]
 
 
-def _safely(look: Callable[[Path, Config], Iterator[Check]], directory: Path, config: Config) -> list[Check]:
+def _safely(name: str, look: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
-        return list(look(directory, config))
+        return list(look())
     except RagkitError as exc:
-        return [Check(look.__name__.strip("_"), "fault", exc.message, exc.hint)]
+        return [Check(name, "fault", exc.message, exc.hint)]
 
 
-def _program(directory: Path, config: Config) -> Iterator[Check]:
-    del directory, config
+def _program() -> Iterator[Check]:
     detail = Message(
         "ragkit {version}, Python {python}, {system}",
         {"version": __version__, "python": platform.python_version(), "system": platform.platform(terse=True)},
@@ -43,8 +47,7 @@ def _program(directory: Path, config: Config) -> Iterator[Check]:
     yield Check("ragkit", "ok", detail)
 
 
-def _tokens(directory: Path, config: Config) -> Iterator[Check]:
-    del directory, config
+def _tokens() -> Iterator[Check]:
     from ragkit.models import tokens
 
     trouble = tokens.exact()
@@ -59,8 +62,7 @@ def _tokens(directory: Path, config: Config) -> Iterator[Check]:
     )
 
 
-def _embedded(directory: Path, config: Config) -> Iterator[Check]:
-    del directory
+def _embedded(config: Config) -> Iterator[Check]:
     from ragkit.models.embedded import EmbeddedEmbedder
 
     try:
@@ -82,8 +84,7 @@ def _embedded(directory: Path, config: Config) -> Iterator[Check]:
     yield Check("embedded models", "ok", detail)
 
 
-def _ollama(directory: Path, config: Config) -> Iterator[Check]:
-    del directory
+def _ollama(config: Config) -> Iterator[Check]:
     from ragkit.models.ollama import OllamaServer, has_model, installed_models, is_loopback
 
     severity: Literal["warning", "fault"] = "fault" if config.models.backend == "ollama" else "warning"
@@ -115,20 +116,17 @@ def _ollama(directory: Path, config: Config) -> Iterator[Check]:
             yield Check(role, severity, missing, Message("Run: ollama pull {model}", {"model": model}))
 
 
-def _index(directory: Path, config: Config) -> Iterator[Check]:
-    from ragkit.app import RagKit
-
-    with RagKit(directory, config) as kit:
-        try:
-            status = kit.status()
-        except IndexMissing as exc:
-            yield Check("index", "warning", exc.message, exc.hint)
-            return
+def _index(look: Callable[[], IndexStatus]) -> Iterator[Check]:
+    try:
+        status = look()
+    except IndexMissing as exc:
+        yield Check("index", "warning", exc.message, exc.hint)
+        return
     generation = status.generation
     made = {"model": generation.model, "backend": generation.backend} if generation else {"model": "?", "backend": "?"}
     detail = Message(
         "{directory}: {documents} documents, {chunks} chunks, made with {model} ({backend})",
-        {"directory": directory, "documents": status.documents, "chunks": status.chunks, **made},
+        {"directory": status.directory, "documents": status.documents, "chunks": status.chunks, **made},
     )
     yield Check("index", "ok", detail)
     if status.chunks_unpublished:
@@ -143,8 +141,7 @@ def _index(directory: Path, config: Config) -> Iterator[Check]:
         )
 
 
-def _disk(directory: Path, config: Config) -> Iterator[Check]:
-    del config
+def _disk(directory: Path) -> Iterator[Check]:
     existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
     free_mb = shutil.disk_usage(existing).free // 2**20
     detail = Message("{free} MB free under {folder}", {"free": free_mb, "folder": existing})

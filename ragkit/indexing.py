@@ -54,41 +54,24 @@ def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
     ragkit splits and finds words, is another generation."""
     chunk_tokens = min(settings.chunk_tokens, embedder.max_tokens)
     overlap_tokens = min(settings.overlap_tokens, chunk_tokens // 2)
-    parts = (
-        embedder.backend,
-        embedder.model,
-        embedder.digest,
-        embedder.dimension,
-        embedder.query_prefix,
-        embedder.document_prefix,
-        chunk_tokens,
-        overlap_tokens,
-        chunking.VERSION,
-        terms.VERSION,
-    )
+    parts = (*_vector_facts(embedder), chunk_tokens, overlap_tokens, chunking.VERSION, terms.VERSION)
     fingerprint = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
-    return Generation(
-        fingerprint,
-        embedder.backend,
-        embedder.model,
-        embedder.digest,
-        embedder.dimension,
-        embedder.query_prefix,
-        embedder.document_prefix,
-        chunk_tokens,
-        overlap_tokens,
-    )
+    return Generation(fingerprint, *_vector_facts(embedder), chunk_tokens, overlap_tokens)
 
 
 def same_vectors(one: Generation, other: Generation) -> bool:
     """Whether a question embedded for one generation can be compared with the chunks of the other."""
-    return (one.backend, one.model, one.digest, one.dimension, one.query_prefix, one.document_prefix) == (
-        other.backend,
-        other.model,
-        other.digest,
-        other.dimension,
-        other.query_prefix,
-        other.document_prefix,
+    return _vector_facts(one) == _vector_facts(other)
+
+
+def _vector_facts(made_by: Embedder | Generation) -> tuple[str, str, str, int, str, str]:
+    return (
+        made_by.backend,
+        made_by.model,
+        made_by.digest,
+        made_by.dimension,
+        made_by.query_prefix,
+        made_by.document_prefix,
     )
 
 
