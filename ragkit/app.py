@@ -15,7 +15,8 @@ from ragkit.config import Config, resolve
 from ragkit.errors import ConfigError, IndexMismatch, InputError, ModelError, ModelUnavailable, StoreError
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Embedder
-from ragkit.store.catalog import SqliteCatalog, disk_full
+from ragkit.store.catalog import SqliteCatalog
+from ragkit.store.faults import disk_full
 from ragkit.store.locks import FileLock
 from ragkit.types import (
     Answer,

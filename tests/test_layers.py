@@ -33,7 +33,6 @@ MAY_IMPORT = {
 ONE_IMPORTER = {
     "httpx": "models/ollama.py",
     "chromadb": "store/chroma.py",
-    "sqlite3": "store/catalog.py",
     "portalocker": "store/locks.py",
     "tiktoken": "models/tokens.py",
     "onnxruntime": "models/e5.py",

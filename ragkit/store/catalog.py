@@ -9,19 +9,26 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import sys
 import threading
 import zlib
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, cast
 
 from ragkit.chunking import embedding_text
-from ragkit.errors import DiskFull, IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, StoreError
-from ragkit.messages import Message
+from ragkit.errors import IndexMismatch, IndexMissing
 from ragkit.ports import FileFacts
+from ragkit.store.faults import damaged, translated
+from ragkit.store.rows import (
+    CHUNK_COLUMNS,
+    chunk_of,
+    message_json,
+    message_of,
+    structure_json,
+    vector_blob,
+    vector_of,
+)
 from ragkit.terms import document_terms, is_cjk
 from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Vector
 
@@ -51,7 +58,6 @@ CREATE INDEX chunks_by_key ON chunks (key, generation);
 CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operation IN ('upsert', 'delete')))
   WITHOUT ROWID;
 """
-_CHUNK = "id, source, ordinal, text, start, end, page, line, headings"  # the fields of a Chunk
 _BATCH = 500
 _GENERATION = tuple(field.name for field in fields(Generation))
 
@@ -75,7 +81,7 @@ class SqliteCatalog:
             raise IndexMissing(
                 "There is no index in {directory} yet.", hint="Run: ragkit index FOLDER", directory=directory
             )
-        with _translated(directory):
+        with translated(directory):
             mode = "rwc" if write else "ro"
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={mode}",
@@ -166,7 +172,7 @@ class SqliteCatalog:
                     document.source,
                     document.media_type,
                     document.title,
-                    _structure_json(document),
+                    structure_json(document),
                     zlib.compress(document.text.encode(), 6),
                 ),
             )
@@ -200,7 +206,7 @@ class SqliteCatalog:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see the index as it is now, whatever a writer commits meanwhile."""
-        with self._mutex, _translated(self._directory):
+        with self._mutex, translated(self._directory):
             if self._db.in_transaction:
                 yield
                 return
@@ -229,8 +235,8 @@ class SqliteCatalog:
             outcome = FileOutcome(
                 source,
                 cast(FileState, state),
-                _message(json.loads(reason)),
-                tuple(_message(note) for note in json.loads(notes)),
+                message_of(json.loads(reason)),
+                tuple(message_of(note) for note in json.loads(notes)),
                 counts.get(source, 0),
             )
             found[source] = FileFacts(source, content_hash, size, modified, seen, loader, outcome)
@@ -250,7 +256,7 @@ class SqliteCatalog:
         try:
             text = zlib.decompress(body).decode()
         except (zlib.error, UnicodeDecodeError) as exc:
-            raise _damaged(self._directory, exc) from exc
+            raise damaged(self._directory, exc) from exc
         return Document(
             source=source,
             media_type=media_type,
@@ -259,7 +265,7 @@ class SqliteCatalog:
             pages=tuple(Page(*page) for page in shape["pages"]),
             headings=tuple(Heading(*heading) for heading in shape["headings"]),
             line_marks=tuple((start, line) for start, line in shape["line_marks"]),
-            notes=tuple(_message(note) for note in json.loads(notes)),
+            notes=tuple(message_of(note) for note in json.loads(notes)),
         )
 
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
@@ -272,7 +278,7 @@ class SqliteCatalog:
                 f" AND key IN ({_marks(part)})",
                 (number, *part),
             ):
-                found[key] = _vector(blob)
+                found[key] = vector_of(blob)
         return found
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
@@ -280,10 +286,10 @@ class SqliteCatalog:
         found = {}
         for part in _parts(ids):
             for row in self._rows(
-                f"SELECT {_CHUNK} FROM chunks WHERE generation = ? AND id IN ({_marks(part)})",
+                f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE generation = ? AND id IN ({_marks(part)})",
                 (self.active_id(), *part),
             ):
-                found[row[0]] = _chunk(row)
+                found[row[0]] = chunk_of(row)
         return found
 
     def live(self, ids: Sequence[str]) -> set[str]:
@@ -354,11 +360,11 @@ class SqliteCatalog:
             if not rows:
                 return
             last = rows[-1][0]
-            yield {name: _vector(blob) for _, name, blob in rows}
+            yield {name: vector_of(blob) for _, name, blob in rows}
 
     def vectors_of(self, ids: Sequence[str]) -> dict[str, Vector]:
         return {
-            name: _vector(blob)
+            name: vector_of(blob)
             for part in _parts(ids)
             for name, blob in self._rows(
                 f"SELECT id, vector FROM chunks WHERE vector IS NOT NULL AND generation = ? AND id IN ({_marks(part)})",
@@ -382,7 +388,7 @@ class SqliteCatalog:
             )
             if not rows:
                 return
-            yield _vector(rows[0][1])
+            yield vector_of(rows[0][1])
             at = max(at + step, rows[0][0] + 1)
 
     def unpublished_count(self) -> int:
@@ -404,7 +410,7 @@ class SqliteCatalog:
             if not rows:
                 return
             last = rows[-1][0]
-            yield {name: _vector(blob) for name, blob in rows}
+            yield {name: vector_of(blob) for name, blob in rows}
 
     def mark_published(self) -> None:
         with self._transaction():
@@ -422,12 +428,12 @@ class SqliteCatalog:
     # -- inside --------------------------------------------------------------------------------
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._mutex, _translated(self._directory):
+        with self._mutex, translated(self._directory):
             return self._db.execute(sql, values).fetchall()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._mutex, _translated(self._directory):
+        with self._mutex, translated(self._directory):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -460,18 +466,18 @@ class SqliteCatalog:
                 facts.seen_ns,
                 facts.loader_fingerprint,
                 outcome.state,
-                json.dumps(_message_json(outcome.reason), ensure_ascii=False),
-                json.dumps([_message_json(note) for note in outcome.notes], ensure_ascii=False),
+                json.dumps(message_json(outcome.reason), ensure_ascii=False),
+                json.dumps([message_json(note) for note in outcome.notes], ensure_ascii=False),
             ),
         )
 
     def _put_chunk(self, number: int, chunk: Chunk, key: str, vector: Vector | None) -> None:
         row = self._db.execute(
-            f"INSERT INTO chunks (generation, key, vector, {_CHUNK}) VALUES ({', '.join('?' * 12)})",
+            f"INSERT INTO chunks (generation, key, vector, {CHUNK_COLUMNS}) VALUES ({', '.join('?' * 12)})",
             (
                 number,
                 key,
-                None if vector is None else _blob(vector),
+                None if vector is None else vector_blob(vector),
                 chunk.id,
                 chunk.source,
                 chunk.ordinal,
@@ -541,54 +547,6 @@ def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) ->
         )
 
 
-@contextlib.contextmanager
-def _translated(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as exc:
-        name = getattr(exc, "sqlite_errorname", "") or ""
-        if name == "SQLITE_FULL" or "disk is full" in str(exc):
-            raise disk_full(directory) from exc
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise IndexBusy(
-                "Another process is writing to the index {folder}.",
-                hint="Wait for it to end and run the command again; nothing was changed.",
-                folder=directory,
-            ) from exc
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-            raise StoreError(
-                "Cannot write in the index folder {folder}: {why}.",
-                hint="Check its permissions, or choose another with --index.",
-                folder=directory,
-                why=exc,
-            ) from exc
-        if name.startswith("SQLITE_IOERR"):
-            raise StoreError(
-                "The disk reported an error in the index folder {folder}: {why}.",
-                hint="Check the disk, then run the command again.",
-                folder=directory,
-                why=exc,
-            ) from exc
-        raise _damaged(directory, exc) from exc
-
-
-def disk_full(directory: Path) -> DiskFull:
-    return DiskFull(
-        "The disk of the index folder {folder} is full.",
-        hint="Free some space and run the command again: what was indexed so far is kept.",
-        folder=directory,
-    )
-
-
-def _damaged(directory: Path, exc: Exception) -> IndexDamaged:
-    return IndexDamaged(
-        "The catalog in {directory} is damaged or not ragkit's: {why}.",
-        hint="Restore the folder from a backup, or index into a new one with --index.",
-        directory=directory,
-        why=exc,
-    )
-
-
 def _match(term: str) -> str:
     quoted = '"' + term.replace('"', '""') + '"'
     return f"{quoted}*" if len(term) == 1 and is_cjk(term) else quoted
@@ -601,54 +559,3 @@ def _parts(ids: Sequence[str]) -> Iterator[list[str]]:
 
 def _marks(ids: Sequence[str]) -> str:
     return ", ".join("?" * len(ids))
-
-
-def _blob(vector: Vector) -> bytes:
-    """Little-endian float32, whatever the machine."""
-    if sys.byteorder == "big":
-        vector = array("f", vector)
-        vector.byteswap()
-    return vector.tobytes()
-
-
-def _chunk(row: Sequence[Any]) -> Chunk:
-    """A `_CHUNK` row as a value."""
-    name, source, ordinal, text, start, end, page, line, headings = row
-    return Chunk(name, source, ordinal, text, start, end, page, line, tuple(json.loads(headings)))
-
-
-def _vector(blob: bytes) -> Vector:
-    vector = array("f", blob)
-    if sys.byteorder == "big":
-        vector.byteswap()
-    return vector
-
-
-def _structure_json(document: Document) -> str:
-    return json.dumps(
-        {
-            "pages": [astuple(page) for page in document.pages],
-            "headings": [astuple(heading) for heading in document.headings],
-            "line_marks": document.line_marks,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-
-
-def _message_json(message: Message) -> list[object]:
-    return [message.template, {name: _plain(value) for name, value in message.values.items()}]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Message):
-        return _message_json(value)
-    return value if isinstance(value, str | int | float | list) else str(value)
-
-
-def _message(stored: Sequence[Any]) -> Message:
-    template, values = stored
-    restored: Mapping[str, object] = {
-        name: _message(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return Message(template, restored)

@@ -1,0 +1,66 @@
+"""How values stand in the catalog's rows: vectors as little-endian float32, the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
+
+from ragkit.messages import Message
+from ragkit.types import Chunk, Document, Vector
+
+CHUNK_COLUMNS = "id, source, ordinal, text, start, end, page, line, headings"  # the fields of a Chunk
+
+
+def vector_blob(vector: Vector) -> bytes:
+    """Little-endian float32, whatever the machine."""
+    if sys.byteorder == "big":
+        vector = array("f", vector)
+        vector.byteswap()
+    return vector.tobytes()
+
+
+def chunk_of(row: Sequence[Any]) -> Chunk:
+    """A `_CHUNK` row as a value."""
+    name, source, ordinal, text, start, end, page, line, headings = row
+    return Chunk(name, source, ordinal, text, start, end, page, line, tuple(json.loads(headings)))
+
+
+def vector_of(blob: bytes) -> Vector:
+    vector = array("f", blob)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    return vector
+
+
+def structure_json(document: Document) -> str:
+    return json.dumps(
+        {
+            "pages": [astuple(page) for page in document.pages],
+            "headings": [astuple(heading) for heading in document.headings],
+            "line_marks": document.line_marks,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def message_json(message: Message) -> list[object]:
+    return [message.template, {name: _plain(value) for name, value in message.values.items()}]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Message):
+        return message_json(value)
+    return value if isinstance(value, str | int | float | list) else str(value)
+
+
+def message_of(stored: Sequence[Any]) -> Message:
+    template, values = stored
+    restored: Mapping[str, object] = {
+        name: message_of(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return Message(template, restored)
