@@ -94,7 +94,11 @@ def quoted(sentence: Sentence) -> str:
 
 
 def _says_something(text: str) -> bool:
+    """Whether a piece of text can be an answer: a sentence, a row or an item, not a title."""
     if len(text) > _MAX_CHARACTERS:
         return False
     words = len(re.findall(r"[^\W_]+", text))
-    return words >= 4 or len(re.findall(f"[{terms.CJK}]", text)) >= 5
+    characters = len(re.findall(f"[{terms.CJK}]", text))
+    if words >= 6 or characters >= 10:
+        return True
+    return (words >= 3 or characters >= 5) and bool(re.search(r"[.!?;。！？；][\"'”’)）]*$|\||\d", text))
