@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
 from ragkit import citations, packing, prompts
-from ragkit.errors import BadReply, ContextOverflow, InputError
+from ragkit.errors import BadReply, ContextOverflow
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Chat
 from ragkit.types import (
@@ -24,6 +24,8 @@ from ragkit.types import (
     Turn,
 )
 
+_FRAME_TOKENS = 288  # of the question and of the chat template around the messages
+
 Retrieve = Callable[[str], list[ScoredChunk]]
 Read = Callable[[str], Document | None]
 
@@ -36,10 +38,16 @@ class PromptedAnswerer:
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
         self.model = chat.model
-        self.window_tokens: int | None = chat.window_tokens
         frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())))
-        self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + 32
-        self.passage_tokens = max(chat.window_tokens - chat.answer_tokens - self._frame_tokens - 256, 0)
+        self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
+
+    @property
+    def window_tokens(self) -> int | None:
+        return self._chat.window_tokens
+
+    @property
+    def passage_tokens(self) -> int:
+        return max(self._chat.window_tokens - self._chat.answer_tokens - self._frame_tokens, 0)
 
     def count_tokens(self, text: str) -> int:
         return self._chat.count_tokens(text)
@@ -64,11 +72,9 @@ def stream(
 ) -> Iterator[str | Answer]:
     """The answer's text as it comes, and last, once, the whole `Answer`.
 
-    Raises InputError for an empty question, and what retrieval and the model raise. "The documents
-    do not say" is an Answer with `refused` set and the nearest passages as receipts.
+    Raises what retrieval and the model raise. "The documents do not say" is an Answer with `refused`
+    set and the nearest passages as receipts.
     """
-    if not question.strip():
-        raise InputError("The question is empty.", hint='Ask something: ragkit ask "How many days of leave do I get?"')
     query = answerer.condense(question, history) if history else question
     hits = retrieve(query)
     context = packing.pack(hits, answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
@@ -132,6 +138,4 @@ def _notes(completion: Completion, passages: Sequence[Passage], found: Sequence[
         notes.append(Message("The answer cites {markers}, which is not among its passages.", {"markers": markers}))
     if not found and not completion.refused:
         notes.append(Message("The answer cites nothing: none of it is verified."))
-    if completion.done_reason == "length":
-        notes.append(Message("The answer was cut by the token limit. Raise ollama.num_predict."))
     return tuple(notes)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ragkit import answering, indexing, retrieval
-from ragkit.config import Config, resolve
-from ragkit.errors import ConfigError, IndexMismatch, InputError, ModelError, ModelUnavailable, StoreError
+from ragkit.config import Backend, Config, resolve
+from ragkit.errors import BadReply, IndexMismatch, InputError, StoreError
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Embedder
 from ragkit.store.catalog import SqliteCatalog
@@ -22,16 +22,19 @@ from ragkit.types import (
     Answer,
     Check,
     Document,
+    EmbedFault,
     Generation,
     IndexReport,
     IndexStatus,
     Progress,
     ScoredChunk,
     Turn,
+    Vector,
 )
 
 if TYPE_CHECKING:
-    from ragkit.models.ollama import OllamaServer
+    from ragkit.models.ollama import Ollama
+    from ragkit.models.openai import OpenAIServer
     from ragkit.store.dense import DenseVectors
 
 _PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
@@ -58,8 +61,8 @@ class RagKit:
         self._dense: DenseVectors | None = None
         self._embedder: Embedder | None = None
         self._answerer: Answerer | None = None
-        self._server: OllamaServer | None = None
-        self._installed: list[str] | None = None
+        self._ollama: Ollama | None = None
+        self._openai: OpenAIServer | None = None
         self._notes: dict[str, Message] = {}
         self._writer_lock = FileLock(directory / "writer.lock")
 
@@ -92,9 +95,10 @@ class RagKit:
             self._dense.close()
         if self._catalog is not None:
             self._catalog.close()
-        if self._server is not None:
-            self._server.close()
-        self._dense = self._catalog = self._server = None
+        for server in (self._ollama, self._openai):
+            if server is not None:
+                server.close()
+        self._dense = self._catalog = self._ollama = self._openai = None
         self._embedder = self._answerer = None
         self._writer_lock.release()
 
@@ -169,6 +173,9 @@ class RagKit:
 
     def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[str | Answer]:
         """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
+        if not question.strip():
+            hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
+            raise InputError("The question is empty.", hint=hint)
         catalog = self._open_to_read()
         unread = sum(facts.outcome.state in ("unreadable", "unsupported") for facts in catalog.files().values())
         yield from answering.stream(
@@ -209,6 +216,28 @@ class RagKit:
         from ragkit.doctor import examine
 
         return examine(self.directory, self.config, self.status)
+
+    @property
+    def models(self) -> Ollama:
+        """The configured Ollama server: generate, chat, embed, and its models. Connects when used."""
+        from ragkit.models.ollama import Ollama
+
+        if self._ollama is None:
+            self._ollama = Ollama(self.config)
+        return self._ollama
+
+    def embed(self, texts: Sequence[str], *, query: bool = False) -> list[Vector]:
+        """A vector of unit length for each text by the configured embedding model, with its prefix for
+        questions or for documents. Raises ModelError when one of them cannot be embedded."""
+        embedder = self._embedder_for(None, to_index=True)
+        if query:
+            return [embedder.embed_query(text) for text in texts]
+        found = []
+        for at, vector in enumerate(embedder.embed_documents(texts), 1):
+            if isinstance(vector, EmbedFault):
+                raise BadReply("Text {at} cannot be embedded: {why}.", at=at, why=vector.reason)
+            found.append(vector)
+        return found
 
     # -- wiring --------------------------------------------------------------------------------
 
@@ -289,18 +318,20 @@ class RagKit:
     def _make_embedder(self, active: Generation | None) -> Embedder:
         backend = self.config.models.backend
         if backend == "auto" and active is not None:
-            backend = "ollama" if active.backend == "ollama" else "embedded"
+            backend = cast(Backend, active.backend)
             self._notes["embedding"] = Message(
                 "Embedding with {model}, as this index was made.", {"model": active.model}
             )
         elif backend == "auto":
-            missing = self._ollama_lacks(self.config.ollama.embed_model)
-            backend = "embedded" if missing else "ollama"
-            self._note_choice("embedding", self.config.ollama.embed_model, missing)
+            backend = self._chosen("embedding", self.config.ollama.embed_model)
         if backend == "ollama":
-            from ragkit.models.ollama import OllamaEmbedder
+            from ragkit.models.ollama_ports import OllamaEmbedder
 
-            return OllamaEmbedder(self._ollama(), self.config.ollama.embed_model)
+            return OllamaEmbedder(self.models, self.config.ollama.embed_model)
+        if backend == "openai":
+            from ragkit.models.openai import OpenAIEmbedder
+
+            return OpenAIEmbedder(self._openai_server(), self.config.openai.embed_model)
         from ragkit.models.embedded import EmbeddedEmbedder
 
         return EmbeddedEmbedder()
@@ -311,51 +342,40 @@ class RagKit:
         return self._answerer
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
-        backend, model = self.config.models.backend, self.config.ollama.chat_model
+        backend = self.config.models.backend
         if backend == "auto":
-            missing = self._ollama_lacks(model)
-            backend = "embedded" if missing else "ollama"
-            self._note_choice("answer", model, missing)
+            backend = self._chosen("answer", self.config.ollama.chat_model)
         if backend == "ollama":
-            from ragkit.models.ollama import OllamaChat
+            from ragkit.models.ollama_ports import OllamaChat
 
-            return answering.PromptedAnswerer(OllamaChat(self._ollama(), model))
+            return answering.PromptedAnswerer(OllamaChat(self.models, self.config.ollama.chat_model))
+        if backend == "openai":
+            from ragkit.models.openai import OpenAIChat
+
+            return answering.PromptedAnswerer(OpenAIChat(self._openai_server(), self.config.openai.chat_model))
         from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
 
         embedder = self._embedder_for(active, to_index=False) if active is not None else None
         return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
 
-    def _ollama(self) -> OllamaServer:
-        from ragkit.models.ollama import OllamaServer
+    def _openai_server(self) -> OpenAIServer:
+        from ragkit.models.openai import OpenAIServer
 
-        if self._server is None:
-            self._server = OllamaServer(self.config.ollama)
-        return self._server
+        if self._openai is None:
+            self._openai = OpenAIServer(self.config)
+        return self._openai
 
-    def _ollama_lacks(self, model: str) -> Message:
-        """Why Ollama cannot serve `model`; empty when it can."""
-        from ragkit.models.ollama import has_model, installed_models
+    def _chosen(self, role: str, model: str) -> Backend:
+        """Ollama where it answers and has `model`, else the embedded models; says which and why."""
+        from ragkit.models.ollama_ports import lacks
 
-        try:
-            if self._installed is None:
-                self._installed = installed_models(self._ollama(), _PROBE_TIMEOUT_S)
-        except ModelUnavailable:
-            self._installed = None
-            return Message("no Ollama server answers at {url}", {"url": self._ollama().url})
-        except ModelError as exc:
-            return Message("{why}", {"why": exc.message})
-        except ConfigError as exc:
-            return exc.message
-        if has_model(self._installed, model):
-            return Message()
-        return Message("Ollama does not have {model}", {"model": model})
-
-    def _note_choice(self, role: str, model: str, missing: Message) -> None:
+        missing = lacks(self.models, model, _PROBE_TIMEOUT_S)
         if role == "embedding" and missing:
-            self._notes[role] = Message("Embedding with the embedded model: {why}.", {"why": missing})
+            self._notes[role] = Message("Embedding with the embedded model: {why}", {"why": missing})
         elif role == "embedding":
             self._notes[role] = Message("Embedding with {model} on Ollama.", {"model": model})
         elif missing:
-            self._notes[role] = Message("Answering by quoting, without a language model: {why}.", {"why": missing})
+            self._notes[role] = Message("Answering by quoting, without a language model: {why}", {"why": missing})
         else:
             self._notes[role] = Message("Answering with {model} on Ollama.", {"model": model})
+        return "embedded" if missing else "ollama"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ragkit.errors import ConfigError
 from ragkit.messages import Message
+from ragkit.model_types import Think
+from ragkit.options import WINDOW_TOKENS, Options
 
-Backend = Literal["auto", "ollama", "embedded"]
+Backend = Literal["auto", "ollama", "openai", "embedded"]
 ENVIRONMENT_PREFIX = "RAGKIT_"
+_KEEP_ALIVE = re.compile(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+|0")  # a Go duration
 NOT_SETTINGS = {"RAGKIT_INDEX", "RAGKIT_CONFIG", "RAGKIT_LANG"}  # read by the front ends
 
 
@@ -40,30 +46,65 @@ class OllamaConfig:
     host: str = ""  # "": OLLAMA_HOST, else http://127.0.0.1:11434
     embed_model: str = "bge-m3"
     chat_model: str = "qwen3:4b"
-    num_ctx: int = 8192  # tokens of the chat model's window; sent with every chat
-    num_predict: int = 1024  # tokens of the answer at the most; kept free in the window
-    temperature: float = 0.0
     keep_alive: str = "30m"
+    think: Think = "off"
+
+    def __post_init__(self) -> None:
+        if not _KEEP_ALIVE.fullmatch(self.keep_alive):
+            raise ConfigError(
+                "ollama.keep_alive is {value}; it must be a duration.",
+                hint='Write 30m, 1h30m, 45s, or -1m for "as long as the server runs".',
+                value=repr(self.keep_alive),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIConfig:
+    """Any server with `/v1/chat/completions` and `/v1/embeddings`. The key is never a setting: it
+    stays in the environment."""
+
+    base_url: str = ""  # "": OPENAI_BASE_URL, else https://api.openai.com/v1
+    embed_model: str = "text-embedding-3-small"
+    chat_model: str = "gpt-4o-mini"
+    api_key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the key
+    organization: str = ""  # "": OPENAI_ORG_ID
+    project: str = ""  # "": OPENAI_PROJECT_ID
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingConfig:
+    """What a served embedding model expects, where the table of families does not know it or is wrong."""
+
+    query_prefix: str | None = None  # None: the family's
+    document_prefix: str | None = None
+    max_tokens: int | None = None  # of one text; None: the family's and the server's
+    dimensions: int | None = None  # cut vectors to so many numbers; None: whole
+
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None:
+            _between("embedding.max_tokens", self.max_tokens, 32, 10_000_000)
+        if self.dimensions is not None:
+            _between("embedding.dimensions", self.dimensions, 8, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsConfig:
+    """How a model server is talked to."""
+
     connect_timeout_s: float = 3.0
     first_byte_timeout_s: float = 300.0  # a cold model is silent while it loads
     idle_timeout_s: float = 60.0  # between two pieces of a stream
-    batch_texts: int = 32  # texts in one embedding request
+    retry_s: float = 20.0  # for how long a passing fault is tried again
+    batch_texts: int = 256  # texts in one embedding request at the most; slow servers get fewer
+    parallel: int = 2  # requests at once
 
     def __post_init__(self) -> None:
-        _between("ollama.num_ctx", self.num_ctx, 512, 10_000_000)
-        _between("ollama.num_predict", self.num_predict, 16, 1_000_000)
-        if self.num_predict > self.num_ctx // 2:
-            raise ConfigError(
-                "ollama.num_predict is {predict}, more than half of ollama.num_ctx ({ctx}).",
-                hint="Lower ollama.num_predict or raise ollama.num_ctx.",
-                predict=self.num_predict,
-                ctx=self.num_ctx,
-            )
-        _between("ollama.temperature", self.temperature, 0, 2)
-        _between("ollama.connect_timeout_s", self.connect_timeout_s, 0.1, 3600)
-        _between("ollama.first_byte_timeout_s", self.first_byte_timeout_s, 0.1, 86_400)
-        _between("ollama.idle_timeout_s", self.idle_timeout_s, 0.1, 86_400)
-        _between("ollama.batch_texts", self.batch_texts, 1, 1024)
+        _between("requests.connect_timeout_s", self.connect_timeout_s, 0.1, 3600)
+        _between("requests.first_byte_timeout_s", self.first_byte_timeout_s, 0.1, 86_400)
+        _between("requests.idle_timeout_s", self.idle_timeout_s, 0.1, 86_400)
+        _between("requests.retry_s", self.retry_s, 0, 86_400)
+        _between("requests.batch_texts", self.batch_texts, 1, 4096)
+        _between("requests.parallel", self.parallel, 1, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +143,43 @@ class RetrievalConfig:
         _between("retrieval.cover_weight", self.cover_weight, 0, 100)
 
 
+_OPTIONS = Options(num_ctx=WINDOW_TOKENS, num_predict=1024, temperature=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     models: ModelsConfig = field(default_factory=ModelsConfig)
     ollama: OllamaConfig = field(default_factory=OllamaConfig)
+    openai: OpenAIConfig = field(default_factory=OpenAIConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    options: Options = _OPTIONS
+    requests: RequestsConfig = field(default_factory=RequestsConfig)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+
+    def __post_init__(self) -> None:
+        window, answer = self.window_tokens, self.options.num_predict
+        if window < 512:
+            _between("options.num_ctx", window, 512, 10_000_000)
+        if answer is not None and answer > window // 2:
+            raise ConfigError(
+                "options.num_predict is {predict}, more than half of options.num_ctx ({ctx}).",
+                hint="Lower options.num_predict or raise options.num_ctx.",
+                predict=answer,
+                ctx=window,
+            )
+
+    @property
+    def window_tokens(self) -> int:
+        """Of the chat model, prompt and answer together."""
+        return self.options.num_ctx or WINDOW_TOKENS
+
+    @property
+    def answer_tokens(self) -> int:
+        """Kept free in the window for the answer."""
+        limit = self.options.num_predict
+        return limit if limit is not None and limit > 0 else self.window_tokens // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +191,18 @@ class Setting:
     origin: str  # "default", "file PATH", "environment NAME", "flag"
 
 
+def option_values(texts: Mapping[str, str]) -> Options:
+    """Options from NAME=VALUE texts, as a command line gives them. Raises ConfigError."""
+    found: dict[str, Any] = {}
+    for name, text in texts.items():
+        _known(f"options.{name}")
+        found[name] = _typed(f"options.{name}", text)
+    return Options(**found)
+
+
 SECTIONS: dict[str, type] = get_type_hints(Config)
 KEYS = {f"{section}.{name}": hint for section, kind in SECTIONS.items() for name, hint in get_type_hints(kind).items()}
+DEFAULTS = Config()
 
 
 def resolve(
@@ -150,8 +231,11 @@ def resolve(
         values[key], origins[key] = _typed(key, text), "flag"
     config = Config(
         **{
-            section: kind(**{key.split(".")[1]: v for key, v in values.items() if key.startswith(f"{section}.")})
-            for section, kind in SECTIONS.items()
+            section: replace(
+                getattr(DEFAULTS, section),
+                **{key.split(".")[1]: v for key, v in values.items() if key.startswith(f"{section}.")},
+            )
+            for section in SECTIONS
         }
     )
     settings = tuple(
@@ -162,15 +246,23 @@ def resolve(
 
 
 def to_toml(config: Config) -> str:
-    """`config` as TOML text that `resolve` reads back to an equal value."""
+    """`config` as TOML text that `resolve` reads back to an equal value; what is not set is left out."""
     lines: list[str] = []
     for section in fields(config):
         lines += ["", f"[{section.name}]"]
         part = getattr(config, section.name)
         for item in fields(part):
             value = getattr(part, item.name)
-            lines.append(f"{item.name} = " + (f'"{value}"' if isinstance(value, str) else str(value)))
+            if value is not None:
+                lines.append(f"{item.name} = " + _toml(value))
     return "\n".join(lines[1:]) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # JSON's texts, truth values and numbers are TOML's too.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _file_values(file: Path | None) -> dict[str, object]:
@@ -201,7 +293,8 @@ def _file_values(file: Path | None) -> dict[str, object]:
 def _known(key: str) -> None:
     if key in KEYS:
         return
-    near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
+    elsewhere = [known for known in KEYS if known.split(".")[1] == key.rpartition(".")[2]]
+    near = elsewhere or difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
     raise ConfigError(
         "There is no setting {key}.",
         hint="Did you mean {near}?" if near else "`ragkit config` lists every setting.",
@@ -226,29 +319,59 @@ def _environment_key(name: str) -> str:
 def _typed(key: str, value: Any) -> object:
     """`value`, from TOML or as text, as the type of the setting `key`."""
     kind = KEYS[key]
-    choices = get_args(kind)
-    if choices:
-        if value not in choices:
+    if get_origin(kind) is UnionType:
+        [kind] = [part for part in get_args(kind) if part is not NoneType]
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
             raise ConfigError(
                 "{key} is {value}; it must be one of: {choices}.",
                 key=key,
                 value=repr(value),
-                choices=", ".join(choices),
+                choices=", ".join(get_args(kind)),
             )
         return value
-    if isinstance(value, kind) and not isinstance(value, bool):
-        return value
-    number = isinstance(value, int) and not isinstance(value, bool)
-    try:
-        if kind is float and (number or isinstance(value, str)):
-            return float(value)
-        if kind is int and isinstance(value, str):
-            return int(value)
-    except ValueError:
-        pass  # said below, with the key
-    raise ConfigError(
-        "{key} is {value}; it must be {kind}.",
-        key=key,
-        value=repr(value),
-        kind={int: Message("a whole number"), float: Message("a number"), str: Message("a text")}[kind],
-    )
+    found = _converted(get_origin(kind) or kind, value)
+    if found is None:
+        raise ConfigError(
+            "{key} is {value}; it must be {kind}.",
+            key=key,
+            value=repr(value),
+            kind=_KIND_NAMES[get_origin(kind) or kind],
+        )
+    return found
+
+
+_KIND_NAMES = {
+    int: Message("a whole number"),
+    float: Message("a number"),
+    str: Message("a text"),
+    bool: Message("true or false"),
+    tuple: Message("a list of texts"),
+}
+
+
+def _converted(kind: type, value: Any) -> object | None:
+    """`value` as a `kind`; None when it is none."""
+    if kind is tuple:
+        return _texts(value)
+    if kind is bool:
+        return {"true": True, "false": False}.get(str(value).casefold())
+    if isinstance(value, bool) or not isinstance(value, kind | str | int):
+        return None
+    if isinstance(value, str) or kind is not str:
+        try:
+            return kind(value) if kind is not int or not isinstance(value, float) else None
+        except ValueError:
+            return None
+    return None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    """A list of texts; on a command line a JSON list, or one text alone."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    items = [value] if isinstance(value, str) else value
+    return tuple(items) if isinstance(items, list) and all(isinstance(item, str) for item in items) else None

@@ -91,9 +91,23 @@ class DiskFull(StoreError):
 
 
 class ModelError(RagkitError):
-    """A model did not do what it was asked."""
+    """A model did not do what it was asked. `partial_text` is what it wrote before that."""
 
     code = "model"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        passing: bool = False,
+        retry_after_s: float | None = None,
+        **values: object,
+    ) -> None:
+        super().__init__(message, hint=hint, **values)
+        self.passing = passing  # the same request may well succeed a moment later
+        self.retry_after_s = retry_after_s  # what the server asked for
+        self.partial_text = ""
 
 
 class ModelUnavailable(ModelError):
@@ -114,24 +128,31 @@ class ModelNotFound(ModelError):
     code = "model_not_found"
 
 
+class ModelUnable(ModelError):
+    """The model cannot do this at all: a chat model asked to embed, an embedding model to chat."""
+
+    code = "model_unable"
+
+
+class ModelChanged(ModelError):
+    """The server's model is not the one any more that the run began with."""
+
+    code = "model_changed"
+
+
+class EndpointMissing(ModelError):
+    """The server does not know this path: it is older than the feature, or not the kind it is taken for."""
+
+    code = "endpoint_missing"
+
+
 class ContextOverflow(ModelError):
     """The prompt does not fit the model's window. `prompt_tokens` and `window_tokens` are the
-    server's exact counts where it gave them."""
+    server's exact counts; None where it gave none."""
 
     code = "context_overflow"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        prompt_tokens: int | None = None,
-        window_tokens: int | None = None,
-        **values: object,
-    ) -> None:
-        super().__init__(message, hint=hint, **values)
-        self.prompt_tokens = prompt_tokens
-        self.window_tokens = window_tokens
+    prompt_tokens: int | None = None
+    window_tokens: int | None = None
 
 
 class BadReply(ModelError):

@@ -107,6 +107,8 @@ def update(
             outcomes.append(outcome)
             done, chunks = done + 1, chunks + outcome.chunks
             progress(Progress(done, total, chunks, outcome.source))
+    if tally.embedded:
+        embedder.check_unchanged()
     _remember_unread(found, known, catalog)
     met = {outcome.source for outcome in outcomes}
     for source in sorted(known):
@@ -145,6 +147,7 @@ def _use_generation(
             ready = _Ready(files[source], document, _split(document, embedder, generation))
             list(_commit_group([ready], catalog, embedder, generation, tally))
         progress(Progress(done, len(waiting), tally.embedded, source))
+    embedder.check_unchanged()
     catalog.activate(generation)
     return [
         Message(

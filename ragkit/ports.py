@@ -49,6 +49,10 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Vector: ...
 
+    def check_unchanged(self) -> None:
+        """Raises ModelChanged when the model is not the one any more that the vectors before came from."""
+        ...
+
 
 class Chat(Protocol):
     """A language model that writes."""
@@ -69,8 +73,14 @@ class Answerer(Protocol):
 
     model: str
     mode: str  # "extractive" or "generative"
-    window_tokens: int | None
-    passage_tokens: int  # room for passages
+
+    @property
+    def window_tokens(self) -> int | None: ...
+
+    @property
+    def passage_tokens(self) -> int:
+        """Room for passages; may shrink once the server tells what it really has."""
+        ...
 
     def count_tokens(self, text: str) -> int: ...
 

@@ -64,6 +64,9 @@ class HashEmbedder:
     def embed_query(self, text: str) -> Vector:
         return hash_vector(text, self.dimension)
 
+    def check_unchanged(self) -> None:
+        """It never changes."""
+
 
 @dataclass(frozen=True)
 class Scripted:

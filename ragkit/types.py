@@ -173,9 +173,22 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that a model wants called."""
+
+    name: str
+    arguments: Mapping[str, object]
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    images: tuple[bytes, ...] = ()  # of PNG, JPEG or WebP files
+    tool_calls: tuple[ToolCall, ...] = ()  # of the assistant
+    tool_name: str = ""  # of a tool's result: whose it is
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

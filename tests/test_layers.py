@@ -12,7 +12,7 @@ import pytest
 import ragkit
 
 ROOT = Path(ragkit.__file__).parent
-VOCABULARY = {"types", "errors", "config", "ports", "messages", "messages_zh"}
+VOCABULARY = {"types", "errors", "options", "model_types", "config", "ports", "messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction"}
 USE_CASES = {"indexing", "retrieval", "answering"}
 DOORS_OUT = {"loaders", "models", "store"}
@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "__init__": VOCABULARY | WIRING,
 }
 ONE_IMPORTER = {
-    "httpx": "models/ollama.py",
+    "httpx": "models/transport.py",
+    "tenacity": "models/transport.py",
     "chromadb": "store/chroma.py",
     "portalocker": "store/locks.py",
     "tiktoken": "models/tokens.py",
@@ -42,7 +43,21 @@ ONE_IMPORTER = {
     "snowballstemmer": "terms.py",
     "platformdirs": "app.py",
 }
-HEAVY = {"chromadb", "httpx", "pypdf", "pypdfium2", "tiktoken", "onnxruntime", "tokenizers", "numpy", "rich", "sqlite3"}
+HEAVY = {
+    "chromadb",
+    "httpx",
+    "orjson",
+    "tenacity",
+    "jsonschema",
+    "pypdf",
+    "pypdfium2",
+    "tiktoken",
+    "onnxruntime",
+    "tokenizers",
+    "numpy",
+    "rich",
+    "sqlite3",
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -77,7 +77,7 @@ def test_a_second_run_does_nothing(tmp_path: Path, folder: Path, server: Scripte
         report = kit.index([folder])
         assert counts(report) == {"unchanged": 3, "unsupported": 1}
         assert (report.chunks_embedded, report.chunks_unpublished) == (0, 0)
-    assert server.texts_embedded() == sent + 1  # the one that every start asks for
+    assert server.texts_embedded() == sent + 2  # the samples that every start asks for
 
 
 def test_added_changed_renamed_and_removed_files(tmp_path: Path, folder: Path, server: ScriptedOllama) -> None:
@@ -200,7 +200,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, server: ScriptedOllama) -> N
     many.mkdir()
     for number in range(12):
         (many / f"{number}.txt").write_text(f"Rule {number}: " + f"leave and travel {number} " * 60, "utf-8")
-    with kit_for(tmp_path, server, ollama__num_ctx="2048", ollama__num_predict="512") as kit:
+    with kit_for(tmp_path, server, options__num_ctx="2048", options__num_predict="512") as kit:
         kit.index([many])
         ledger = kit.ask("leave and travel").ledger
     assert ledger.left_out
@@ -247,7 +247,7 @@ def test_a_misbehaving_chat_is_one_clear_error(
     tmp_path: Path, folder: Path, server: ScriptedOllama, reply: Scripted, error: type[RagkitError], said: str
 ) -> None:
     server.behaviour = lambda path, body: reply if path == "/api/chat" else None
-    with kit_for(tmp_path, server, ollama__first_byte_timeout_s="1", ollama__idle_timeout_s="1") as kit:
+    with kit_for(tmp_path, server, requests__first_byte_timeout_s="1", requests__idle_timeout_s="1") as kit:
         kit.index([folder])
         with pytest.raises(error, match=said) as caught:
             kit.ask("How many days of leave?")
@@ -277,7 +277,7 @@ def test_a_bad_vector_is_reported_and_every_other_chunk_is_indexed(
     tmp_path: Path, folder: Path, server: ScriptedOllama, change: Callable[[list[list[float]]], object]
 ) -> None:
     server.behaviour = vectors_reply(change)
-    with kit_for(tmp_path, server, ollama__batch_texts="1") as kit:
+    with kit_for(tmp_path, server, requests__batch_texts="1") as kit:
         report = kit.index([folder])
         status = kit.status()
     assert counts(report)["added"] == 3
@@ -346,7 +346,7 @@ def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Pa
         with kit_for(tmp_path, server) as kit:
             assert [hit.chunk.id for hit in kit.search("annual leave", 3)] == before
             assert kit.status().chunks_unpublished == 0
-        assert server.texts_embedded() - sent == 2  # the start's own question and the search's
+        assert server.texts_embedded() - sent == 3  # the start's two samples and the question
 
 
 def test_a_second_indexer_is_told_to_wait(tmp_path: Path, folder: Path, server: ScriptedOllama) -> None:

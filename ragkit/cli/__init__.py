@@ -1,5 +1,9 @@
 """The command `ragkit`: a thin translation of `RagKit`. Data on stdout, all else on stderr."""
 
 from ragkit.cli.commands import main
+from ragkit.cli.models import embed, generate, models
+
+for command in (generate, embed, models):
+    main.add_command(command)
 
 __all__ = ["main"]

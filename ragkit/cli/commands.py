@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CliOptions:
     """What stands before the verb."""
 
     index: Path | None
@@ -65,15 +65,15 @@ class _Group(click.Group):
         sys.exit(result if isinstance(result, int) else exits.OK)
 
 
-_EXAMPLES = "\b\n"
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help=tr("Print the result as JSON."))
+EXAMPLES = "\b\n"
+AS_JSON = click.option("--json", "as_json", is_flag=True, help=tr("Print the result as JSON."))
 
 
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=tr("Index a folder of documents and answer questions about it with checked citations."),
-    epilog=_EXAMPLES + tr("Example:") + '\n  ragkit index ./handbook\n  ragkit ask "How many days of leave do I get?"',
+    epilog=EXAMPLES + tr("Example:") + '\n  ragkit index ./handbook\n  ragkit ask "How many days of leave do I get?"',
 )
 @click.option(
     "--index",
@@ -110,12 +110,12 @@ def main(
         if not separator:
             raise click.UsageError(tr("--set takes KEY=VALUE, not {item}.", item=item))
         parsed[key.strip()] = value.strip()
-    context.obj = Options(index_dir, config_file, parsed, debug)
+    context.obj = CliOptions(index_dir, config_file, parsed, debug)
     output.quiet_libraries()
 
 
 @contextmanager
-def _opened(options: Options) -> Iterator[RagKit]:
+def opened(options: CliOptions) -> Iterator[RagKit]:
     from ragkit.app import RagKit
     from ragkit.config import resolve
 
@@ -126,13 +126,13 @@ def _opened(options: Options) -> Iterator[RagKit]:
 
 @main.command(
     help=tr("Index files and folders, or bring the index up to date with them."),
-    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit index ./handbook ./minutes",
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit index ./handbook ./minutes",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_AS_JSON
+@AS_JSON
 @click.pass_obj
-def index(options: Options, paths: tuple[Path, ...], as_json: bool) -> int:
-    with _opened(options) as kit, output.progress() as progress:
+def index(options: CliOptions, paths: tuple[Path, ...], as_json: bool) -> int:
+    with opened(options) as kit, output.progress() as progress:
         report = kit.index(paths, progress)
     if as_json:
         output.print_json(output.report_json(report))
@@ -143,15 +143,15 @@ def index(options: Options, paths: tuple[Path, ...], as_json: bool) -> int:
 
 @main.command(
     help=tr("Answer QUESTION from the indexed documents, with checked citations."),
-    epilog=_EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
+    epilog=EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
 )
 @click.argument("question")
-@_AS_JSON
+@AS_JSON
 @click.pass_obj
-def ask(options: Options, question: str, as_json: bool) -> int:
-    with _opened(options) as kit:
+def ask(options: CliOptions, question: str, as_json: bool) -> int:
+    with opened(options) as kit:
         answer: Answer | None = None
-        for piece in kit.stream(_question(question)):
+        for piece in kit.stream(text_argument(question)):
             if not isinstance(piece, str):
                 answer = piece
             elif not as_json:
@@ -166,15 +166,15 @@ def ask(options: Options, question: str, as_json: bool) -> int:
 
 @main.command(
     help=tr("Show the passages that an answer to QUESTION would be built from."),
-    epilog=_EXAMPLES + tr("Example:") + '\n  ragkit search "annual leave" -k 5',
+    epilog=EXAMPLES + tr("Example:") + '\n  ragkit search "annual leave" -k 5',
 )
 @click.argument("question")
 @click.option("-k", "k", type=click.IntRange(1, 1000), default=8, show_default=True, help=tr("How many passages."))
-@_AS_JSON
+@AS_JSON
 @click.pass_obj
-def search(options: Options, question: str, k: int, as_json: bool) -> int:
-    with _opened(options) as kit:
-        hits = kit.search(_question(question), k)
+def search(options: CliOptions, question: str, k: int, as_json: bool) -> int:
+    with opened(options) as kit:
+        hits = kit.search(text_argument(question), k)
     if as_json:
         output.print_json(output.hits_json(question, hits))
     else:
@@ -184,12 +184,12 @@ def search(options: Options, question: str, k: int, as_json: bool) -> int:
 
 @main.command(
     help=tr("Show what the index holds and what it could not read."),
-    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit --index ./my-index status",
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit --index ./my-index status",
 )
-@_AS_JSON
+@AS_JSON
 @click.pass_obj
-def status(options: Options, as_json: bool) -> int:
-    with _opened(options) as kit:
+def status(options: CliOptions, as_json: bool) -> int:
+    with opened(options) as kit:
         found = kit.status()
     if as_json:
         output.print_json(output.status_json(found))
@@ -200,12 +200,12 @@ def status(options: Options, as_json: bool) -> int:
 
 @main.command(
     help=tr("Check what is installed, reachable and configured, and say how to mend each fault."),
-    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit doctor",
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit doctor",
 )
-@_AS_JSON
+@AS_JSON
 @click.pass_obj
-def doctor(options: Options, as_json: bool) -> int:
-    with _opened(options) as kit:
+def doctor(options: CliOptions, as_json: bool) -> int:
+    with opened(options) as kit:
         checks = kit.doctor()
     if as_json:
         output.print_json(output.checks_json(checks))
@@ -216,11 +216,11 @@ def doctor(options: Options, as_json: bool) -> int:
 
 @main.command(
     help=tr("Show every setting, its value and where it came from."),
-    epilog=_EXAMPLES + tr("Example:") + "\n  ragkit --config configs/ollama.toml config",
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit --config configs/ollama.toml config",
 )
-@_AS_JSON
+@AS_JSON
 @click.pass_obj
-def config(options: Options, as_json: bool) -> int:
+def config(options: CliOptions, as_json: bool) -> int:
     from ragkit.config import resolve
 
     _, settings = resolve(options.config, flags=options.settings)
@@ -233,7 +233,7 @@ def config(options: Options, as_json: bool) -> int:
 
 @main.command(
     help=tr("Print the shell's completion script."),
-    epilog=_EXAMPLES + tr("Example:") + '\n  eval "$(ragkit completion bash)"',
+    epilog=EXAMPLES + tr("Example:") + '\n  eval "$(ragkit completion bash)"',
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
@@ -245,6 +245,6 @@ def completion(shell: str) -> int:
     return exits.OK
 
 
-def _question(text: str) -> str:
-    """The question; `-` reads it from standard input."""
+def text_argument(text: str) -> str:
+    """A text of the command line; `-` reads it from standard input."""
     return sys.stdin.read().strip() if text == "-" else text

@@ -66,6 +66,9 @@ class EmbeddedEmbedder:
     def embed_query(self, text: str) -> Vector:
         return self._embed([_QUERY_PREFIX + text])[0]
 
+    def check_unchanged(self) -> None:
+        """Its weights are in memory: they cannot change."""
+
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         try:
             return self._model.embed(texts)

@@ -1,415 +1,556 @@
-"""The door to an Ollama server: embeddings and streamed chat over its native API."""
+"""The door to an Ollama server: every request of its native API, typed."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
-import ipaddress
-import json
-import math
-import random
-import time
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import os
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
+import orjson
 
-from ragkit.config import OllamaConfig
-from ragkit.errors import (
-    BadReply,
-    ContextOverflow,
-    ModelError,
-    ModelNotFound,
-    ModelTimeout,
-    ModelUnavailable,
-)
+from ragkit.config import Config
+from ragkit.errors import BadReply, InputError, ModelError, ModelUnable
 from ragkit.messages import Message
-from ragkit.models import tokens
-from ragkit.models.families import family
-from ragkit.types import ChatMessage, Completion, EmbedFault, Vector
+from ragkit.model_types import (
+    ChatRequest,
+    EmbedReply,
+    Format,
+    GenerateRequest,
+    InstalledModel,
+    ModelRecord,
+    Piece,
+    Reply,
+    RunningModel,
+    Think,
+    Transfer,
+)
+from ragkit.models.addresses import base_url, may_carry_key
+from ragkit.models.ollama_errors import count, status_error, text_error
+from ragkit.models.transport import Server, as_object
+from ragkit.options import LOAD_TIME, WINDOW_TOKENS, Options
+from ragkit.types import ChatMessage, ToolCall
 
-DEFAULT_PORT = 11434
-_PORTS = {"http": 80, "https": 443}
-_RETRIES = 3
-_RETRY_STATUSES = {502, 503}
-_PASSING = ("eof", "no slots", "runner", "terminated")  # in the text of a 400 or 500: worth another try
-
-
-def base_url(host: str) -> str:
-    """The server's address by the rules of `OLLAMA_HOST`: no scheme is http on port 11434, a scheme
-    has its own port, an empty host is 127.0.0.1, a bad port is 11434, and the addresses that only a
-    server can bind (0.0.0.0, ::) become loopback."""
-    text = host.strip().strip("\"'").strip()
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        scheme, rest, port = "http", text, DEFAULT_PORT
-        if text.partition("/")[0] == "ollama.com":
-            scheme, port = "https", 443
-    else:
-        port = _PORTS.get(scheme, DEFAULT_PORT)
-    address, _, path = rest.partition("/")
-    name, found_port = _split_port(address)
-    if found_port is not None:
-        port = found_port
-    name = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104
-    shown = f"[{name}]" if ":" in name else name
-    return f"{scheme}://{shown}:{port}" + (f"/{path.rstrip('/')}" if path.strip("/") else "")
+_UPLOAD_BYTES = 2**20  # a piece of a file on its way
+_RESUMES = 5  # of a pull that broke off
 
 
-def _split_port(address: str) -> tuple[str, int | None]:
-    if address.startswith("["):
-        name, _, rest = address[1:].partition("]")
-        port = rest.removeprefix(":") if rest.startswith(":") else None
-    elif address.count(":") > 1:
-        return address, None  # a bare IPv6 address
-    else:
-        name, separator, after = address.partition(":")
-        port = after if separator else None
-    if port is None:
-        return name, None
-    return name, int(port) if port.isdigit() and int(port) <= 65535 else DEFAULT_PORT
+class Ollama:
+    """One server. Every method raises ModelError; see `ragkit.errors`.
 
+    What a server leaves to chance is always sent: the window (`num_ctx`), `think`, `truncate` and
+    `shift` off, and the same load-time options for a model again, so that it is not loaded anew.
+    """
 
-def is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class OllamaServer:
-    """One server, its timeouts and its errors; shared by the embedder and the chat."""
-
-    def __init__(self, settings: OllamaConfig, transport: httpx.BaseTransport | None = None) -> None:
-        self.settings = settings
-        self.url = base_url(settings.host)
-        self._http = httpx.Client(
-            base_url=self.url,
-            transport=transport,
-            trust_env=not is_loopback(self.url),  # a proxy must not see what goes to this machine
-            follow_redirects=False,
-            timeout=httpx.Timeout(
-                settings.first_byte_timeout_s, connect=settings.connect_timeout_s, pool=settings.first_byte_timeout_s
-            ),
+    def __init__(self, config: Config, environ: Mapping[str, str] | None = None) -> None:
+        """Connects to nothing yet. `environ` (default: the process's) may hold OLLAMA_API_KEY, which
+        goes only to https addresses and to this machine."""
+        env = os.environ if environ is None else environ
+        self.config = config
+        self.url = base_url(config.ollama.host)
+        key = env.get("OLLAMA_API_KEY", "")
+        self.key_withheld = bool(key) and not may_carry_key(self.url)
+        self.server = Server(
+            self.url,
+            "Ollama",
+            config.requests,
+            status_error,
+            start_hint="Start it with `ollama serve`, set OLLAMA_HOST, or use --set models.backend=embedded.",
+            headers={"Authorization": f"Bearer {key}"} if key and not self.key_withheld else {},
         )
+        self._loaded: dict[str, dict[str, object]] = {}
+        self._records: dict[str, ModelRecord] = {}
+        self._lock = threading.Lock()
 
     def close(self) -> None:
-        self._http.close()
+        self.server.close()
 
-    def get(self, path: str, timeout_s: float) -> dict[str, Any]:
-        with self._translated():
-            return _object(self._http.get(path, timeout=timeout_s), "")
+    # -- text ----------------------------------------------------------------------------------
 
-    def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
-        """The reply to one request; passing faults are tried again. Raises ModelError."""
-        model = str(body.get("model", ""))
-        for attempt in range(_RETRIES + 1):
-            try:
-                with self._translated():
-                    response = self._http.post(path, json=body)
-                    return _object(response, model)
-            except ModelError as exc:
-                if attempt == _RETRIES or not _is_passing(exc):
-                    raise
-                time.sleep(random.uniform(0, 0.25 * 2**attempt))
-        raise AssertionError("unreachable")
+    def generate(self, request: GenerateRequest) -> Reply:
+        """The whole answer to a prompt. See `stream_generate`."""
+        return _last(self.stream_generate(request))
 
-    def stream(self, path: str, body: Mapping[str, object]) -> Iterator[dict[str, Any]]:
-        """The objects of a streamed reply, the one with `done` last.
+    def stream_generate(self, request: GenerateRequest) -> Generator[Piece | Reply, None, None]:
+        """Pieces as they come and last, once, the Reply. An empty prompt loads the model.
 
-        A reply that ends without it, or with an error, raises: an answer is never half an answer.
-        Leaving the iterator closes the connection, which stops the server's work.
+        A reply that breaks off raises, with what came in the error's `partial_text`; so does one that
+        does not fit `request.format`.
         """
-        model = str(body.get("model", ""))
-        with self._translated(), self._http.stream("POST", path, json=body) as response:
-            if response.status_code != 200:
-                response.read()
-                _object(response, model)
-            # The headers come with the first piece; from then on silence is measured between pieces.
-            response.request.extensions["timeout"]["read"] = self.settings.idle_timeout_s
-            for line in response.iter_lines():
-                if not line.strip():
-                    continue
-                part = _line(line, model)
-                if "error" in part:
-                    raise _status_error(200, str(part["error"]), model)
-                yield part
-                if part.get("done"):
-                    return
-        raise BadReply(
-            "The model {model} ended its answer in the middle.",
-            hint="Ask again; if it stays so, look into the log of the Ollama server.",
-            model=model,
-        )
+        model = request.model or self.config.ollama.chat_model
+        body: dict[str, object] = {"model": model, "prompt": request.prompt}
+        texts = {"suffix": request.suffix, "system": request.system, "template": request.template}
+        body |= {name: text for name, text in texts.items() if text}
+        body |= {"raw": True} if request.raw else {}
+        body |= {"images": _base64(request.images)} if request.images else {}
+        body |= self._frame(model, request.options, request.think, request.keep_alive, request.format)
+        yield from self._streamed("/api/generate", body, request.format)
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def chat(self, request: ChatRequest) -> Reply:
+        """The whole answer to a conversation. See `stream_chat`."""
+        return _last(self.stream_chat(request))
+
+    def stream_chat(self, request: ChatRequest) -> Generator[Piece | Reply, None, None]:
+        """Pieces as they come and last, once, the Reply. No messages load the model."""
+        model = request.model or self.config.ollama.chat_model
+        body: dict[str, object] = {"model": model, "messages": [_message(one) for one in request.messages]}
+        body |= {"tools": list(request.tools)} if request.tools else {}
+        body |= self._frame(model, request.options, request.think, request.keep_alive, request.format)
+        yield from self._streamed("/api/chat", body, request.format)
+
+    def _frame(
+        self, model: str, options: Options, think: Think | None, keep_alive: str | int | None, form: Format
+    ) -> dict[str, object]:
+        """The fields that generate and chat share."""
+        if isinstance(form, str) and form not in ("", "json"):
+            raise InputError('The format is {form}; it must be "json" or a JSON Schema.', form=form)
+        return {
+            "stream": True,
+            "think": self._think(model, think or self.config.ollama.think),
+            "truncate": False,
+            "shift": False,
+            "keep_alive": self.config.ollama.keep_alive if keep_alive is None else keep_alive,
+            "options": self._options(model, options.over(self.config.options)),
+            **({"format": form} if form else {}),
+        }
+
+    def _options(self, model: str, options: Options) -> dict[str, object]:
+        """`options` with the load-time values that `model` was last used with where they are silent."""
+        given = options.given()
+        with self._lock:
+            frozen = self._loaded.setdefault(model.casefold(), {"num_ctx": WINDOW_TOKENS})
+            frozen |= {name: given[name] for name in LOAD_TIME if name in given}
+            return {**given, **frozen}
+
+    def _think(self, model: str, wanted: Think) -> bool | str:
+        if wanted == "off":
+            return False
+        record = self.record(model)
+        if record.capabilities and "thinking" not in record.capabilities:
+            raise ModelUnable(
+                "The model {model} cannot think before it answers.",
+                hint="Set ollama.think to off, or choose a thinking model.",
+                model=model,
+            )
+        return True if wanted == "on" else wanted
+
+    def _streamed(self, path: str, body: dict[str, object], form: Format) -> Generator[Piece | Reply, None, None]:
+        model = str(body["model"])
+        total = Piece()
         try:
-            yield
-        except httpx.ConnectTimeout as exc:
-            raise self._unavailable() from exc
-        except httpx.TimeoutException as exc:
-            raise ModelTimeout(
-                "Ollama at {url} took too long.",
-                hint="Raise ollama.first_byte_timeout_s or ollama.idle_timeout_s, or use a smaller model.",
-                url=self.url,
-            ) from exc
-        except httpx.RemoteProtocolError as exc:
+            with contextlib.closing(self.server.stream(path, body)) as lines:
+                for line in lines:
+                    part = as_object(line, model)
+                    if "error" in part:
+                        raise text_error(_error_text(part["error"]), model)
+                    piece = _piece(part)
+                    if piece != Piece():
+                        total = _joined(total, piece)
+                        yield piece
+                    if part.get("done"):
+                        reply = _reply(part, total, model)
+                        _check_format(reply, form)
+                        yield reply
+                        return
             raise BadReply(
-                "Ollama at {url} broke off its reply: {why}.", hint="Ask again.", url=self.url, why=exc
-            ) from exc
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise self._unavailable() from exc
-
-    def _unavailable(self) -> ModelUnavailable:
-        return ModelUnavailable(
-            "No Ollama server answers at {url}.",
-            hint="Start it with `ollama serve`, set OLLAMA_HOST, or use --set models.backend=embedded.",
-            url=self.url,
-        )
-
-
-class OllamaEmbedder:
-    """The `Embedder` port over `POST /api/embed`."""
-
-    backend = "ollama"
-
-    def __init__(self, server: OllamaServer, model: str) -> None:
-        """Asks the server for the model's record and one test vector. Raises ModelError."""
-        self._server = server
-        self.model = model
-        record = server.post("/api/show", {"model": model})
-        details = record.get("details") or {}
-        info = record.get("model_info") or {}
-        known = family(
-            model, *(str(name) for name in details.get("families") or ()), str(info.get("general.basename", ""))
-        )
-        self.query_prefix, self.document_prefix = known.query_prefix, known.document_prefix
-        architecture = str(info.get("general.architecture", ""))
-        trained = info.get(f"{architecture}.context_length")
-        limit = min(known.max_tokens, trained) if isinstance(trained, int) and trained > 0 else known.max_tokens
-        self._num_ctx = limit
-        self.max_tokens = max(limit - tokens.count(self.document_prefix) - 8, 32)
-        self.digest = _digest(server, model)
-        self.dimension = 0
-        probe = self._request([self.query_prefix + "ragkit"])[0]
-        if isinstance(probe, EmbedFault):
-            raise BadReply("The embedding model {model} gives no usable vector: {why}.", model=model, why=probe.reason)
-        self.dimension = len(probe)
-
-    def count_tokens(self, text: str) -> int:
-        return tokens.count(text)
-
-    def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
-        size = self._server.settings.batch_texts
-        found: list[Vector | EmbedFault] = []
-        for at in range(0, len(texts), size):
-            found += self._batch([self.document_prefix + text for text in texts[at : at + size]])
-        return found
-
-    def embed_query(self, text: str) -> Vector:
-        vector = self._batch([self.query_prefix + text])[0]
-        if isinstance(vector, EmbedFault):
-            raise BadReply("The question has no vector: {why}.", hint="Ask in other words.", why=vector.reason)
-        return vector
-
-    def _batch(self, texts: list[str]) -> list[Vector | EmbedFault]:
-        """Vectors of `texts`; a batch that the server refuses is halved until the bad text is alone."""
-        try:
-            return self._request(texts)
-        except (ModelNotFound, ModelUnavailable, ModelTimeout):
-            raise
+                "The model {model} ended its answer in the middle.",
+                hint="Ask again; if it stays so, look into the log of the Ollama server.",
+                model=model,
+            )
         except ModelError as exc:
-            if len(texts) == 1:
-                return [EmbedFault(exc.message)]
-            half = len(texts) // 2
-            return self._batch(texts[:half]) + self._batch(texts[half:])
+            exc.partial_text = total.text
+            raise
 
-    def _request(self, texts: list[str]) -> list[Vector | EmbedFault]:
-        reply = self._server.post(
-            "/api/embed",
-            {
-                "model": self.model,
-                "input": texts,
-                "truncate": False,
-                "keep_alive": self._server.settings.keep_alive,
-                "options": {"num_ctx": self._num_ctx, "num_batch": self._num_ctx},
-            },
+    # -- embeddings ----------------------------------------------------------------------------
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        model: str = "",
+        *,
+        truncate: bool = False,
+        dimensions: int | None = None,
+        options: Options | None = None,
+        keep_alive: str | int | None = None,
+        retry: bool = True,
+    ) -> EmbedReply:
+        """A vector for each text, as the server gives it: no prefix is added and nothing is checked
+        but their number. A text over the model's limit raises ContextOverflow unless `truncate`."""
+        reply = self.embed_rows(
+            texts, model, truncate=truncate, dimensions=dimensions, options=options, keep_alive=keep_alive, retry=retry
         )
-        rows = reply.get("embeddings")
+        return EmbedReply(
+            vectors=tuple(tuple(row) for row in reply["embeddings"]),
+            model=str(reply.get("model", model)),
+            prompt_eval_count=count(reply.get("prompt_eval_count")),
+            total_s=_seconds(reply.get("total_duration")),
+            load_s=_seconds(reply.get("load_duration")),
+        )
+
+    def embed_rows(
+        self,
+        texts: Sequence[str],
+        model: str = "",
+        *,
+        truncate: bool = False,
+        dimensions: int | None = None,
+        options: Options | None = None,
+        keep_alive: str | int | None = None,
+        retry: bool = True,
+    ) -> dict[str, Any]:
+        """The server's own reply to `embed`, with as many "embeddings" as there are texts."""
+        name = model or self.config.ollama.embed_model
+        body: dict[str, object] = {
+            "model": name,
+            "input": list(texts),
+            "truncate": truncate,
+            "keep_alive": self.config.ollama.keep_alive if keep_alive is None else keep_alive,
+        }
+        given = self._loaded_options(name, options or Options())
+        body |= {"options": given} if given else {}
+        body |= {"dimensions": dimensions} if dimensions else {}
+        reply = self.server.post("/api/embed", body, retry=retry)
+        rows = reply.get("embeddings") or []
         if not isinstance(rows, list) or len(rows) != len(texts):
             raise BadReply(
                 "The model {model} gave {found} vectors for {asked} texts.",
-                model=self.model,
+                model=name,
                 found=len(rows) if isinstance(rows, list) else 0,
                 asked=len(texts),
             )
-        return [_checked(row, self.dimension) for row in rows]
+        return {**reply, "embeddings": rows}
 
-
-class OllamaChat:
-    """The `Chat` port over `POST /api/chat`."""
-
-    def __init__(self, server: OllamaServer, model: str) -> None:
-        self._server = server
-        self.model = model
-        self.window_tokens = server.settings.num_ctx
-        self.answer_tokens = server.settings.num_predict
-
-    def count_tokens(self, text: str) -> int:
-        return tokens.count(text)
-
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
-        settings = self._server.settings
-        body = {
-            "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
-            "stream": True,
-            "think": False,
-            "truncate": False,
-            "shift": False,
-            "keep_alive": settings.keep_alive,
-            "options": {
-                "num_ctx": settings.num_ctx,
-                "num_predict": settings.num_predict,
-                "temperature": settings.temperature,
-            },
+    def embed_legacy(self, text: str, model: str = "", keep_alive: str | int | None = None) -> tuple[float, ...]:
+        """The vector of one text by the older `/api/embeddings`; not of unit length with every model."""
+        name = model or self.config.ollama.embed_model
+        body: dict[str, object] = {
+            "model": name,
+            "prompt": text,
+            "keep_alive": self.config.ollama.keep_alive if keep_alive is None else keep_alive,
         }
-        text: list[str] = []
-        for part in self._server.stream("/api/chat", body):
-            message = part.get("message")
-            piece = message.get("content", "") if isinstance(message, dict) else ""
-            if piece:
-                text.append(piece)
-                yield piece
-            if part.get("done"):
-                yield Completion(
-                    text="".join(text),
-                    model=self.model,
-                    done_reason=str(part.get("done_reason") or "stop"),
-                    prompt_eval_count=_count(part.get("prompt_eval_count")),
-                    eval_count=_count(part.get("eval_count")),
-                    notes=_cut_notes(messages, _count(part.get("prompt_eval_count"))),
+        given = self._loaded_options(name, Options())
+        body |= {"options": given} if given else {}
+        row = self.server.post("/api/embeddings", body).get("embedding")
+        if not isinstance(row, list) or (text and not row):
+            raise BadReply("The model {model} gave {found} vectors for {asked} texts.", model=name, found=0, asked=1)
+        return tuple(row)
+
+    def _loaded_options(self, model: str, options: Options) -> dict[str, object]:
+        """Of an embedding model: only what is given, and what it was last used with."""
+        given = options.given()
+        with self._lock:
+            frozen = self._loaded.setdefault(model.casefold(), {})
+            frozen |= {name: given[name] for name in LOAD_TIME if name in given}
+            return {**given, **frozen}
+
+    # -- models --------------------------------------------------------------------------------
+
+    def version(self, timeout_s: float | None = None) -> str:
+        return str(self.server.get("/api/version", timeout_s).get("version", ""))
+
+    def list(self, timeout_s: float | None = None) -> tuple[InstalledModel, ...]:
+        """The installed models, newest first. With `timeout_s`, asked once and for so long only."""
+        return tuple(_installed(entry) for entry in _entries(self.server.get("/api/tags", timeout_s)))
+
+    def running(self) -> tuple[RunningModel, ...]:
+        """The models in memory, longest remaining lifetime first."""
+        return tuple(_running(entry) for entry in _entries(self.server.get("/api/ps")))
+
+    def show(self, model: str, *, verbose: bool = False) -> ModelRecord:
+        """What the server knows of `model`; `verbose` adds long lists such as its vocabulary."""
+        body: dict[str, object] = {"model": model, **({"verbose": True} if verbose else {})}
+        return _record(model, self.server.post("/api/show", body))
+
+    def record(self, model: str) -> ModelRecord:
+        """`show`, asked once in the life of this object."""
+        if model not in self._records:
+            self._records[model] = self.show(model)
+        return self._records[model]
+
+    def installed(self, model: str, timeout_s: float | None = None) -> InstalledModel | None:
+        """The list's entry of `model`, by Ollama's rule: no tag is `latest`, case does not count."""
+        wanted = full_name(model)
+        return next((entry for entry in self.list(timeout_s) if full_name(entry.name) == wanted), None)
+
+    def load(self, model: str = "", keep_alive: str | int | None = None) -> None:
+        """Bring `model` (default: the chat model) into memory, with the options it will be used with."""
+        name = model or self.config.ollama.chat_model
+        try:
+            self.generate(GenerateRequest("", name, keep_alive=keep_alive))
+        except ModelUnable:
+            self.embed_rows([], name, keep_alive=keep_alive)
+
+    def unload(self, model: str = "") -> None:
+        """Take `model` (default: the chat model) out of memory."""
+        name = model or self.config.ollama.chat_model
+        self.server.post("/api/generate", {"model": name, "keep_alive": 0, "stream": False})
+
+    def pull(self, model: str, *, insecure: bool = False) -> Iterator[Transfer]:
+        """Download `model`, telling each step. A download that breaks off is resumed a few times; it
+        raises unless the server said "success"."""
+        for attempt in range(_RESUMES + 1):
+            try:
+                yield from self._progress("/api/pull", {"model": model, "insecure": insecure})
+                return
+            except ModelError as exc:
+                if not exc.passing or attempt == _RESUMES:
+                    raise
+
+    def push(self, model: str, *, insecure: bool = False) -> Iterator[Transfer]:
+        """Upload `model` to its registry."""
+        return self._progress("/api/push", {"model": model, "insecure": insecure})
+
+    def create(
+        self,
+        model: str,
+        *,
+        base: str = "",
+        file: Path | None = None,
+        system: str = "",
+        template: str = "",
+        parameters: Options | None = None,
+        quantize: str = "",
+    ) -> Iterator[Transfer]:
+        """Make `model` from the model `base`, or from a GGUF file of this machine, which is uploaded
+        unless the server has it. Raises InputError when the file cannot be read."""
+        texts = {"from": base, "system": system, "template": template, "quantize": quantize}
+        body: dict[str, object] = {"model": model, **{name: text for name, text in texts.items() if text}}
+        body |= {"parameters": parameters.given()} if parameters and parameters.given() else {}
+        if file is not None:
+            digest = yield from self.upload(file)
+            body["files"] = {file.name: digest}
+        yield from self._progress("/api/create", body)
+
+    def upload(self, file: Path) -> Generator[Transfer, None, str]:
+        """Put a file on the server unless it is there; returns its digest. Raises InputError."""
+        try:
+            digest = yield from _hashed(file)
+            total, name = file.stat().st_size, f"uploading {file.name}"
+            if not self.server.has(f"/api/blobs/{digest}"):
+                yield Transfer(name, digest, total, 0)
+                with file.open("rb") as stream:
+                    self.server.upload(f"/api/blobs/{digest}", iter(lambda: stream.read(_UPLOAD_BYTES), b""))
+            yield Transfer(name, digest, total, total)
+            return digest
+        except OSError as exc:
+            raise InputError("Cannot read {path}: {why}.", path=file, why=exc.strerror) from exc
+
+    def copy(self, source: str, destination: str) -> None:
+        self.server.post("/api/copy", {"source": source, "destination": destination, "model": source})
+
+    def delete(self, model: str) -> None:
+        """Remove `model` from the server's disk."""
+        self.server.delete("/api/delete", {"model": model})
+
+    def _progress(self, path: str, body: dict[str, object]) -> Iterator[Transfer]:
+        model = str(body["model"])
+        with contextlib.closing(self.server.stream(path, {**body, "stream": True})) as lines:
+            for line in lines:
+                part = as_object(line, model)
+                if "error" in part:
+                    raise text_error(_error_text(part["error"]), model)
+                step = Transfer(
+                    str(part.get("status", "")),
+                    str(part.get("digest", "")),
+                    count(part.get("total")) or 0,
+                    count(part.get("completed")) or 0,
                 )
-
-
-def installed_models(server: OllamaServer, timeout_s: float) -> list[str]:
-    """Names with tags of the server's models. Raises ModelUnavailable when none answers in time."""
-    listed = server.get("/api/tags", timeout_s).get("models")
-    return [str(entry["name"]) for entry in listed or [] if isinstance(entry, dict) and entry.get("name")]
-
-
-def has_model(installed: Sequence[str], model: str) -> bool:
-    """Whether `model` is installed, by Ollama's rule: no tag is `latest`, case does not count."""
-    wanted = (model if ":" in model.rpartition("/")[2] else f"{model}:latest").casefold()
-    return any(name.casefold() == wanted for name in installed)
-
-
-def _digest(server: OllamaServer, model: str) -> str:
-    listed = server.get("/api/tags", server.settings.first_byte_timeout_s).get("models") or []
-    for entry in listed:
-        if isinstance(entry, dict) and has_model([str(entry.get("name", ""))], model):
-            return str(entry.get("digest", ""))
-    return ""
-
-
-def _checked(row: object, dimension: int) -> Vector | EmbedFault:
-    """A row of numbers as a vector of unit length, or what is wrong with it."""
-    if not isinstance(row, list) or not all(isinstance(value, int | float) for value in row):
-        return EmbedFault(Message("the vector holds something that is not a number"))
-    if dimension and len(row) != dimension:
-        return EmbedFault(
-            Message("the vector has {found} numbers, not {wanted}", {"found": len(row), "wanted": dimension})
-        )
-    length = math.sqrt(math.fsum(value * value for value in row))
-    if not math.isfinite(length) or length < 1e-12:
-        return EmbedFault(Message("the vector is zero or not finite"))
-    return array("f", [value / length for value in row])
-
-
-def _object(response: httpx.Response, model: str) -> dict[str, Any]:
-    """The JSON object of a good reply; an error status raises what it means."""
-    if response.status_code != 200:
-        raise _status_error(response.status_code, _error_text(response), model)
-    return _line(response.text, model)
-
-
-def _line(text: str, model: str) -> dict[str, Any]:
-    try:
-        part = json.loads(text)
-    except (ValueError, RecursionError) as exc:
+                yield step
+                if step.status == "success":
+                    return
         raise BadReply(
-            "The reply for the model {model} is not JSON.",
-            hint="Is this address an Ollama server? `ragkit doctor` looks.",
-            model=model,
-        ) from exc
-    if not isinstance(part, dict):
-        raise BadReply("The reply for the model {model} is not an object.", model=model)
-    return part
-
-
-def _error_text(response: httpx.Response) -> str:
-    try:
-        found = response.json().get("error", "")
-    except (ValueError, AttributeError, RecursionError):
-        return ""
-    return found if isinstance(found, str) else json.dumps(found)
-
-
-def _status_error(status: int, text: str, model: str) -> ModelError:
-    """The error of ours for a status and the server's text, which may hold JSON once more."""
-    nested: dict[str, Any] = {}
-    with contextlib.suppress(ValueError, AttributeError, RecursionError):
-        inner = json.loads(text)
-        nested = inner.get("error", {}) if isinstance(inner.get("error"), dict) else {}
-    said = str(nested.get("message", text)).strip() or f"status {status}"
-    low = said.casefold()
-    if status == 404 or "not found" in low:
-        return ModelNotFound("Ollama does not have the model {model}.", hint="Run: ollama pull {model}", model=model)
-    if nested.get("type") == "exceed_context_size_error" or "prompt is longer than the context" in low:
-        return ContextOverflow(
-            "The prompt is too long for the model {model}: {said}.",
-            hint="Raise ollama.num_ctx, or lower retrieval.k.",
-            prompt_tokens=_count(nested.get("n_prompt_tokens")),
-            window_tokens=_count(nested.get("n_ctx")),
-            model=model,
-            said=said.rstrip("."),
+            "Ollama broke off before {model} was done.", hint="Run it again: it goes on.", passing=True, model=model
         )
-    if status == 503:
-        return ModelUnavailable("Ollama is busy: {said}.", hint="Try again in a moment.", said=said.rstrip("."))
-    if status in (401, 403):
-        return ModelUnavailable(
-            "Ollama refuses access (status {status}).",
-            hint="Check OLLAMA_HOST and, for a remote server, its credentials.",
-            status=status,
-        )
-    return BadReply("Ollama answered for {model}: {said}.", model=model, said=said.rstrip("."))
 
 
-def _is_passing(exc: ModelError) -> bool:
-    if isinstance(exc, ModelUnavailable):
-        return "busy" in str(exc)
-    return isinstance(exc, BadReply) and any(word in str(exc).casefold() for word in _PASSING)
+def full_name(model: str) -> str:
+    """A model's name with its tag, as the server compares names."""
+    return (model if ":" in model.rpartition("/")[2] else f"{model}:latest").casefold()
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+# -- from and to JSON --------------------------------------------------------------------------
 
 
-def _cut_notes(messages: Sequence[ChatMessage], prompt_eval_count: int | None) -> tuple[Message, ...]:
-    """A warning when the server read far fewer tokens than it was sent (older servers cut silently)."""
-    if prompt_eval_count is None:
-        return ()
-    sent = sum(tokens.count(message.content) for message in messages)
-    if sent < 200 or prompt_eval_count >= sent * 0.4:
-        return ()
-    return (
-        Message(
-            "The server read {read} tokens of about {sent}: it may have cut the context.",
-            {"read": prompt_eval_count, "sent": sent},
-        ),
+def _last(parts: Iterator[Piece | Reply]) -> Reply:
+    *_, reply = parts
+    assert isinstance(reply, Reply)
+    return reply
+
+
+def _base64(images: Sequence[bytes]) -> list[str]:
+    return [base64.b64encode(image).decode() for image in images]
+
+
+def _message(message: ChatMessage) -> dict[str, object]:
+    found: dict[str, object] = {"role": message.role, "content": message.content}
+    if message.images:
+        found["images"] = _base64(message.images)
+    if message.tool_calls:
+        found["tool_calls"] = [
+            {"function": {"name": call.name, "arguments": dict(call.arguments)}, **({"id": call.id} if call.id else {})}
+            for call in message.tool_calls
+        ]
+    names = {"tool_name": message.tool_name, "tool_call_id": message.tool_call_id}
+    return found | {name: text for name, text in names.items() if text}
+
+
+def _piece(part: Mapping[str, Any]) -> Piece:
+    """What one line of a chat or generate reply brings."""
+    message = part.get("message")
+    holder = message if isinstance(message, dict) else part
+    text = holder.get("content" if isinstance(message, dict) else "response")
+    calls = holder.get("tool_calls")
+    return Piece(
+        str(text or ""),
+        str(holder.get("thinking") or ""),
+        tuple(_tool_call(call) for call in calls if isinstance(call, dict)) if isinstance(calls, list) else (),
     )
+
+
+def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+    function = call.get("function")
+    found = function if isinstance(function, dict) else {}
+    arguments = found.get("arguments")
+    return ToolCall(
+        str(found.get("name", "")), arguments if isinstance(arguments, dict) else {}, str(call.get("id") or "")
+    )
+
+
+def _joined(total: Piece, piece: Piece) -> Piece:
+    return Piece(total.text + piece.text, total.thinking + piece.thinking, total.tool_calls + piece.tool_calls)
+
+
+def _reply(part: Mapping[str, Any], total: Piece, model: str) -> Reply:
+    reply = Reply(
+        text=total.text,
+        model=str(part.get("model") or model),
+        thinking=total.thinking,
+        tool_calls=total.tool_calls,
+        done_reason=str(part.get("done_reason") or "stop"),
+        prompt_eval_count=count(part.get("prompt_eval_count")),
+        eval_count=count(part.get("eval_count")),
+        total_s=_seconds(part.get("total_duration")),
+        load_s=_seconds(part.get("load_duration")),
+        prompt_eval_s=_seconds(part.get("prompt_eval_duration")),
+        eval_s=_seconds(part.get("eval_duration")),
+    )
+    return replace(reply, notes=_reply_notes(reply))
+
+
+def _reply_notes(reply: Reply) -> tuple[Message, ...]:
+    if reply.done_reason == "length" and reply.thinking and not reply.text.strip():
+        return (
+            Message("The whole token limit went into thinking. Raise options.num_predict, or set ollama.think to off."),
+        )
+    if reply.done_reason == "length":
+        return (
+            Message(
+                "The answer was cut by the token limit. Raise options.num_predict, or options.num_ctx if it is full."
+            ),
+        )
+    if reply.done_reason not in ("stop", "load", "unload"):
+        return (Message("The server ended the answer for a reason of its own: {why}.", {"why": reply.done_reason}),)
+    return ()
+
+
+def _check_format(reply: Reply, form: Format) -> None:
+    """A server may fail to hold a format without a word: what came is checked."""
+    if not form or reply.done_reason in ("load", "unload"):
+        return
+    import jsonschema
+
+    try:
+        found = orjson.loads(reply.text)
+        if not isinstance(form, str):
+            jsonschema.validate(found, form)
+    except (ValueError, RecursionError, jsonschema.ValidationError, jsonschema.SchemaError) as exc:
+        why = exc.message if isinstance(exc, jsonschema.ValidationError | jsonschema.SchemaError) else exc
+        raise BadReply(
+            "The answer of {model} does not fit the format asked for: {why}.",
+            hint="Raise options.num_predict, simplify the schema, or use a larger model.",
+            model=reply.model,
+            why=str(why).rstrip("."),
+        ) from exc
+
+
+def _error_text(error: object) -> str:
+    return error if isinstance(error, str) else orjson.dumps(error).decode()
+
+
+def _seconds(nanoseconds: object) -> float | None:
+    return nanoseconds / 1e9 if isinstance(nanoseconds, int | float) else None
+
+
+def _entries(reply: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = reply.get("models")
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _installed(entry: Mapping[str, Any]) -> InstalledModel:
+    details = _mapping(entry.get("details"))
+    return InstalledModel(
+        name=str(entry.get("name") or entry.get("model") or ""),
+        digest=str(entry.get("digest") or ""),
+        size_bytes=count(entry.get("size")) or 0,
+        modified_at=str(entry.get("modified_at") or ""),
+        family=str(details.get("family") or ""),
+        parameter_size=str(details.get("parameter_size") or ""),
+        quantization=str(details.get("quantization_level") or ""),
+        capabilities=_texts(entry.get("capabilities")),
+    )
+
+
+def _running(entry: Mapping[str, Any]) -> RunningModel:
+    return RunningModel(
+        name=str(entry.get("name") or entry.get("model") or ""),
+        digest=str(entry.get("digest") or ""),
+        size_bytes=count(entry.get("size")) or 0,
+        gpu_bytes=count(entry.get("size_vram")) or 0,
+        expires_at=str(entry.get("expires_at") or ""),
+        context_tokens=count(entry.get("context_length")),
+    )
+
+
+def _record(model: str, reply: Mapping[str, Any]) -> ModelRecord:
+    details, info = _mapping(reply.get("details")), _mapping(reply.get("model_info"))
+    architecture = str(info.get("general.architecture") or details.get("family") or "")
+    return ModelRecord(
+        name=model,
+        architecture=architecture,
+        families=_texts(details.get("families")) or _texts([details.get("family")] if details.get("family") else []),
+        basename=str(info.get("general.basename") or ""),
+        parameter_size=str(details.get("parameter_size") or ""),
+        quantization=str(details.get("quantization_level") or ""),
+        capabilities=_texts(reply.get("capabilities")),
+        context_tokens=count(info.get(f"{architecture}.context_length")),
+        embedding_dimension=count(info.get(f"{architecture}.embedding_length")),
+        parameters=str(reply.get("parameters") or ""),
+        template=str(reply.get("template") or ""),
+        system=str(reply.get("system") or ""),
+        license=str(reply.get("license") or ""),
+        info=info,
+    )
+
+
+def _hashed(path: Path) -> Generator[Transfer, None, str]:
+    """The digest of a file; tells how far it is."""
+    found, done, total = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb") as stream:
+        while piece := stream.read(16 * _UPLOAD_BYTES):
+            found.update(piece)
+            done += len(piece)
+            yield Transfer(f"hashing {path.name}", "", total, done)
+    return "sha256:" + found.hexdigest()

@@ -7,16 +7,15 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from ragkit import __version__
 from ragkit.config import Config
+from ragkit.doctor import model_checks
 from ragkit.errors import IndexMissing, RagkitError
 from ragkit.messages import Message
 from ragkit.types import Check, IndexStatus
 
 _LOW_DISK_MB = 500
-_PROBE_TIMEOUT_S = 3.0
 
 
 def examine(directory: Path, config: Config, status: Callable[[], IndexStatus]) -> list[Check]:
@@ -24,8 +23,9 @@ def examine(directory: Path, config: Config, status: Callable[[], IndexStatus]) 
     looks: dict[str, Callable[[], Iterator[Check]]] = {
         "ragkit": _program,
         "tokens": _tokens,
-        "embedded models": lambda: _embedded(config),
-        "ollama": lambda: _ollama(config),
+        "embedded models": lambda: model_checks.embedded(config),
+        "ollama": lambda: model_checks.ollama(config),
+        "openai": lambda: model_checks.openai(config),
         "index": lambda: _index(status),
         "disk": lambda: _disk(directory),
     }
@@ -60,60 +60,6 @@ def _tokens() -> Iterator[Check]:
         Message("tokens are estimated by script, because {why}", {"why": trouble}),
         Message("Install ragkit-docqa again."),
     )
-
-
-def _embedded(config: Config) -> Iterator[Check]:
-    from ragkit.models.embedded import EmbeddedEmbedder
-
-    try:
-        embedder = EmbeddedEmbedder()
-        near = embedder.embed_query("ragkit")
-    except RagkitError as exc:
-        needed = config.models.backend == "embedded"
-        yield Check("embedded models", "fault" if needed else "warning", exc.message, exc.hint)
-        return
-    detail = Message(
-        "{model}, {dimension} dimensions, prefixes {query} and {document}",
-        {
-            "model": embedder.model,
-            "dimension": len(near),
-            "query": repr(embedder.query_prefix),
-            "document": repr(embedder.document_prefix),
-        },
-    )
-    yield Check("embedded models", "ok", detail)
-
-
-def _ollama(config: Config) -> Iterator[Check]:
-    from ragkit.models.ollama import OllamaServer, has_model, installed_models, is_loopback
-
-    severity: Literal["warning", "fault"] = "fault" if config.models.backend == "ollama" else "warning"
-    server = OllamaServer(config.ollama)
-    try:
-        version = str(server.get("/api/version", _PROBE_TIMEOUT_S).get("version", "?"))
-        installed = installed_models(server, _PROBE_TIMEOUT_S)
-    except RagkitError as exc:
-        if config.models.backend == "embedded":
-            yield Check("ollama", "ok", Message("not used: models.backend is embedded"))
-        else:
-            yield Check("ollama", severity, exc.message, exc.hint)
-        return
-    finally:
-        server.close()
-    yield Check("ollama", "ok", Message("version {version} at {url}", {"version": version, "url": server.url}))
-    if server.url.startswith("http://") and not is_loopback(server.url):
-        yield Check(
-            "ollama connection",
-            "warning",
-            Message("documents and questions travel unencrypted to {url}", {"url": server.url}),
-            Message("Put the server behind https, or use one on this machine."),
-        )
-    for role, model in (("embedding model", config.ollama.embed_model), ("chat model", config.ollama.chat_model)):
-        if has_model(installed, model):
-            yield Check(role, "ok", Message("{model} is installed", {"model": model}))
-        else:
-            missing = Message("Ollama does not have {model}", {"model": model})
-            yield Check(role, severity, missing, Message("Run: ollama pull {model}", {"model": model}))
 
 
 def _index(look: Callable[[], IndexStatus]) -> Iterator[Check]:

@@ -1,0 +1,150 @@
+"""Many texts to a served embedding model: requests of a bounded time, bad texts found and left alone.
+
+What a server returns is never trusted: the number of vectors, their dimension, finite numbers and a
+length above zero are checked, and every vector is brought to unit length.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ragkit.config import RequestsConfig
+from ragkit.errors import (
+    BadReply,
+    ContextOverflow,
+    EndpointMissing,
+    ModelError,
+    ModelNotFound,
+    ModelTimeout,
+    ModelUnable,
+    ModelUnavailable,
+)
+from ragkit.messages import Message
+from ragkit.types import EmbedFault, Vector
+
+_FIRST_TEXTS = 8  # in the first request, when the server's speed is not known yet
+_BATCH_S = 8.0  # that a request should take at the most, well under any timeout
+_HOPELESS = (ModelNotFound, ModelUnavailable, ModelTimeout, ModelUnable, EndpointMissing)
+_TINY = 1e-12  # a shorter vector has no direction
+_KNOWN_GOOD = "ragkit"
+
+Rows = Callable[[Sequence[str], bool], Sequence[object]]
+"""Vectors of texts as the server gives them, each a list of numbers; the flag: try again what may pass."""
+
+
+class Batches:
+    """Embeds any number of texts through `rows`. `abort` ends requests that other threads wait in."""
+
+    def __init__(self, rows: Rows, model: str, settings: RequestsConfig, abort: Callable[[], None]) -> None:
+        self._rows = rows
+        self._model = model
+        self._settings = settings
+        self._abort = abort
+        self.dimension = 0  # 0: not known yet, any will do
+        self._batch_texts = min(_FIRST_TEXTS, settings.batch_texts)
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
+        """A vector of unit length for each text, or why there is none.
+
+        Raises ModelError when it is the server or the model that fails, and not a text.
+        """
+        if len(texts) <= self._batch_texts:
+            return self._timed(texts) if texts else []
+        found: list[Vector | EmbedFault] = []
+        waiting: list[Future[list[Vector | EmbedFault]]] = []
+        at = 0
+        with ThreadPoolExecutor(self._settings.parallel, "ragkit-embed") as pool:
+            try:
+                while at < len(texts) or waiting:
+                    while at < len(texts) and len(waiting) < self._settings.parallel:
+                        size = self._batch_texts
+                        waiting.append(pool.submit(self._timed, texts[at : at + size]))
+                        at += size
+                    found += waiting.pop(0).result()
+            except BaseException:
+                for future in waiting:
+                    future.cancel()
+                self._abort()
+                raise
+        return found
+
+    def one(self, text: str) -> Vector:
+        """The vector of one text that must have one. Raises ModelError."""
+        [vector] = self.embed([text])
+        if isinstance(vector, EmbedFault):
+            raise BadReply("The question has no vector: {why}.", hint="Ask in other words.", why=vector.reason)
+        return vector
+
+    def _timed(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
+        """One batch; teaches the size of the next ones."""
+        started = time.monotonic()
+        found = self._halved(texts, retry=True)
+        seconds = max(time.monotonic() - started, 1e-4)
+        limit_s = min(_BATCH_S, self._settings.first_byte_timeout_s / 4)
+        fitting = int(len(texts) * limit_s / seconds)
+        with self._lock:
+            grown = min(fitting, 4 * self._batch_texts, self._settings.batch_texts)
+            if len(texts) >= self._batch_texts or fitting < self._batch_texts:
+                self._batch_texts = max(grown, 1)
+        return found
+
+    def _halved(self, texts: Sequence[str], *, retry: bool) -> list[Vector | EmbedFault]:
+        """Vectors of `texts`; a batch that is refused is halved until the bad text is alone."""
+        try:
+            found = [self._checked(row) for row in self._rows(texts, retry)]
+        except _HOPELESS:
+            raise
+        except ModelError as exc:
+            if len(texts) > 1:
+                half = len(texts) // 2
+                return self._halved(texts[:half], retry=False) + self._halved(texts[half:], retry=False)
+            return [self._fault(texts[0], exc)]
+        if len(texts) > 1:
+            for at, vector in enumerate(found):
+                if isinstance(vector, EmbedFault):  # it may have been the batch's fault
+                    found[at : at + 1] = self._halved(texts[at : at + 1], retry=False)
+        return found
+
+    def _fault(self, text: str, exc: ModelError) -> EmbedFault:
+        """The fault of one text; raises instead when the model cannot embed anything any more."""
+        if not isinstance(exc, ContextOverflow) and text != _KNOWN_GOOD:
+            self._rows([_KNOWN_GOOD], True)
+        return EmbedFault(exc.message)
+
+    def first(self, text: str) -> Vector:
+        """One vector; fixes the dimension that all others must have. Raises ModelError."""
+        [row] = self._rows([text], True)
+        vector = self._checked(row)
+        if isinstance(vector, EmbedFault):
+            raise BadReply(
+                "The embedding model {model} gives no usable vector: {why}.",
+                hint="Load it anew or use another model; `ragkit doctor` tries it.",
+                model=self._model,
+                why=vector.reason,
+            )
+        self.dimension = len(vector)
+        return vector
+
+    def _checked(self, row: object) -> Vector | EmbedFault:
+        """A row of numbers as a vector of unit length, or what is wrong with it."""
+        import numpy
+
+        # By type, because numpy would read "1.5" and null as numbers.
+        if not isinstance(row, list | tuple) or not set(map(type, row)) <= {float, int}:
+            return EmbedFault(Message("the vector holds something that is not a number"))
+        numbers = numpy.array(row, dtype=numpy.float64)
+        if self.dimension and len(numbers) != self.dimension:
+            return EmbedFault(
+                Message(
+                    "the vector has {found} numbers, not {wanted}", {"found": len(numbers), "wanted": self.dimension}
+                )
+            )
+        length = float(numpy.sqrt(numbers @ numbers)) if len(numbers) else 0.0
+        if not numpy.isfinite(length) or length < _TINY:
+            return EmbedFault(Message("the vector is zero or not finite"))
+        return array("f", (numbers / length).astype(numpy.float32).tobytes())
