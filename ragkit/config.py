@@ -95,7 +95,7 @@ class RequestsConfig:
     first_byte_timeout_s: float = 300.0  # a cold model is silent while it loads
     idle_timeout_s: float = 60.0  # between two pieces of a stream
     retry_s: float = 20.0  # for how long a passing fault is tried again
-    batch_texts: int = 256  # texts in one embedding request at the most; slow servers get fewer
+    batch_texts: int = 64  # texts in one embedding request at the most; slow servers get fewer
     parallel: int = 2  # requests at once
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
 
 from ragkit.config import RequestsConfig
 from ragkit.errors import (
@@ -134,10 +135,10 @@ class Batches:
         """A row of numbers as a vector of unit length, or what is wrong with it."""
         import numpy
 
-        # By type, because numpy would read "1.5" and null as numbers.
-        if not isinstance(row, list | tuple) or not set(map(type, row)) <= {float, int}:
+        try:
+            numbers = numpy.frombuffer(array("d", cast("list[float]", row)), numpy.float64)
+        except (TypeError, OverflowError):
             return EmbedFault(Message("the vector holds something that is not a number"))
-        numbers = numpy.array(row, dtype=numpy.float64)
         if self.dimension and len(numbers) != self.dimension:
             return EmbedFault(
                 Message(
