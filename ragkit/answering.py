@@ -26,6 +26,8 @@ from ragkit.types import (
 
 _FRAME_TOKENS = 288  # of the question and of the chat template around the messages
 
+_OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
+
 Retrieve = Callable[[str], list[ScoredChunk]]
 Read = Callable[[str], Document | None]
 
@@ -81,7 +83,7 @@ def stream(
     try:
         completion = yield from _relay(answerer.answer(query, context))
     except ContextOverflow as overflow:
-        context = _repacked(hits, answerer, overflow)
+        context = _repacked(hits, context, answerer, overflow)
         completion = yield from _relay(answerer.answer(query, context))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
@@ -116,12 +118,12 @@ def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completio
     return completion
 
 
-def _repacked(hits: Sequence[ScoredChunk], answerer: Answerer, overflow: ContextOverflow) -> Context:
-    """The context again, in the room that the server's own counts leave."""
+def _repacked(hits: Sequence[ScoredChunk], sent: Context, answerer: Answerer, overflow: ContextOverflow) -> Context:
+    """The context again, in the room that the server's own counts leave beside an answer."""
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
     if not prompt or not window or prompt <= window:
         raise overflow
-    room = int(answerer.passage_tokens * window / prompt * 0.8)
+    room = int(sent.ledger.planned_tokens * window / prompt * _OF_WINDOW)
     context = packing.pack(hits, answerer.count_tokens, room, window)
     note = Message(
         "The server counted {prompt} tokens for a window of {window}; the context was packed again.",

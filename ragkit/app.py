@@ -307,6 +307,12 @@ class RagKit:
             self._embedder = self._make_embedder(active)
         made = indexing.generation_of(self._embedder, self.config.chunking)
         if not to_index and active is not None and not indexing.same_vectors(made, active):
+            if (made.backend, made.model) == (active.backend, active.model) and made.digest != active.digest:
+                raise IndexMismatch(
+                    "The model {model} on the server is not the one any more that the index was made with.",
+                    hint="Run `ragkit index` with your folders to make it anew.",
+                    model=made.model,
+                )
             raise IndexMismatch(
                 "The index was made with {old}; the configuration asks for {new}.",
                 hint="Run `ragkit index` with your folders to make it anew, or set the old model again.",

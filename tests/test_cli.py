@@ -143,7 +143,7 @@ def test_hostile_text_does_not_reach_the_terminal(tmp_path: Path, server: Script
         (("--config", "none.toml", "status"), {}, 2, "Cannot read the configuration file"),
         (("status",), {"RAGKIT_INDEKS": "x"}, 2, "Did you mean RAGKIT_INDEX?"),
         (("ask", "leave"), {"OLLAMA_HOST": "127.0.0.1:9"}, 3, "No Ollama server answers at http://127.0.0.1:9."),
-        (("ask", "leave"), {"RAGKIT_OLLAMA_CHAT_MODEL": "absent"}, 3, "Run: ollama pull absent"),
+        (("ask", "leave"), {"RAGKIT_OLLAMA_CHAT_MODEL": "absent"}, 3, "Run: ragkit models pull absent"),
         (("--index", "empty", "ask", "leave"), {}, 6, "Run: ragkit index FOLDER"),
         (("--index", "docs/leave.md", "index", "docs"), {}, 6, "Cannot make the index folder"),
     ],
@@ -231,7 +231,7 @@ def test_doctor_names_each_fault_with_its_fix(indexed: Terminal) -> None:
     assert bad.returncode == 1
     assert "→ Start it with `ollama serve`" in bad.stdout
     missing = indexed("doctor", RAGKIT_OLLAMA_CHAT_MODEL="absent")
-    assert "→ Run: ollama pull absent" in missing.stdout
+    assert "→ Run: ragkit models pull absent" in missing.stdout
 
 
 def test_no_colour_reaches_a_pipe(indexed: Terminal) -> None:

@@ -31,11 +31,13 @@ from ragkit.model_types import (
     Transfer,
 )
 from ragkit.models.addresses import base_url, may_carry_key
+from ragkit.models.families import Expectations, expectations
 from ragkit.models.ollama_errors import count, status_error, text_error
 from ragkit.models.transport import Server, as_object
 from ragkit.options import LOAD_TIME, WINDOW_TOKENS, Options
 from ragkit.types import ChatMessage, ToolCall
 
+_EMBED_TOKENS = 2048  # Ollama's own window for embedding models
 _UPLOAD_BYTES = 2**20  # a piece of a file on its way
 _RESUMES = 5  # of a pull that broke off
 
@@ -211,8 +213,7 @@ class Ollama:
             "truncate": truncate,
             "keep_alive": self.config.ollama.keep_alive if keep_alive is None else keep_alive,
         }
-        given = self._loaded_options(name, options or Options())
-        body |= {"options": given} if given else {}
+        body["options"] = self._embedding_options(name, options or Options())
         body |= {"dimensions": dimensions} if dimensions else {}
         reply = self.server.post("/api/embed", body, retry=retry)
         rows = reply.get("embeddings") or []
@@ -233,20 +234,30 @@ class Ollama:
             "prompt": text,
             "keep_alive": self.config.ollama.keep_alive if keep_alive is None else keep_alive,
         }
-        given = self._loaded_options(name, Options())
-        body |= {"options": given} if given else {}
+        body["options"] = self._embedding_options(name, Options())
         row = self.server.post("/api/embeddings", body).get("embedding")
         if not isinstance(row, list) or (text and not row):
             raise BadReply("The model {model} gave {found} vectors for {asked} texts.", model=name, found=0, asked=1)
         return tuple(row)
 
-    def _loaded_options(self, model: str, options: Options) -> dict[str, object]:
-        """Of an embedding model: only what is given, and what it was last used with."""
+    def _embedding_options(self, model: str, options: Options) -> dict[str, object]:
+        """`options`; where they are silent the window is all that the model reads of one text."""
+        limit = self.expectations(model).max_tokens
         given = options.given()
         with self._lock:
-            frozen = self._loaded.setdefault(model.casefold(), {})
+            frozen = self._loaded.setdefault(model.casefold(), {"num_ctx": limit, "num_batch": limit})
             frozen |= {name: given[name] for name in LOAD_TIME if name in given}
             return {**given, **frozen}
+
+    def expectations(self, model: str) -> Expectations:
+        """What `model` expects as an embedding model: prefixes, and how much it reads of a text.
+
+        Not more than our chunks need: the memory of a window grows with its square.
+        """
+        record = self.record(model)
+        names = (model, record.basename, *record.families)
+        needed = max(2 * self.config.chunking.chunk_tokens, _EMBED_TOKENS)
+        return expectations(self.config.embedding, names, min(record.context_tokens or needed, needed))
 
     # -- models --------------------------------------------------------------------------------
 
@@ -280,10 +291,11 @@ class Ollama:
     def load(self, model: str = "", keep_alive: str | int | None = None) -> None:
         """Bring `model` (default: the chat model) into memory, with the options it will be used with."""
         name = model or self.config.ollama.chat_model
-        try:
-            self.generate(GenerateRequest("", name, keep_alive=keep_alive))
-        except ModelUnable:
+        able = self.record(name).capabilities
+        if able and "completion" not in able:
             self.embed_rows([], name, keep_alive=keep_alive)
+        else:
+            self.generate(GenerateRequest("", name, keep_alive=keep_alive))
 
     def unload(self, model: str = "") -> None:
         """Take `model` (default: the chat model) out of memory."""

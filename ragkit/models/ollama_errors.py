@@ -45,15 +45,17 @@ def text_error(text: str, model: str, status: int = 200) -> ModelError:
     low = said.casefold()
     end = said.rstrip(".")
     if "not found" in low and "model" in low:
-        return ModelNotFound("Ollama does not have the model {model}.", hint="Run: ollama pull {model}", model=model)
+        return ModelNotFound(
+            "Ollama does not have the model {model}.", hint="Run: ragkit models pull {model}", model=model
+        )
     if "pull model manifest: file does not exist" in low:
         return ModelNotFound(
             "The registry does not have the model {model}.", hint="Check the name and its tag.", model=model
         )
     if kind == "exceed_context_size_error" or any(part in low for part in _TOO_LONG):
         overflow = ContextOverflow(
-            "The prompt is too long for the model {model}: {said}.",
-            hint="Raise options.num_ctx, or lower retrieval.k.",
+            "The text is too long for the model {model}: {said}.",
+            hint="Raise options.num_ctx, or lower retrieval.k; to embed, lower embedding.max_tokens.",
             model=model,
             said=end,
         )
@@ -101,7 +103,7 @@ def _unpacked(text: str) -> tuple[str, str, tuple[int | None, int | None]]:
         inner = orjson.loads(text)
         found = inner.get("error", inner)
         nested = found if isinstance(found, dict) else {}
-    said = str(nested.get("message", text)).strip()
+    said = " ".join(str(nested.get("message", text)).split())
     return said, str(nested.get("type", "")), (count(nested.get("n_prompt_tokens")), count(nested.get("n_ctx")))
 
 

@@ -9,10 +9,8 @@ from ragkit.errors import EndpointMissing, ModelChanged, ModelError, ModelNotFou
 from ragkit.messages import Message
 from ragkit.model_types import ChatRequest, Piece, Reply
 from ragkit.models.batching import Batches
-from ragkit.models.families import expectations
 from ragkit.models.ollama import Ollama, full_name
 from ragkit.models.tokens import SAMPLES, Scale
-from ragkit.options import Options
 from ragkit.types import ChatMessage, Completion, EmbedFault, Vector
 
 
@@ -30,12 +28,12 @@ class OllamaEmbedder:
         self.model = model
         entry = ollama.installed(model)
         if entry is None:
-            raise ModelNotFound("Ollama does not have the model {model}.", hint="Run: ollama pull {model}", model=model)
+            raise ModelNotFound(
+                "Ollama does not have the model {model}.", hint="Run: ragkit models pull {model}", model=model
+            )
         self.digest = entry.digest
-        record = ollama.record(model)
-        expected = expectations(config.embedding, (model, record.basename, *record.families), record.context_tokens)
+        expected = ollama.expectations(model)
         self.query_prefix, self.document_prefix = expected.query_prefix, expected.document_prefix
-        self._options = Options(num_ctx=expected.max_tokens, num_batch=expected.max_tokens)
         self._dimensions = config.embedding.dimensions
         self._batches = Batches(self._rows, model, config.requests, ollama.server.abort)
         for sample in SAMPLES:
@@ -66,9 +64,7 @@ class OllamaEmbedder:
         if self._legacy:
             return [self._ollama.embed_legacy(text, self.model) for text in texts]
         try:
-            reply = self._ollama.embed_rows(
-                texts, self.model, options=self._options, dimensions=self._dimensions, retry=retry
-            )
+            reply = self._ollama.embed_rows(texts, self.model, dimensions=self._dimensions, retry=retry)
         except EndpointMissing:
             self._legacy = True
             return self._rows(texts, retry)

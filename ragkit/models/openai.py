@@ -256,7 +256,7 @@ def status_error(status: int, body: bytes, model: str, key_name: str) -> ModelEr
         )
     if code in ("context_length_exceeded", "exceed_context_size_error") or "context length" in low:
         overflow = ContextOverflow(
-            "The prompt is too long for the model {model}: {said}.",
+            "The text is too long for the model {model}: {said}.",
             hint="Set options.num_ctx to the model's real window, or lower retrieval.k.",
             model=model,
             said=end,

@@ -36,7 +36,7 @@ SAMPLES = (
 # tokenizers: English 0.9 to 1.29 (99th percentile); Chinese 0.5 to 1.7, the higher end by models that
 # were not trained on it.
 _ASSUMED = {"cjk": 1.5, "other": 1.3}
-_FEWEST = {"cjk": 0.45, "other": 0.75}
+_FEWEST = {"cjk": 0.35, "other": 0.6}
 _MARGIN = 1.1  # kept over what a server counted
 _LEARN_TOKENS = 40  # a shorter text teaches too little
 _CJK = re.compile(f"[{CJK}]")

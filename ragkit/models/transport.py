@@ -7,6 +7,7 @@ connection's socket down: a server that sends one byte a second never trips a re
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -364,15 +365,27 @@ def as_object(body: bytes, model: str) -> dict[str, Any]:
     """A JSON object. Raises BadReply for anything else."""
     try:
         found = orjson.loads(body)
-    except _UNREADABLE as exc:
+    except ValueError:
+        found = _loosely(body)
+    except RecursionError:
+        found = None
+    if found is None:
         raise BadReply(
             "The reply for the model {model} is not JSON.",
             hint="Is this address a model server? `ragkit doctor` looks.",
             model=model,
-        ) from exc
+        )
     if not isinstance(found, dict):
         raise BadReply("The reply for the model {model} is not an object.", model=model)
     return found
+
+
+def _loosely(body: bytes) -> object:
+    """JSON with the NaN and Infinity that some servers write; None when it is not even that."""
+    try:
+        return json.loads(body)
+    except _UNREADABLE:
+        return None
 
 
 def _read(response: httpx.Response, connection: _Connection, limit_bytes: int) -> bytes:
