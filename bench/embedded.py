@@ -316,13 +316,14 @@ simplified Chinese, DRCD (traditional Chinese) and a part of SQuAD 2.0 (English)
   BM25 finds; it is right more easily because it says so much more, which the length shows.
 - **refusals**: wrong when the question is answerable. Right in two kinds. *On topic*: people wrote the question to
   look answerable from its paragraph, which does not answer it. *Removed*: the question is a good one, but a third of
-  the paragraphs were taken out of the index and its own is among them; another paragraph may still answer it.
+  the paragraphs were taken out of the index and its own is among them. In both kinds another paragraph may still
+  hold an answer, so 100 % is not the aim.
 - **cost**: time around one call in one process, after warm-up; indexing with the loading of the model and the
   publishing to Chroma; memory of the process that indexes, searches and asks, one process for each set.
 
-The refusal threshold was chosen on questions of the two XQuAD sets, so their figures flatter it; DRCD and SQuAD 2.0
-were not used for it, but SQuAD 2.0 shares some paragraphs with XQuAD. With {smallest} questions a share is uncertain
-by up to {margin:.0f} percentage points either way (95 %).
+The refusal threshold was chosen on questions of the two XQuAD sets, so their figures flatter it; SQuAD 2.0 shares
+some paragraphs with XQuAD, DRCD none. With {smallest} questions a share is uncertain by up to {margin:.0f} percentage
+points either way (95 %).
 
 {facts}
 """
