@@ -194,6 +194,7 @@ def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
             searched = [search_both(kit, catalog, question) for question in answerable]
         asked = [ask(kit, question, "answerable") for question in answerable]
         asked += [ask(kit, question, "on topic") for question in on_topic]
+        load = os.getloadavg()[0]
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         for name in gone:
             (texts / f"{name}.txt").unlink()
@@ -204,6 +205,7 @@ def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
         **summary(searched, asked),
         "texts_per_s": len(corpus) / index_s,
         "peak_mb": peak_mb,
+        "load_average": load,
         "searched": [asdict(row) for row in searched],
         "asked": [asdict(row) for row in asked],
     }
@@ -279,6 +281,7 @@ ROWS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("ask, ms, p50 / p95", lambda of: pair(of["ask_ms"])),
     ("indexing, texts/s", lambda of: whole(of["texts_per_s"])),
     ("peak memory, MB", lambda of: whole(of["peak_mb"])),
+    ("load average of the machine after the last question", lambda of: f"{of['load_average']:.1f}"),
 )
 
 
@@ -319,7 +322,8 @@ simplified Chinese, DRCD (traditional Chinese) and a part of SQuAD 2.0 (English)
   the paragraphs were taken out of the index and its own is among them. In both kinds another paragraph may still
   hold an answer, so 100 % is not the aim.
 - **cost**: time around one call in one process, after warm-up; indexing with the loading of the model and the
-  publishing to Chroma; memory of the process that indexes, searches and asks, one process for each set.
+  publishing to Chroma; memory of the process that indexes, searches and asks, one process for each set. The run
+  alone makes a load of a little over 1; more than that is other work on the machine, which lengthens the times.
 
 The refusal threshold was chosen on questions of the two XQuAD sets, so their figures flatter it; SQuAD 2.0 shares
 some paragraphs with XQuAD, DRCD none. With {smallest} questions a share is uncertain by up to {margin:.0f} percentage
