@@ -146,7 +146,7 @@ def test_a_field_that_the_model_refuses_is_left_out_and_named(
 
     server.behaviour = refuse
     answer = ask(server, docs, tmp_path)
-    assert "does not take temperature; it was left out" in str(answer.notes)
+    assert "does not take temperature; it was left out" in str(answer.notes[0])
 
 
 def test_the_window_that_a_server_tells_is_kept(server: ScriptedOllama, docs: Path, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_window_that_a_server_tells_is_kept(server: ScriptedOllama, docs: Pa
     server.behaviour = lambda path, body: json_reply(models) if path == "/v1/models" else None
     answer = ask(server, docs, tmp_path)
     assert answer.ledger.window_tokens == 2048
-    assert "has a window of 2048 tokens" in str(answer.notes)
+    assert "has a window of 2048 tokens" in str(answer.notes[0])
 
 
 def test_one_bad_text_fails_alone(server: ScriptedOllama, docs: Path, tmp_path: Path) -> None:
