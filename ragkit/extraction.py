@@ -16,9 +16,12 @@ from ragkit import chunking, ranking, terms
 from ragkit.types import Passage
 
 _PAIRS = ("“”", "「」", '""', "«»", "『』")
-_BETWEEN_CJK = re.compile(rf"(?<=[{terms.CJK}，。！？；：、“”（）])\s+(?=[{terms.CJK}，。！？；：、“”（）])")
+# White space beside a CJK character and another one or its punctuation is of the page, not of the text.
+_BETWEEN_CJK = re.compile(
+    rf"(?<=[{terms.CJK}])\s+(?=[{terms.CJK}，。！？；：、“”（）])|(?<=[，。！？；：、“”（）])\s+(?=[{terms.CJK}])"
+)
 _MARKUP = re.compile(r"^[\s#>*+=~_|:-]+|[\s#*=~_|:-]+$")
-_MAX_CHARACTERS = 600  # of one quoted sentence; a longer one is no sentence
+_MAX_CHARACTERS = 1200  # of one quoted sentence; a longer one is no sentence
 
 
 @dataclass(frozen=True, slots=True)

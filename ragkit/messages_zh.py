@@ -360,4 +360,16 @@ ZH: dict[str, str] = {
     "options.stop holds an empty text.": "options.stop 含有空文本。",
     "options.{name} is {value}; it must be {wanted}.": "options.{name} 为 {value}；必须{wanted}。",
     "true or false": "是 true 或 false",
+    # serving
+    "Serve the embedded models over the Ollama and OpenAI APIs, so that any of their clients can use them.": "通过 Ollama 和 OpenAI 的 API 提供内置模型，使它们的任何客户端都能使用。",
+    "The address to listen on.": "监听的地址。",
+    "0: any free one.": "0 表示任意空闲端口。",
+    "Also on an address that other machines reach; nobody is asked who they are.": "也允许监听其他机器可访问的地址；不验证任何人的身份。",
+    "The server's packages are not installed: {why}.": "未安装服务器所需的软件包：{why}。",
+    'Run: python -m pip install "ragkit-docqa[server]"': '请运行：python -m pip install "ragkit-docqa[server]"',
+    "{host} can be reached from other machines, and nobody is asked who they are.": "其他机器可以访问 {host}，而且不验证任何人的身份。",
+    "Use 127.0.0.1, or say --insecure-any-host if that is what you want.": "请使用 127.0.0.1；如果确实需要，请加上 --insecure-any-host。",
+    "Serving {embed} and {chat} at {url} (Ctrl-C ends it).": "正在 {url} 提供 {embed} 和 {chat}（按 Ctrl-C 结束）。",
+    "Cannot listen on {host}, port {port}: {why}.": "无法监听 {host} 的端口 {port}：{why}。",
+    "Choose another with --port; an Ollama server may be using this one.": "请用 --port 换一个；可能有 Ollama 服务器正在使用它。",
 }

@@ -68,6 +68,27 @@ class Chat(Protocol):
         ...
 
 
+class LocalModels(Protocol):
+    """The embedding model and the answering model of this machine, as a server offers them."""
+
+    embed_model: str
+    chat_model: str
+    digest: str  # sha256 of the weights
+    weights_bytes: int
+    dimension: int
+    max_tokens: int  # of one text to embed
+
+    def load(self) -> None: ...
+    def unload(self) -> None: ...
+    def count_tokens(self, text: str) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Vectors of unit length of the texts as they stand: no prefix is added."""
+        ...
+
+    def reply(self, messages: Sequence[ChatMessage]) -> Completion: ...
+
+
 class Answerer(Protocol):
     """Turns a question and its context into text with [n] markers."""
 

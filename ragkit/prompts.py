@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from ragkit.terms import language
@@ -73,3 +75,76 @@ def _fenced(passage: Passage) -> str:
     above = f" | {' > '.join(passage.heading_path)}" if passage.heading_path else ""
     label = f"{PurePath(passage.source).name}, {place}{above}".replace("\n", " ")
     return f"[{passage.marker}] {label}\n<{fence}>\n{passage.text}\n</{fence}>"
+
+
+# -- reading a prompt back ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text that a prompt gives to be answered from, and the number it is cited by."""
+
+    marker: int
+    text: str
+
+
+_FENCED = re.compile(r"^\[(\d+)\] [^\n]*\n<(passage-[0-9a-f]{8})>\n(.*?)\n</\2>$", re.DOTALL | re.MULTILINE)
+_LABEL = re.compile(
+    r"^[ \t]*[#*]*[ \t]*(?P<name>question|query|context|documents?|passages?|sources?|answer"
+    r"|问题|提问|上下文|资料|文档|段落|回答|答案)[ \t]*\**[ \t]*[:：]\**[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ASKING = {"question", "query", "问题", "提问"}
+_ANSWERING = {"answer", "回答", "答案"}
+_LEAST_CHARACTERS = 200  # of a system text that is taken for a source and not for instructions
+
+
+def read_prompt(messages: Sequence[ChatMessage]) -> tuple[str, tuple[SourceText, ...]]:
+    """The question of a conversation and the texts to answer it from, in ragkit's own form or in those
+    that other tools use ("Context: ... Question: ...", in any order, in English or Chinese).
+
+    The question is what follows its label in the last user message, else that message's last
+    paragraph. No texts: the conversation brings none. An assistant's earlier words are never a source.
+    """
+    last = next((message.content for message in reversed(messages) if message.role == "user"), "")
+    fenced = [SourceText(int(marker), text) for marker, _, text in _FENCED.findall(last)]
+    parts = _labelled(_FENCED.sub("", last))
+    asked = [text for name, text in parts if name in _ASKING and text.strip()]
+    if fenced:
+        return (asked[-1].strip() if asked else _last_paragraph(last)[1]), tuple(fenced)
+    if asked:
+        question, rest = asked[-1].strip(), _given(parts) or [text for name, text in parts if not name]
+    else:
+        before, question = _last_paragraph(last)
+        rest = [before]
+    others = [message for message in messages if message.content is not last and message.role != "assistant"]
+    texts = [*(text for message in others for text in _sources(message)), *rest]
+    kept = [text.strip() for text in texts if text.strip()]
+    return question, tuple(SourceText(marker, text) for marker, text in enumerate(kept, 1))
+
+
+def _labelled(text: str) -> list[tuple[str, str]]:
+    """The parts of a text by the labels before them; what stands before the first has the name ""."""
+    marks = list(_LABEL.finditer(text))
+    starts = [("", 0, 0), *((mark["name"].casefold(), mark.start(), mark.end()) for mark in marks)]
+    ends = [start for _, start, _ in starts[1:]] + [len(text)]
+    return [(name, text[begin:end]) for (name, _, begin), end in zip(starts, ends, strict=True)]
+
+
+def _given(parts: Sequence[tuple[str, str]]) -> list[str]:
+    """The parts that a label names as texts to answer from."""
+    return [text for name, text in parts if name and name not in _ASKING | _ANSWERING and text.strip()]
+
+
+def _last_paragraph(text: str) -> tuple[str, str]:
+    """What stands before the last line of a text, and that line."""
+    before, _, last = text.strip().rpartition("\n")
+    return before, last.strip()
+
+
+def _sources(message: ChatMessage) -> list[str]:
+    """The texts of an earlier message that may be answered from."""
+    named = _given(_labelled(message.content))
+    if named or message.role == "tool":
+        return named or [message.content]
+    return [message.content] if len(message.content) >= _LEAST_CHARACTERS and message.role == "system" else []

@@ -2,8 +2,9 @@
 
 from ragkit.cli.commands import main
 from ragkit.cli.models import embed, generate, models
+from ragkit.cli.serve import serve_models
 
-for command in (generate, embed, models):
+for command in (generate, embed, models, serve_models):
     main.add_command(command)
 
 __all__ = ["main"]

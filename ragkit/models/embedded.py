@@ -3,20 +3,35 @@ quotes. The weights come with the extra `ragkit-docqa[embedded]`."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from ragkit import extraction
+from ragkit import chunking, extraction, prompts, ranking, terms
 from ragkit.errors import ModelError, ModelUnavailable
-from ragkit.models.e5 import E5Model, weights_path
-from ragkit.prompts import REFUSALS
-from ragkit.terms import language
-from ragkit.types import Completion, Context, EmbedFault, Passage, Turn, Vector
+from ragkit.models.e5 import WEIGHTS_BYTES, WEIGHTS_SHA256, E5Model, weights_path
+from ragkit.types import (
+    ChatMessage,
+    Completion,
+    Context,
+    ContextLedger,
+    Document,
+    EmbedFault,
+    Passage,
+    Turn,
+    Vector,
+)
 
 MODEL = "multilingual-e5-small"
 
 _QUERY_PREFIX, _DOCUMENT_PREFIX = "query: ", "passage: "
 _SPECIAL_TOKENS = 2 + 4  # sentence marks and prefix
 
+EMBED_DIMENSION = E5Model.dimension
+EMBED_TOKENS = E5Model.max_tokens  # of one text, with its marks and prefix
+
+_SPLIT_TOKENS = 256  # of a passage of a text that comes in a conversation
+_PASSAGES = 12  # of those, read for an answer
 _PASSAGE_TOKENS = 3000  # read for an answer: about a dozen chunks
 _SENTENCES = 48  # embedded at the most for one question, about ten milliseconds each
 _QUOTES = 2
@@ -66,6 +81,10 @@ class EmbeddedEmbedder:
     def embed_query(self, text: str) -> Vector:
         return self._embed([_QUERY_PREFIX + text])[0]
 
+    def embed_bare(self, texts: Sequence[str]) -> list[Vector]:
+        """Vectors of the texts as they stand: for callers who put the prefix themselves."""
+        return self._embed(texts)
+
     def check_unchanged(self) -> None:
         """Its weights are in memory: they cannot change."""
 
@@ -98,7 +117,7 @@ class ExtractiveAnswerer:
         query = self._embedder.embed_query(question)
         ranked = self._ranked(question, query, context)
         if not ranked or self._evidence(query, context.passages[0]) < REFUSE_BELOW:
-            refusal = REFUSALS[language(question)]
+            refusal = prompts.REFUSALS[terms.language(question)]
             yield refusal
             yield Completion(refusal, self.model, refused=True)
             return
@@ -121,3 +140,90 @@ class ExtractiveAnswerer:
             0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
             for vector in self._embedder.embed_documents(texts)
         ]
+
+
+class ExtractiveChat:
+    """A chat model that quotes: it answers from the texts that the messages bring, and from nothing
+    else. With no texts, or weak evidence, it says that the documents do not say."""
+
+    model = "ragkit-extractive"
+
+    def __init__(self, embedder: EmbeddedEmbedder) -> None:
+        self._embedder = embedder
+        self._answerer = ExtractiveAnswerer(embedder)
+
+    def count_tokens(self, text: str) -> int:
+        return self._embedder.count_tokens(text)
+
+    def reply(self, messages: Sequence[ChatMessage]) -> Completion:
+        """The whole answer. Raises ModelError."""
+        question, texts = prompts.read_prompt(messages)
+        passages = self._ranked(question, [passage for text in texts for passage in self._split(text)])
+        *_, completion = self._answerer.answer(question, Context(passages, ContextLedger(None, 0, 0, (), ())))
+        assert isinstance(completion, Completion)
+        return replace(completion, model=self.model)
+
+    def _split(self, text: prompts.SourceText) -> list[Passage]:
+        """A text in passages as long as the model reads well, all cited by the text's number."""
+        document = Document(source="", media_type="text/plain", title="", text=text.text)
+        chunks = chunking.split(document, self.count_tokens, _SPLIT_TOKENS, 0, self._embedder.digest)
+        return [
+            Passage(text.marker, "", "", chunk.text, chunk.start, chunk.end, None, None, (), (), 0.0, None, 0.0)
+            for chunk in chunks
+        ]
+
+    def _ranked(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+        """The passages, the likeliest first, with what speaks for each; as retrieval does over an index."""
+        if not passages:
+            return ()
+        query = self._embedder.embed_query(question)
+        vectors = self._embedder.embed_documents([passage.text for passage in passages])
+        texts = [frozenset(terms.document_terms(passage.text)) for passage in passages]
+        asked = terms.query_terms(question)
+        frequencies = {term: sum(terms.holds(term, text) for text in texts) for term in asked}
+        weights = ranking.term_weights(asked, frequencies, len(passages))
+        found = []
+        for passage, vector, text in zip(passages, vectors, texts, strict=True):
+            near = 0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
+            share = terms.cover(weights, text)
+            found.append(replace(passage, similarity=near, cover=share, score=near + _COVER_WEIGHT * share))
+        return tuple(sorted(found, key=lambda passage: -passage.score)[:_PASSAGES])
+
+
+class EmbeddedModels:
+    """Both models under the names that they are served by. Loaded when first used."""
+
+    embed_model = MODEL
+    chat_model = ExtractiveChat.model
+    digest = WEIGHTS_SHA256
+    dimension = EMBED_DIMENSION
+    max_tokens = EMBED_TOKENS
+    weights_bytes = WEIGHTS_BYTES
+
+    def __init__(self) -> None:
+        self._embedder: EmbeddedEmbedder | None = None
+        self._lock = threading.Lock()
+
+    def _loaded(self) -> EmbeddedEmbedder:
+        with self._lock:
+            if self._embedder is None:
+                self._embedder = EmbeddedEmbedder()
+            return self._embedder
+
+    def load(self) -> None:
+        """Raises ModelUnavailable when the weights are not installed."""
+        self._loaded()
+
+    def unload(self) -> None:
+        with self._lock:
+            self._embedder = None
+
+    def count_tokens(self, text: str) -> int:
+        return self._loaded().count_tokens(text)
+
+    def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Vectors of unit length of the texts as they stand; no prefix is added."""
+        return self._loaded().embed_bare(texts)
+
+    def reply(self, messages: Sequence[ChatMessage]) -> Completion:
+        return ExtractiveChat(self._loaded()).reply(messages)

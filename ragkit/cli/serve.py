@@ -1,0 +1,74 @@
+"""The verb that serves the embedded models."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import click
+
+from ragkit.cli import exits, output
+from ragkit.cli.commands import EXAMPLES
+from ragkit.cli.output import tr
+from ragkit.errors import InputError
+
+
+@click.command(
+    "serve-models",
+    help=tr("Serve the embedded models over the Ollama and OpenAI APIs, so that any of their clients can use them."),
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit serve-models --port 11500",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help=tr("The address to listen on."))
+@click.option("--port", default=11434, show_default=True, type=click.IntRange(0, 65535), help=tr("0: any free one."))
+@click.option(
+    "--insecure-any-host",
+    is_flag=True,
+    help=tr("Also on an address that other machines reach; nobody is asked who they are."),
+)
+def serve_models(host: str, port: int, insecure_any_host: bool) -> int:
+    from ragkit.app import embedded_models
+
+    models = embedded_models()
+    try:
+        from ragkit.server.models_app import models_app, serve
+    except ImportError as exc:
+        raise InputError(
+            "The server's packages are not installed: {why}.",
+            hint='Run: python -m pip install "ragkit-docqa[server]"',
+            why=exc,
+        ) from exc
+    local = host in ("localhost", "127.0.0.1", "::1")
+    if not local and not insecure_any_host:
+        raise InputError(
+            "{host} can be reached from other machines, and nobody is asked who they are.",
+            hint="Use 127.0.0.1, or say --insecure-any-host if that is what you want.",
+            host=host,
+        )
+    models.load()
+    listener = _listen(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    output.say_aside(
+        tr(
+            "Serving {embed} and {chat} at {url} (Ctrl-C ends it).",
+            embed=models.embed_model,
+            chat=models.chat_model,
+            url=f"http://{shown}:{listener.getsockname()[1]}",
+        )
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # it is how a server is meant to end
+        serve(models_app(models, only_local=local), listener)
+    return exits.OK
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as exc:
+        raise InputError(
+            "Cannot listen on {host}, port {port}: {why}.",
+            hint="Choose another with --port; an Ollama server may be using this one.",
+            host=host,
+            port=port,
+            why=exc.strerror or exc,
+        ) from exc

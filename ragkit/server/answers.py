@@ -1,0 +1,76 @@
+"""An answer of the extractive model as generate, chat and /v1 give it: limits, pieces, counts."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ragkit.server.requests import ApiError
+from ragkit.server.serving import CHAT_WINDOW_TOKENS, Models
+from ragkit.types import ChatMessage
+
+_PIECE = re.compile(r"\s*[⺀-鿿豈-﫿぀-ヿ가-힯]{1,4}|\s*[^\s⺀-鿿豈-﫿぀-ヿ가-힯]+|\s+")
+
+
+@dataclass(frozen=True)
+class Answer:
+    pieces: tuple[str, ...]
+    done_reason: str  # "stop" or "length"
+    prompt_tokens: int
+    answer_tokens: int
+    prompt_ns: int
+    answer_ns: int
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+
+def answer(models: Models, messages: Sequence[ChatMessage], options: Mapping[str, Any], *, as_json: bool) -> Answer:
+    """Answers the conversation within its window and limits. Raises ApiError for one that is too long."""
+    started = time.perf_counter_ns()
+    window = min(max(int(options.get("num_ctx") or CHAT_WINDOW_TOKENS), 4), CHAT_WINDOW_TOKENS)
+    prompt_tokens = sum(models.models.count_tokens(message.content) for message in messages)
+    if prompt_tokens > window:
+        raise ApiError(400, overflow(prompt_tokens, window))
+    counted = time.perf_counter_ns()
+    text = models.models.reply(messages).text
+    if as_json:
+        text = json.dumps({"answer": text}, ensure_ascii=False)
+    text, stopped = _until_stop(text, options.get("stop") or [])
+    room = window - prompt_tokens
+    limit = int(options.get("num_predict") or -1)
+    pieces, tokens, cut = _limited(models, text, min(limit, room) if limit > 0 else room)
+    reason = "length" if cut and not stopped else "stop"
+    return Answer(pieces, reason, prompt_tokens, tokens, counted - started, time.perf_counter_ns() - counted)
+
+
+def _until_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    places = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def _limited(models: Models, text: str, limit: int) -> tuple[tuple[str, ...], int, bool]:
+    """The pieces of a text that `limit` tokens hold, their number, and whether any was left out."""
+    kept: list[str] = []
+    used = 0
+    for piece in _PIECE.findall(text):
+        tokens = max(models.models.count_tokens(piece), 1)
+        if used + tokens > limit:
+            return tuple(kept), used, True
+        kept.append(piece)
+        used += tokens
+    return tuple(kept), used, False
+
+
+def overflow(prompt_tokens: int, window: int) -> str:
+    """The text of the refusal of a prompt that does not fit: JSON inside the error, as engines write it."""
+    message = (
+        f"request ({prompt_tokens} tokens) exceeds the available context size ({window} tokens), try increasing it"
+    )
+    inner = {"code": 400, "message": message, "type": "exceed_context_size_error"}
+    return json.dumps({"error": {**inner, "n_prompt_tokens": prompt_tokens, "n_ctx": window}})
