@@ -399,6 +399,15 @@ def test_leaving_a_stream_stops_the_server(connect: Connect) -> None:
         assert left_within(paced, 1.0)
 
 
+# A test run in the background of a shell has SIGINT ignored, and its children inherit that.
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from ragkit.cli import main
+main()
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("verb", ["ask", "index"])
 def test_an_interrupt_stops_the_server(tmp_path: Path, verb: str) -> None:
@@ -408,7 +417,7 @@ def test_an_interrupt_stops_the_server(tmp_path: Path, verb: str) -> None:
     fault_on = {"ask": ("/api/chat",), "index": ("/api/embed",)}[verb]
     with ScriptedOllama(fault="accept-then-silence", on=fault_on) as silent:
         flags = {**BASE, "ollama.host": silent.url}
-        words = [sys.executable, "-m", "ragkit", "--index", str(tmp_path / "index")]
+        words = [sys.executable, "-c", INTERRUPTIBLE, "--index", str(tmp_path / "index")]
         for key, value in flags.items():
             words += ["--set", f"{key}={value}"]
         words += {"ask": ["ask", "alpha valve"], "index": ["index", str(tmp_path / "a.md")]}[verb]
@@ -417,7 +426,10 @@ def test_an_interrupt_stops_the_server(tmp_path: Path, verb: str) -> None:
             while not any(path in fault_on for path, _ in list(silent.requests)) and time.monotonic() < end:
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=15)
+            try:
+                _, err = process.communicate(timeout=15)
+            finally:
+                process.kill()
             assert left_within(silent, 1.0)
         assert (process.returncode, err.strip()) == (130, "Interrupted. What was done so far is kept.")
 

@@ -25,7 +25,7 @@ from ragkit.errors import (
     ModelUnavailable,
     RagkitError,
 )
-from ragkit.testing import Scripted, ScriptedOllama, chat_reply, json_reply, stream_reply
+from ragkit.testing import Scripted, ScriptedOllama, chat_reply, count_tokens, json_reply, stream_reply
 from ragkit.types import IndexReport
 
 FILES = {
@@ -158,7 +158,9 @@ def test_an_answer_streams_and_its_quotes_are_checked(tmp_path: Path, folder: Pa
     assert (Path(answer.citations[0].source).name, answer.citations[0].line) == ("leave.md", 3)
     assert [str(note) for note in answer.notes] == ["The answer cites [7], which is not among its passages."]
     assert (answer.mode, answer.model, answer.refused) == ("generative", "chat", False)
-    assert answer.ledger.prompt_eval_count == 400
+    [prompt] = server.prompts()
+    read = count_tokens("\n".join(message["content"] for message in prompt["messages"]))
+    assert answer.ledger.prompt_eval_count == read
     assert [entry.marker for entry in answer.ledger.sent] == [1, 2, 3]
 
 

@@ -217,10 +217,17 @@ def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
     if answer.unread_count:
         say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
     if answer.ledger.left_out:
-        names = ", ".join(dict.fromkeys(shown_path(entry.source) for entry in answer.ledger.left_out))
-        say_aside(tr("Did not fit into the context: {names}", names=names))
+        say_aside(tr("Did not fit into the context: {names}", names=_names(answer.ledger.left_out)))
     for note in (*answer.ledger.notes, *answer.notes, *model_notes):
         say_aside(text_of(note))
+
+
+def _names(entries: Sequence[LedgerEntry]) -> str:
+    """Where the passages of a ledger stand, each file once with its places."""
+    places: dict[str, list[str]] = {}
+    for entry in entries:
+        places.setdefault(shown_path(entry.source), []).append(_place(entry.page, entry.line))
+    return "; ".join(f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in places.items())
 
 
 def _show_citation(citation: Citation) -> None:

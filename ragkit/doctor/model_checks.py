@@ -135,7 +135,7 @@ def _ollama_chat(ollama: Ollama, config: Config) -> Iterator[Check]:
 
     chat = OllamaChat(ollama, config.ollama.chat_model)
     able = ", ".join(ollama.record(chat.model).capabilities) or "?"
-    yield from _chat("chat model", chat, config.window_tokens, Message("it can {able}", {"able": able}))
+    yield from _chat("chat model", chat, config.window_tokens, Message("capabilities: {able}", {"able": able}))
 
 
 def _chat(name: str, chat: Chat, asked_tokens: int, able: Message) -> Iterator[Check]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
-from ragkit.config import RequestsConfig
+from ragkit.config import Config, RequestsConfig
 from ragkit.errors import (
     BadReply,
     ContextOverflow,
@@ -25,6 +26,8 @@ from ragkit.errors import (
     ModelUnavailable,
 )
 from ragkit.messages import Message
+from ragkit.models.families import Expectations
+from ragkit.models.tokens import SAMPLES, Scale
 from ragkit.types import EmbedFault, Vector
 
 _FIRST_TEXTS = 8  # in the first request, when the server's speed is not known yet
@@ -149,3 +152,39 @@ class Batches:
         if not numpy.isfinite(length) or length < _TINY:
             return EmbedFault(Message("the vector is zero or not finite"))
         return array("f", (numbers / length).astype(numpy.float32).tobytes())
+
+
+class ServedEmbedder(ABC):
+    """What the `Embedder` ports over a server share: prefixes, counting, batches."""
+
+    digest: str
+
+    def __init__(self, model: str, expected: Expectations, config: Config, abort: Callable[[], None]) -> None:
+        """Asks for the vectors of two samples, to learn the dimension and how the model counts."""
+        self.model = model
+        self.query_prefix, self.document_prefix = expected.query_prefix, expected.document_prefix
+        self._dimensions = config.embedding.dimensions
+        self._scale = Scale()
+        self._batches = Batches(self._rows, model, config.requests, abort)
+        for sample in SAMPLES:
+            self._batches.first(sample)
+        self.dimension = self._batches.dimension
+        self.max_tokens = max(expected.max_tokens - self._scale.count(self.document_prefix) - 8, 32)
+
+    @abstractmethod
+    def _rows(self, texts: Sequence[str], retry: bool) -> Sequence[object]:
+        """See `Rows`."""
+
+    def count_tokens(self, text: str) -> int:
+        return self._scale.count(text)
+
+    def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
+        return self._batches.embed([self.document_prefix + text for text in texts])
+
+    def embed_query(self, text: str) -> Vector:
+        return self._batches.one(self.query_prefix + text)
+
+    def _learn(self, texts: Sequence[str], counted: object) -> None:
+        """The server read `texts` as `counted` tokens, if it tells; samples teach the scale."""
+        if len(texts) == 1 and texts[0] in SAMPLES and isinstance(counted, int):
+            self._scale.learn(texts[0], counted)

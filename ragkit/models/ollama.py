@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import os
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from ragkit.config import Config
-from ragkit.errors import BadReply, InputError, ModelError, ModelUnable
-from ragkit.messages import Message
+from ragkit.errors import BadReply, EndpointMissing, InputError, ModelError, ModelUnable
 from ragkit.model_types import (
     ChatRequest,
     EmbedReply,
@@ -33,12 +28,26 @@ from ragkit.model_types import (
 from ragkit.models.addresses import base_url, may_carry_key
 from ragkit.models.families import Expectations, expectations
 from ragkit.models.ollama_errors import count, status_error, text_error
+from ragkit.models.ollama_json import (
+    as_base64,
+    check_format,
+    entries,
+    error_text,
+    installed_of,
+    joined,
+    message_json,
+    piece_of,
+    record_of,
+    reply_of,
+    running_of,
+    seconds,
+)
 from ragkit.models.transport import Server, as_object
 from ragkit.options import LOAD_TIME, WINDOW_TOKENS, Options
-from ragkit.types import ChatMessage, ToolCall
 
 _EMBED_TOKENS = 2048  # Ollama's own window for embedding models
 _UPLOAD_BYTES = 2**20  # a piece of a file on its way
+_PROGRESS_SILENCE_S = 1800.0  # verifying or quantizing a large model tells nothing for long
 _RESUMES = 5  # of a pull that broke off
 
 
@@ -89,7 +98,7 @@ class Ollama:
         texts = {"suffix": request.suffix, "system": request.system, "template": request.template}
         body |= {name: text for name, text in texts.items() if text}
         body |= {"raw": True} if request.raw else {}
-        body |= {"images": _base64(request.images)} if request.images else {}
+        body |= {"images": as_base64(request.images)} if request.images else {}
         body |= self._frame(model, request.options, request.think, request.keep_alive, request.format)
         yield from self._streamed("/api/generate", body, request.format)
 
@@ -100,7 +109,7 @@ class Ollama:
     def stream_chat(self, request: ChatRequest) -> Generator[Piece | Reply, None, None]:
         """Pieces as they come and last, once, the Reply. No messages load the model."""
         model = request.model or self.config.ollama.chat_model
-        body: dict[str, object] = {"model": model, "messages": [_message(one) for one in request.messages]}
+        body: dict[str, object] = {"model": model, "messages": [message_json(one) for one in request.messages]}
         body |= {"tools": list(request.tools)} if request.tools else {}
         body |= self._frame(model, request.options, request.think, request.keep_alive, request.format)
         yield from self._streamed("/api/chat", body, request.format)
@@ -149,14 +158,14 @@ class Ollama:
                 for line in lines:
                     part = as_object(line, model)
                     if "error" in part:
-                        raise text_error(_error_text(part["error"]), model)
-                    piece = _piece(part)
+                        raise text_error(error_text(part["error"]), model)
+                    piece = piece_of(part)
                     if piece != Piece():
-                        total = _joined(total, piece)
+                        total = joined(total, piece)
                         yield piece
                     if part.get("done"):
-                        reply = _reply(part, total, model)
-                        _check_format(reply, form)
+                        reply = reply_of(part, total, model)
+                        check_format(reply, form)
                         yield reply
                         return
             raise BadReply(
@@ -190,8 +199,8 @@ class Ollama:
             vectors=tuple(tuple(row) for row in reply["embeddings"]),
             model=str(reply.get("model", model)),
             prompt_eval_count=count(reply.get("prompt_eval_count")),
-            total_s=_seconds(reply.get("total_duration")),
-            load_s=_seconds(reply.get("load_duration")),
+            total_s=seconds(reply.get("total_duration")),
+            load_s=seconds(reply.get("load_duration")),
         )
 
     def embed_rows(
@@ -266,16 +275,19 @@ class Ollama:
 
     def list(self, timeout_s: float | None = None) -> tuple[InstalledModel, ...]:
         """The installed models, newest first. With `timeout_s`, asked once and for so long only."""
-        return tuple(_installed(entry) for entry in _entries(self.server.get("/api/tags", timeout_s)))
+        return tuple(installed_of(entry) for entry in entries(self.server.get("/api/tags", timeout_s)))
 
     def running(self) -> tuple[RunningModel, ...]:
         """The models in memory, longest remaining lifetime first."""
-        return tuple(_running(entry) for entry in _entries(self.server.get("/api/ps")))
+        return tuple(running_of(entry) for entry in entries(self.server.get("/api/ps")))
 
     def show(self, model: str, *, verbose: bool = False) -> ModelRecord:
         """What the server knows of `model`; `verbose` adds long lists such as its vocabulary."""
         body: dict[str, object] = {"model": model, **({"verbose": True} if verbose else {})}
-        return _record(model, self.server.post("/api/show", body))
+        try:
+            return record_of(model, self.server.post("/api/show", body))
+        except EndpointMissing:
+            return record_of(model, {})  # other programs that speak a part of the API
 
     def record(self, model: str) -> ModelRecord:
         """`show`, asked once in the life of this object."""
@@ -361,11 +373,11 @@ class Ollama:
 
     def _progress(self, path: str, body: dict[str, object]) -> Iterator[Transfer]:
         model = str(body["model"])
-        with contextlib.closing(self.server.stream(path, {**body, "stream": True})) as lines:
+        with contextlib.closing(self.server.stream(path, {**body, "stream": True}, _PROGRESS_SILENCE_S)) as lines:
             for line in lines:
                 part = as_object(line, model)
                 if "error" in part:
-                    raise text_error(_error_text(part["error"]), model)
+                    raise text_error(error_text(part["error"]), model)
                 step = Transfer(
                     str(part.get("status", "")),
                     str(part.get("digest", "")),
@@ -385,176 +397,10 @@ def full_name(model: str) -> str:
     return (model if ":" in model.rpartition("/")[2] else f"{model}:latest").casefold()
 
 
-# -- from and to JSON --------------------------------------------------------------------------
-
-
 def _last(parts: Iterator[Piece | Reply]) -> Reply:
     *_, reply = parts
     assert isinstance(reply, Reply)
     return reply
-
-
-def _base64(images: Sequence[bytes]) -> list[str]:
-    return [base64.b64encode(image).decode() for image in images]
-
-
-def _message(message: ChatMessage) -> dict[str, object]:
-    found: dict[str, object] = {"role": message.role, "content": message.content}
-    if message.images:
-        found["images"] = _base64(message.images)
-    if message.tool_calls:
-        found["tool_calls"] = [
-            {"function": {"name": call.name, "arguments": dict(call.arguments)}, **({"id": call.id} if call.id else {})}
-            for call in message.tool_calls
-        ]
-    names = {"tool_name": message.tool_name, "tool_call_id": message.tool_call_id}
-    return found | {name: text for name, text in names.items() if text}
-
-
-def _piece(part: Mapping[str, Any]) -> Piece:
-    """What one line of a chat or generate reply brings."""
-    message = part.get("message")
-    holder = message if isinstance(message, dict) else part
-    text = holder.get("content" if isinstance(message, dict) else "response")
-    calls = holder.get("tool_calls")
-    return Piece(
-        str(text or ""),
-        str(holder.get("thinking") or ""),
-        tuple(_tool_call(call) for call in calls if isinstance(call, dict)) if isinstance(calls, list) else (),
-    )
-
-
-def _tool_call(call: Mapping[str, Any]) -> ToolCall:
-    function = call.get("function")
-    found = function if isinstance(function, dict) else {}
-    arguments = found.get("arguments")
-    return ToolCall(
-        str(found.get("name", "")), arguments if isinstance(arguments, dict) else {}, str(call.get("id") or "")
-    )
-
-
-def _joined(total: Piece, piece: Piece) -> Piece:
-    return Piece(total.text + piece.text, total.thinking + piece.thinking, total.tool_calls + piece.tool_calls)
-
-
-def _reply(part: Mapping[str, Any], total: Piece, model: str) -> Reply:
-    reply = Reply(
-        text=total.text,
-        model=str(part.get("model") or model),
-        thinking=total.thinking,
-        tool_calls=total.tool_calls,
-        done_reason=str(part.get("done_reason") or "stop"),
-        prompt_eval_count=count(part.get("prompt_eval_count")),
-        eval_count=count(part.get("eval_count")),
-        total_s=_seconds(part.get("total_duration")),
-        load_s=_seconds(part.get("load_duration")),
-        prompt_eval_s=_seconds(part.get("prompt_eval_duration")),
-        eval_s=_seconds(part.get("eval_duration")),
-    )
-    return replace(reply, notes=_reply_notes(reply))
-
-
-def _reply_notes(reply: Reply) -> tuple[Message, ...]:
-    if reply.done_reason == "length" and reply.thinking and not reply.text.strip():
-        return (
-            Message("The whole token limit went into thinking. Raise options.num_predict, or set ollama.think to off."),
-        )
-    if reply.done_reason == "length":
-        return (
-            Message(
-                "The answer was cut by the token limit. Raise options.num_predict, or options.num_ctx if it is full."
-            ),
-        )
-    if reply.done_reason not in ("stop", "load", "unload"):
-        return (Message("The server ended the answer for a reason of its own: {why}.", {"why": reply.done_reason}),)
-    return ()
-
-
-def _check_format(reply: Reply, form: Format) -> None:
-    """A server may fail to hold a format without a word: what came is checked."""
-    if not form or reply.done_reason in ("load", "unload"):
-        return
-    import jsonschema
-
-    try:
-        found = orjson.loads(reply.text)
-        if not isinstance(form, str):
-            jsonschema.validate(found, form)
-    except (ValueError, RecursionError, jsonschema.ValidationError, jsonschema.SchemaError) as exc:
-        why = exc.message if isinstance(exc, jsonschema.ValidationError | jsonschema.SchemaError) else exc
-        raise BadReply(
-            "The answer of {model} does not fit the format asked for: {why}.",
-            hint="Raise options.num_predict, simplify the schema, or use a larger model.",
-            model=reply.model,
-            why=str(why).rstrip("."),
-        ) from exc
-
-
-def _error_text(error: object) -> str:
-    return error if isinstance(error, str) else orjson.dumps(error).decode()
-
-
-def _seconds(nanoseconds: object) -> float | None:
-    return nanoseconds / 1e9 if isinstance(nanoseconds, int | float) else None
-
-
-def _entries(reply: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = reply.get("models")
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _installed(entry: Mapping[str, Any]) -> InstalledModel:
-    details = _mapping(entry.get("details"))
-    return InstalledModel(
-        name=str(entry.get("name") or entry.get("model") or ""),
-        digest=str(entry.get("digest") or ""),
-        size_bytes=count(entry.get("size")) or 0,
-        modified_at=str(entry.get("modified_at") or ""),
-        family=str(details.get("family") or ""),
-        parameter_size=str(details.get("parameter_size") or ""),
-        quantization=str(details.get("quantization_level") or ""),
-        capabilities=_texts(entry.get("capabilities")),
-    )
-
-
-def _running(entry: Mapping[str, Any]) -> RunningModel:
-    return RunningModel(
-        name=str(entry.get("name") or entry.get("model") or ""),
-        digest=str(entry.get("digest") or ""),
-        size_bytes=count(entry.get("size")) or 0,
-        gpu_bytes=count(entry.get("size_vram")) or 0,
-        expires_at=str(entry.get("expires_at") or ""),
-        context_tokens=count(entry.get("context_length")),
-    )
-
-
-def _record(model: str, reply: Mapping[str, Any]) -> ModelRecord:
-    details, info = _mapping(reply.get("details")), _mapping(reply.get("model_info"))
-    architecture = str(info.get("general.architecture") or details.get("family") or "")
-    return ModelRecord(
-        name=model,
-        architecture=architecture,
-        families=_texts(details.get("families")) or _texts([details.get("family")] if details.get("family") else []),
-        basename=str(info.get("general.basename") or ""),
-        parameter_size=str(details.get("parameter_size") or ""),
-        quantization=str(details.get("quantization_level") or ""),
-        capabilities=_texts(reply.get("capabilities")),
-        context_tokens=count(info.get(f"{architecture}.context_length")),
-        embedding_dimension=count(info.get(f"{architecture}.embedding_length")),
-        parameters=str(reply.get("parameters") or ""),
-        template=str(reply.get("template") or ""),
-        system=str(reply.get("system") or ""),
-        license=str(reply.get("license") or ""),
-        info=info,
-    )
 
 
 def _hashed(path: Path) -> Generator[Transfer, None, str]:

@@ -8,47 +8,28 @@ from collections.abc import Iterator, Sequence
 from ragkit.errors import EndpointMissing, ModelChanged, ModelError, ModelNotFound, ModelUnable
 from ragkit.messages import Message
 from ragkit.model_types import ChatRequest, Piece, Reply
-from ragkit.models.batching import Batches
+from ragkit.models.batching import ServedEmbedder
 from ragkit.models.ollama import Ollama, full_name
-from ragkit.models.tokens import SAMPLES, Scale
-from ragkit.types import ChatMessage, Completion, EmbedFault, Vector
+from ragkit.models.tokens import Scale
+from ragkit.types import ChatMessage, Completion
 
 
-class OllamaEmbedder:
+class OllamaEmbedder(ServedEmbedder):
     """The `Embedder` port over `/api/embed`, or `/api/embeddings` on servers that lack it."""
 
     backend = "ollama"
 
     def __init__(self, ollama: Ollama, model: str) -> None:
         """Asks the server for the model's record and two test vectors. Raises ModelError."""
-        config = ollama.config
         self._ollama = ollama
-        self._scale = Scale()
         self._legacy = False
-        self.model = model
         entry = ollama.installed(model)
         if entry is None:
             raise ModelNotFound(
                 "Ollama does not have the model {model}.", hint="Run: ragkit models pull {model}", model=model
             )
         self.digest = entry.digest
-        expected = ollama.expectations(model)
-        self.query_prefix, self.document_prefix = expected.query_prefix, expected.document_prefix
-        self._dimensions = config.embedding.dimensions
-        self._batches = Batches(self._rows, model, config.requests, ollama.server.abort)
-        for sample in SAMPLES:
-            self._batches.first(sample)
-        self.dimension = self._batches.dimension
-        self.max_tokens = max(expected.max_tokens - self._scale.count(self.document_prefix) - 8, 32)
-
-    def count_tokens(self, text: str) -> int:
-        return self._scale.count(text)
-
-    def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
-        return self._batches.embed([self.document_prefix + text for text in texts])
-
-    def embed_query(self, text: str) -> Vector:
-        return self._batches.one(self.query_prefix + text)
+        super().__init__(model, ollama.expectations(model), ollama.config, ollama.server.abort)
 
     def check_unchanged(self) -> None:
         """Raises ModelChanged when the server's model has other weights than at the start."""
@@ -68,9 +49,7 @@ class OllamaEmbedder:
         except EndpointMissing:
             self._legacy = True
             return self._rows(texts, retry)
-        counted = reply.get("prompt_eval_count")
-        if len(texts) == 1 and texts[0] in SAMPLES and isinstance(counted, int):
-            self._scale.learn(texts[0], counted)
+        self._learn(texts, reply.get("prompt_eval_count"))
         rows: Sequence[object] = reply["embeddings"]
         return rows
 
@@ -86,7 +65,7 @@ class OllamaChat:
         record = ollama.record(model)
         if record.capabilities and "completion" not in record.capabilities:
             raise ModelUnable(
-                "The model {model} cannot chat: it can {capabilities}.",
+                "The model {model} cannot chat (its capabilities: {capabilities}).",
                 hint="Set ollama.chat_model to a chat model; `ragkit models list` names those installed.",
                 model=model,
                 capabilities=", ".join(record.capabilities),

@@ -24,13 +24,13 @@ from ragkit.errors import (
 )
 from ragkit.messages import Message
 from ragkit.models.addresses import may_carry_key
-from ragkit.models.batching import Batches
+from ragkit.models.batching import ServedEmbedder
 from ragkit.models.families import expectations
 from ragkit.models.ollama_errors import count
 from ragkit.models.ollama_ports import read_notes, window_notes
-from ragkit.models.tokens import SAMPLES, Scale
+from ragkit.models.tokens import Scale
 from ragkit.models.transport import Server, as_object
-from ragkit.types import ChatMessage, Completion, EmbedFault, Vector
+from ragkit.types import ChatMessage, Completion
 
 OPENAI_URL = "https://api.openai.com/v1"
 CARRIED = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty")
@@ -82,7 +82,7 @@ class OpenAIServer:
         return {str(entry.get("id")): _window(entry) for entry in listed if isinstance(entry, dict)}
 
 
-class OpenAIEmbedder:
+class OpenAIEmbedder(ServedEmbedder):
     """The `Embedder` port over `/v1/embeddings`. `digest` is "": such servers do not tell it."""
 
     backend = "openai"
@@ -90,27 +90,9 @@ class OpenAIEmbedder:
 
     def __init__(self, openai: OpenAIServer, model: str) -> None:
         """Asks for two test vectors. Raises ModelError."""
-        config = openai.config
         self._openai = openai
-        self._scale = Scale()
-        self.model = model
-        expected = expectations(config.embedding, (model,), None)
-        self.query_prefix, self.document_prefix = expected.query_prefix, expected.document_prefix
-        self._dimensions = config.embedding.dimensions
-        self._batches = Batches(self._rows, model, config.requests, openai.server.abort)
-        for sample in SAMPLES:
-            self._batches.first(sample)
-        self.dimension = self._batches.dimension
-        self.max_tokens = max(expected.max_tokens - self._scale.count(self.document_prefix) - 8, 32)
-
-    def count_tokens(self, text: str) -> int:
-        return self._scale.count(text)
-
-    def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
-        return self._batches.embed([self.document_prefix + text for text in texts])
-
-    def embed_query(self, text: str) -> Vector:
-        return self._batches.one(self.query_prefix + text)
+        config = openai.config
+        super().__init__(model, expectations(config.embedding, (model,), None), config, openai.server.abort)
 
     def check_unchanged(self) -> None:
         """Nothing to compare: the server does not tell which weights it has."""
@@ -129,9 +111,7 @@ class OpenAIEmbedder:
                 found=len(entries),
                 asked=len(texts),
             )
-        counted = count((reply.get("usage") or {}).get("prompt_tokens"))
-        if len(texts) == 1 and texts[0] in SAMPLES and counted:
-            self._scale.learn(texts[0], counted)
+        self._learn(texts, (reply.get("usage") or {}).get("prompt_tokens"))
         return [places[at] for at in range(len(texts))]
 
 

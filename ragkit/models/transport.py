@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, Protocol
@@ -21,12 +20,11 @@ import tenacity
 from ragkit.config import RequestsConfig
 from ragkit.errors import BadReply, ModelError, ModelTimeout, ModelUnavailable
 from ragkit.models.addresses import is_loopback
+from ragkit.models.deadlines import Watch
 
 MAX_REPLY_BYTES = 512 * 2**20
 _MAX_LINE_BYTES = 64 * 2**20
 _MAX_ERROR_BYTES = 2**20
-_TICK_S = 0.2  # how late a deadline may be noticed
-_IDLE_TICKS = 50  # without a request, after which the watch ends
 _FOREVER_S = 1e9
 _MAX_WAIT_S = 8.0  # between two tries
 
@@ -63,7 +61,7 @@ class Server:
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._idle: list[_Connection] = []
         self._closed = False
-        self._watch = _Watch()
+        self._watch = Watch()
 
     def close(self) -> None:
         """End every connection, also those in the middle of a reply."""
@@ -109,23 +107,27 @@ class Server:
             if response.status_code not in (200, 201):
                 raise self._status_error(response.status_code, body, "")
 
-    def stream(self, path: str, body: Mapping[str, object]) -> Generator[bytes, None, None]:
-        """The lines of a streamed reply, blank ones left out.
+    def stream(
+        self, path: str, body: Mapping[str, object], idle_timeout_s: float | None = None
+    ) -> Generator[bytes, None, None]:
+        """The lines of a streamed reply, blank ones left out. `idle_timeout_s` is for the silence
+        between two of them (default: the configured one).
 
         Tried again after a passing fault as long as no line has come. Leaving the iterator closes the
         connection, which stops the server's work.
         """
         model = str(body.get("model", ""))
-        first, lines = self._attempts()(lambda: self._opened(path, body, model))
+        idle_s = self.settings.idle_timeout_s if idle_timeout_s is None else idle_timeout_s
+        first, lines = self._attempts()(lambda: self._opened(path, body, model, idle_s))
         with contextlib.closing(lines):
             if first is not None:
                 yield first
             yield from lines
 
     def _opened(
-        self, path: str, body: Mapping[str, object], model: str
+        self, path: str, body: Mapping[str, object], model: str, idle_s: float
     ) -> tuple[bytes | None, Generator[bytes, None, None]]:
-        lines = self._stream_once(path, body, model)
+        lines = self._stream_once(path, body, model, idle_s)
         return next(lines, None), lines
 
     # -- one exchange --------------------------------------------------------------------------
@@ -158,7 +160,9 @@ class Server:
             error.retry_after_s = max(float(response.headers.get("retry-after", "")), 0.0)
         return error
 
-    def _stream_once(self, path: str, body: Mapping[str, object], model: str) -> Generator[bytes, None, None]:
+    def _stream_once(
+        self, path: str, body: Mapping[str, object], model: str, idle_s: float
+    ) -> Generator[bytes, None, None]:
         timeout_s = self.settings.first_byte_timeout_s
         with self._exchange("POST", path, orjson.dumps(body), timeout_s) as (response, connection):
             if response.status_code != 200:
@@ -173,7 +177,7 @@ class Server:
                     if text.strip():
                         yield text
                 if whole:
-                    connection.extend(self.settings.idle_timeout_s)
+                    connection.extend(idle_s)
             connection.check()
             if rest.strip():
                 yield rest
@@ -317,48 +321,6 @@ class _Connection:
         if self._client is not None:
             self._client.close()
         self._client = self._socket = None
-
-
-class _Watch:
-    """A thread that ends requests past their deadline; it runs only while there are requests."""
-
-    def __init__(self) -> None:
-        self._busy: set[_Connection] = set()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    @contextlib.contextmanager
-    def over(self, connection: _Connection, timeout_s: float) -> Iterator[None]:
-        connection.extend(timeout_s)
-        connection.expired = False
-        with self._lock:
-            self._busy.add(connection)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="ragkit-deadlines", daemon=True)
-                self._thread.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy.discard(connection)
-
-    def expire_all(self) -> None:
-        with self._lock:
-            for connection in self._busy:
-                connection.expire()
-
-    def _run(self) -> None:
-        idle_ticks = 0
-        while idle_ticks < _IDLE_TICKS:
-            time.sleep(_TICK_S)
-            now = time.monotonic()
-            with self._lock:
-                for connection in self._busy:
-                    if connection.deadline < now:
-                        connection.expire()
-                idle_ticks = 0 if self._busy else idle_ticks + 1
-                if idle_ticks >= _IDLE_TICKS:
-                    self._thread = None
 
 
 def as_object(body: bytes, model: str) -> dict[str, Any]:
