@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from ragkit.cli import main
 from ragkit.testing import ScriptedOllama
 
 Run = Callable[..., tuple[int, str, str]]
+SHAPES = Path(__file__).parent.parent / "docs" / "json.md"
 
 
 @pytest.fixture
@@ -46,11 +51,44 @@ def test_list_ps_and_show_are_tables(run: Run) -> None:
     assert "trained on tokens: 32768" in shown
 
 
-@pytest.mark.parametrize("words", [("list",), ("ps",), ("show", "chat"), ("pull", "bge-m3")])
-def test_every_one_has_json(run: Run, words: tuple[str, ...]) -> None:
-    code, out, err = run("models", *words, "--json")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("models", "list"),
+        ("models", "ps"),
+        ("models", "show", "chat"),
+        ("models", "pull", "bge-m3"),
+        ("generate", "hello"),
+        ("embed", "hello"),
+    ],
+    ids=lambda words: words[-2],
+)
+def test_json_is_as_documented(run: Run, words: tuple[str, ...]) -> None:
+    run("models", "load")
+    code, out, err = run(*words, "--json")
     assert (code, err) == (0, "")
-    assert isinstance(json.loads(out), dict)
+    verb = " ".join(words[: 2 if words[0] == "models" else 1])
+    block = re.search(rf"## `ragkit {verb}.*?```json\n(.*?)```", SHAPES.read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    found, example = json.loads(out), json.loads(block[1])
+    found.pop("info", None), example.pop("info", None)
+    assert keys(found) == keys(example)
+
+
+def keys(value: object) -> object:
+    """The keys of a JSON value, of lists of objects by their first."""
+    if isinstance(value, list):
+        return keys(value[0]) if value and isinstance(value[0], dict) else None
+    return {key: keys(item) for key, item in value.items()} if isinstance(value, dict) else None
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("words", [("generate",), ("embed",), ("models",), ("models", "create"), ("serve-models",)])
+def test_every_help_has_an_example(words: tuple[str, ...], language: str) -> None:
+    environment = {**os.environ, "RAGKIT_LANG": language}
+    command = [sys.executable, "-m", "ragkit", *words, "--help"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=True)
+    assert {"en": "Example:", "zh": "示例："}[language] in done.stdout
 
 
 def test_a_model_is_pulled_copied_and_removed(run: Run, server: ScriptedOllama) -> None:
