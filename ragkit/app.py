@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +16,17 @@ from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, InputError, ModelUnavailable, StoreError
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Embedder, LocalModels
+from ragkit.store import upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.locks import FileLock
 from ragkit.types import (
     Answer,
     Check,
+    Chunk,
     Document,
     EmbedFault,
+    FileOutcome,
     Generation,
     IndexReport,
     IndexStatus,
@@ -106,6 +110,9 @@ class RagKit:
         if self._dense is not None:
             self._dense.close()
         if self._catalog is not None:
+            if self._writer_lock.held and self._catalog.changed:
+                with contextlib.suppress(StoreError, OSError):  # a seal is a help, not a part of the index
+                    upkeep.seal(self._catalog)
             self._catalog.close()
         for server in (self._ollama, self._openai):
             if server is not None:
@@ -250,6 +257,80 @@ class RagKit:
                 raise BadReply("Text {at} cannot be embedded: {why}.", at=at, why=vector.reason)
             found.append(vector)
         return found
+
+    # -- looking after the index ---------------------------------------------------------------
+
+    def files(self, pattern: str = "") -> list[FileOutcome]:
+        """Every file that the index knows, read or not; with `pattern`, those whose path holds it."""
+        known = self._open_to_read().files()
+        return [facts.outcome for source, facts in known.items() if pattern in source]
+
+    def read(self, name: str) -> tuple[Document, list[Chunk]]:
+        """A document with its text, and its passages in order. `name` is a path or the end of one.
+        Raises InputError: there is none, or several."""
+        catalog = self._open_to_read()
+        sources = upkeep.named([name], catalog.files())
+        document = catalog.document(sources[0]) if len(sources) == 1 else None
+        if document is None:
+            raise InputError("{name} is not one document that was read.", hint="`ragkit list` tells why.", name=name)
+        return document, catalog.chunks_of(sources[0])
+
+    def remove(self, names: Sequence[str]) -> list[str]:
+        """Take documents out of every answer at once; what was removed. A file that is still in an
+        indexed folder comes back with the next `index`. Raises InputError for an unknown name."""
+        catalog = self._open_to_write()
+        sources = upkeep.named(names, catalog.files())
+        for source in sources:
+            catalog.remove(source)
+        self._publish(wait=True)
+        return sources
+
+    def forget(self, names: Sequence[str]) -> list[str]:
+        """`remove`, and leave no byte of them in the index's files."""
+        catalog = self._open_to_write()
+        sources = upkeep.named(names, catalog.files())
+        upkeep.forget(catalog, sources)
+        self._dense_index().discard()
+        self._publish(wait=True)
+        return sources
+
+    def verify(self, *, deep: bool = False) -> list[Message]:
+        """What is wrong with the index, a line each; [] when it is sound. `deep` reads every byte and
+        compares texts, passages and vectors with each other and with Chroma's copy."""
+        catalog = self._open_to_write()
+        return [*upkeep.problems(catalog, deep=deep), *self._dense_index().problems(deep=deep)]
+
+    def rebuild(self) -> int:
+        """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds."""
+        catalog = self._open_to_write()
+        self._dense_index().discard()
+        self._publish(wait=True)
+        return catalog.vector_count()
+
+    def compact(self) -> tuple[int, int]:
+        """Give back the space of what was removed; bytes of the catalog before and after."""
+        sizes = upkeep.compact(self._open_to_write())
+        self.rebuild()
+        return sizes
+
+    def export(self, target: str | os.PathLike[str]) -> int:
+        """Write the whole index into one file, which `import_from` reads; its bytes."""
+        return upkeep.export(self._open_to_write(), Path(target).expanduser().absolute())
+
+    def import_from(self, file: str | os.PathLike[str]) -> IndexStatus:
+        """Make this index the one that was exported to `file`. Raises InputError: this index is not
+        empty, or the file is not an exported index."""
+        path = Path(file).expanduser().absolute()
+        if (self.directory / "catalog.db").exists():
+            raise InputError(
+                "There is an index in {directory} already.",
+                hint="Choose another place with --index DIR.",
+                directory=self.directory,
+            )
+        upkeep.admit(path, self.directory)
+        self._open_to_write()
+        self._publish(wait=True)
+        return self.status()
 
     # -- wiring --------------------------------------------------------------------------------
 

@@ -203,7 +203,16 @@ def documented(verb: str) -> object:
 
 @pytest.mark.parametrize(
     "words",
-    [("index", "docs"), ("ask", "annual leave"), ("search", "annual leave"), ("status",), ("doctor",), ("config",)],
+    [
+        ("index", "docs"),
+        ("ask", "annual leave"),
+        ("search", "annual leave"),
+        ("status",),
+        ("doctor",),
+        ("config",),
+        ("list",),
+        ("show", "docs/leave.md"),
+    ],
     ids=lambda words: words[0],
 )
 def test_json_is_as_documented(indexed: Terminal, server: ScriptedOllama, words: tuple[str, ...]) -> None:

@@ -3,8 +3,9 @@
 from ragkit.cli.commands import main
 from ragkit.cli.models import embed, generate, models
 from ragkit.cli.serve import serve_models
+from ragkit.cli.upkeep import COMMANDS
 
-for command in (generate, embed, models, serve_models):
+for command in (generate, embed, models, serve_models, *COMMANDS):
     main.add_command(command)
 
 __all__ = ["main"]

@@ -68,6 +68,7 @@ class SqliteCatalog:
     def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
         self._db = connection
         self._directory = directory
+        self.path = directory / "catalog.db"
         self._mutex = threading.RLock()
 
     @staticmethod
@@ -96,6 +97,11 @@ class SqliteCatalog:
                 connection.close()
                 raise
         return SqliteCatalog(connection, directory)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written through this connection."""
+        return self._db.total_changes > 0
 
     def close(self) -> None:
         with self._mutex, contextlib.suppress(sqlite3.Error):
@@ -292,6 +298,16 @@ class SqliteCatalog:
                 found[row[0]] = chunk_of(row)
         return found
 
+    def chunks_of(self, source: str) -> list[Chunk]:
+        """The chunks of a document in reading order."""
+        return [
+            chunk_of(row)
+            for row in self._rows(
+                f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE source = ? AND generation = ? ORDER BY ordinal",
+                (source, self.active_id()),
+            )
+        ]
+
     def live(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that are chunks of the active generation."""
         return {
@@ -424,6 +440,12 @@ class SqliteCatalog:
                 "INSERT INTO outbox SELECT id, 'upsert' FROM chunks WHERE generation = ? AND vector IS NOT NULL",
                 (self.active_id(),),
             )
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """The connection itself, for upkeep; its errors become ours."""
+        with self._mutex, translated(self._directory):
+            yield self._db
 
     # -- inside --------------------------------------------------------------------------------
 

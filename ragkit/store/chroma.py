@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ class ChromaVectors:
                 self._collection.upsert(ids=batch, embeddings=matrix)
         except Exception as exc:
             raise _failure(exc) from exc
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """The stored vectors of those `ids` that are there."""
+        try:
+            found = self._collection.get(ids=list(ids), include=["embeddings"])
+        except Exception as exc:
+            raise _failure(exc) from exc
+        rows = np.asarray(found["embeddings"], dtype=np.float32)
+        return {name: array("f", row.tobytes()) for name, row in zip(found["ids"], rows, strict=True)}
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove ids; unknown ones are passed over."""

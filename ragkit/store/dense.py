@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit.errors import StoreError
+from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.locks import FileLock
 from ragkit.types import DenseHits, Vector
@@ -89,6 +90,41 @@ class DenseVectors:
         if self._catalog.active_id() is None:
             return 0
         return self._catalog.unpublished_count() if self._sealed() else self._catalog.vector_count()
+
+    def problems(self, *, deep: bool) -> Iterator[Message]:
+        """What is wrong with the Chroma copy, a line each; `deep` compares every vector."""
+        if self._catalog.active_id() is None:
+            return
+        if not self._seal_path().exists():
+            if self._chroma_path().exists():
+                yield Message("The Chroma copy is not sealed: it is made again at the next search.")
+            return
+        if not self._sealed():
+            yield Message("Chroma's files were changed by something other than ragkit.")
+        elif deep and self._opened():
+            assert self._chroma is not None
+            waiting = {name for batch in self._catalog.unpublished_vectors() for name in batch}
+            try:
+                wrong = sum(self._differing(self._chroma, batch, waiting) for batch in self._catalog.vectors())
+            except StoreError as exc:
+                yield exc.message
+                return
+            if wrong:
+                yield Message("{count} vectors in Chroma are not those of the catalog.", {"count": wrong})
+
+    @staticmethod
+    def _differing(chroma: ChromaVectors, batch: Mapping[str, Vector], waiting: set[str]) -> int:
+        expected = {name: vector for name, vector in batch.items() if name not in waiting}
+        found = chroma.vectors(list(expected))
+        return sum(
+            name not in found or not np.allclose(found[name], vector, atol=1e-5) for name, vector in expected.items()
+        )
+
+    def discard(self) -> None:
+        """Throw the copy away; the next publication makes it again from the catalog."""
+        self._close_chroma()
+        self._seal_path().unlink(missing_ok=True)
+        shutil.rmtree(self._chroma_path(), ignore_errors=True)
 
     def close(self) -> None:
         self._close_chroma()
