@@ -433,4 +433,5 @@ ZH: dict[str, str] = {
     "would be read again": "将重新读取",
     "would be removed": "将移除",
     "{count} files, {same} of them unchanged. Nothing was done.": "{count} 个文件，其中 {same} 个没有变化。未做任何更改。",
+    "Reading was ended.": "读取已被终止。",
 }

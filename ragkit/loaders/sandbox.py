@@ -54,6 +54,7 @@ class SandboxLoader:
         self._max_frame = config.max_text_mb * MB * _BYTES_FOR_BYTE + MB
         self._child: subprocess.Popen[bytes] | None = None
         self._used = False  # the child has read a file
+        self._aborted = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> SandboxLoader:
@@ -65,6 +66,12 @@ class SandboxLoader:
     def close(self) -> None:
         with self._lock:
             self._end()
+
+    def abort(self) -> None:
+        self._aborted = True
+        child = self._child
+        if child is not None:
+            _kill(child)
 
     def load(self, path: Path, known_hash: str) -> Loaded:
         """Every trouble with the file is a `LoadFailure`. Raises RagkitError if no child can be started."""
@@ -127,6 +134,8 @@ class SandboxLoader:
         return _Crash(_end_of(child))
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._aborted:
+            raise RagkitError("Reading was ended.")
         if self._child is None or self._child.poll() is not None:
             self._end()
             self._child = self._started()

@@ -85,6 +85,9 @@ class EmbeddedEmbedder:
         """Vectors of the texts as they stand: for callers who put the prefix themselves."""
         return self._embed(texts)
 
+    def abort(self) -> None:
+        """It makes no requests; what it computes ends by itself in a moment."""
+
     def check_unchanged(self) -> None:
         """Its weights are in memory: they cannot change."""
 
