@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from ragkit.errors import UnsupportedFormat
@@ -17,8 +19,38 @@ SUFFIXES = {
     ".htm": "text/html",
     ".xhtml": "text/html",
     ".pdf": "application/pdf",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".tab": "text/tab-separated-values",
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".ipynb": "application/x-ipynb+json",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+    ".py": "text/x-python",
+    ".pyi": "text/x-python",
+    **dict.fromkeys(
+        """.js .mjs .cjs .jsx .ts .tsx .java .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs .rb .php .swift .kt .scala
+        .lua .pl .r .jl .sh .bash .zsh .ps1 .bat .sql .css .scss .less .toml .ini .cfg .conf .properties
+        .vue .proto .graphql .gradle .dart .hs .ex .clj""".split(),
+        "text/x-source",
+    ),
 }
-VERSION = "1"  # of what the readers make of the same bytes; a new one has every file read again
+_READERS = {  # (module, its function), which get the path, the bytes and the media type
+    "text/csv": ("tables", "read_table"),
+    "text/tab-separated-values": ("tables", "read_table"),
+    "application/json": ("data", "read_json"),
+    "application/x-ndjson": ("data", "read_records"),
+    "application/x-ipynb+json": ("notebook", "read_notebook"),
+    "application/x-subrip": ("subtitles", "read_subtitles"),
+    "text/vtt": ("subtitles", "read_subtitles"),
+    "text/x-python": ("code", "read_code"),
+    "text/x-source": ("code", "read_code"),
+}
+VERSION = "2"  # of what the readers make of the same bytes; a new one has every file read again
 
 
 def media_type(path: Path) -> str | None:
@@ -41,6 +73,10 @@ def parse(path: Path, data: bytes, media_type: str) -> Document:
         from ragkit.loaders.html import read_html
 
         return read_html(str(path), data)
+    if media_type in _READERS:
+        module, name = _READERS[media_type]
+        read: Callable[[str, bytes, str], Document] = getattr(import_module(f"ragkit.loaders.{module}"), name)
+        return read(str(path), data, media_type)
     if media_type in SUFFIXES.values():
         from ragkit.loaders.text import read_text
 
