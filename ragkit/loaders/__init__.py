@@ -30,6 +30,10 @@ SUFFIXES = {
     ".ipynb": "application/x-ipynb+json",
     ".srt": "application/x-subrip",
     ".vtt": "text/vtt",
+    ".org": "text/org",
+    ".tex": "text/x-tex",
+    ".latex": "text/x-tex",
+    ".xml": "application/xml",
     ".py": "text/x-python",
     ".pyi": "text/x-python",
     **dict.fromkeys(
@@ -47,6 +51,9 @@ _READERS = {  # (module, its function), which get the path, the bytes and the me
     "application/x-ipynb+json": ("notebook", "read_notebook"),
     "application/x-subrip": ("subtitles", "read_subtitles"),
     "text/vtt": ("subtitles", "read_subtitles"),
+    "text/org": ("markup", "read_org"),
+    "text/x-tex": ("markup", "read_tex"),
+    "application/xml": ("markup", "read_xml"),
     "text/x-python": ("code", "read_code"),
     "text/x-source": ("code", "read_code"),
 }

@@ -104,8 +104,12 @@ def _is_quoted(text: str, delimiter: str, lines: Lines) -> bool:
 def _rows(text: str, delimiter: str, *, quoted: bool, first: int = 1) -> Iterator[Row]:
     """Every row, blank ones too, so that the text keeps the file's lines."""
     csv.field_size_limit(2**31 - 1)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    reader = csv.reader(_ended(text), delimiter=delimiter, quoting=quoting, skipinitialspace=True)
+    reader = csv.reader(
+        _ended(text),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        skipinitialspace=True,
+    )
     before = 0
     for cells in reader:
         yield before + first, cells
