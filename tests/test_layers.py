@@ -41,6 +41,7 @@ ONE_IMPORTER = {
     "pypdf": "loaders/pdf.py",
     "pypdfium2": "loaders/pdf.py",
     "charset_normalizer": "loaders/text.py",
+    "olefile": "loaders/outlook.py",
     "snowballstemmer": "terms.py",
     "platformdirs": "app.py",
 }
@@ -52,6 +53,7 @@ HEAVY = {
     "jsonschema",
     "pypdf",
     "pypdfium2",
+    "olefile",
     "tiktoken",
     "onnxruntime",
     "tokenizers",

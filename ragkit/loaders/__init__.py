@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import UnsupportedFormat
 from ragkit.types import Document
+
+if TYPE_CHECKING:
+    from ragkit.loaders.parts import Unpacking
 
 SUFFIXES = {
     ".txt": "text/plain",
@@ -34,6 +38,10 @@ SUFFIXES = {
     ".tex": "text/x-tex",
     ".latex": "text/x-tex",
     ".xml": "application/xml",
+    ".eml": "message/rfc822",
+    ".mbox": "application/mbox",
+    ".msg": "application/vnd.ms-outlook",
+    ".zip": "application/zip",
     ".py": "text/x-python",
     ".pyi": "text/x-python",
     **dict.fromkeys(
@@ -57,6 +65,12 @@ _READERS = {  # (module, its function), which get the path, the bytes and the me
     "text/x-python": ("code", "read_code"),
     "text/x-source": ("code", "read_code"),
 }
+_CONTAINERS = {  # their readers also get what the file around them has unpacked so far
+    "message/rfc822": ("mail", "read_mail"),
+    "application/mbox": ("mail", "read_mailbox"),
+    "application/vnd.ms-outlook": ("outlook", "read_outlook"),
+    "application/zip": ("archive_zip", "read_zip"),
+}
 VERSION = "2"  # of what the readers make of the same bytes; a new one has every file read again
 
 
@@ -67,8 +81,10 @@ def media_type(path: Path) -> str | None:
     return inner if found == "text/plain" and inner in ("text/markdown", "text/x-rst") else found
 
 
-def parse(path: Path, data: bytes, media_type: str) -> Document:
+def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None = None) -> Document:
     """The text of `data`; `path` only names it. Run on files of strangers, this may crash or hang.
+
+    `unpacking` is given for a file within a file: what the one around it has unpacked so far.
 
     Raises LoadError: the file is not what its name says, holds no text, or is locked.
     """
@@ -81,11 +97,19 @@ def parse(path: Path, data: bytes, media_type: str) -> Document:
 
         return read_html(str(path), data)
     if media_type in _READERS:
-        module, name = _READERS[media_type]
-        read: Callable[[str, bytes, str], Document] = getattr(import_module(f"ragkit.loaders.{module}"), name)
+        read: Callable[[str, bytes, str], Document] = _reader(*_READERS[media_type])
         return read(str(path), data, media_type)
+    if media_type in _CONTAINERS:
+        from ragkit.loaders.parts import Unpacking
+
+        open_it: Callable[[str, bytes, str, Unpacking], Document] = _reader(*_CONTAINERS[media_type])
+        return open_it(str(path), data, media_type, unpacking or Unpacking())
     if media_type in SUFFIXES.values():
         from ragkit.loaders.text import read_text
 
         return read_text(str(path), data, media_type)
     raise UnsupportedFormat("There is no reader for {media_type}.", media_type=media_type)
+
+
+def _reader(module: str, name: str) -> Any:
+    return getattr(import_module(f"ragkit.loaders.{module}"), name)

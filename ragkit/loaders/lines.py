@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragkit.errors import LoadError, NoText
+from ragkit.errors import NoText
 from ragkit.loaders.access import load_error
 from ragkit.messages import Message
 from ragkit.types import Document, Heading, Page
@@ -60,14 +60,18 @@ class Lines:
         self.headings.append(Heading(level, title, self.length))
         self.add(title, line)
 
+    def mark_heading(self, level: int, title: str) -> None:
+        """A heading whose title is not a line of its own: the next line begins what it names."""
+        self.headings.append(Heading(level, clean(one_line(title)), self.length))
+
     def note(self, message: Message) -> None:
         if len(self.notes) < _MOST_NOTES:
             self.notes.append(message)
         else:
             self._unsaid += 1
 
-    def include(self, document: Document, level: int, *, own_lines: bool) -> None:
-        """The text, headings and notes of another document, its headings below `level`. With `own_lines`
+    def include(self, document: Document, notes: list[Message], level: int, *, own_lines: bool) -> None:
+        """The text of another document, its headings below `level`, and `notes` about it. With `own_lines`
         a place in it is given as a line of its own file, or of its own text where it has pages."""
         shift = self.length
         for heading in document.headings:
@@ -75,7 +79,7 @@ class Lines:
         if own_lines:
             self._mark_lines(document)
         self.add(document.text)
-        for note in document.notes:
+        for note in notes:
             self.note(note)
 
     def _mark_lines(self, document: Document) -> None:
@@ -88,6 +92,9 @@ class Lines:
             if line.strip():
                 self._marks.append((at, number))
             at += len(line) + 1
+
+    def text(self) -> str:
+        return "".join(self._parts)
 
     def is_blank(self) -> bool:
         return not any(part.strip() for part in self._parts)
@@ -111,9 +118,3 @@ class Lines:
             () if self._aligned else tuple(self._marks),
             tuple(self.notes),
         )
-
-
-def no_more_than(most: int, found: int) -> None:
-    """Raises LoadError: a file of so many parts is not read."""
-    if found > most:
-        raise LoadError("It has more parts than are read ({found}, at most {most}).", found=found, most=most)
