@@ -6,8 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-from ragkit.errors import NoText
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.types import Document, Heading
 
 _NAMED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -15,9 +14,7 @@ _NAMED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def read_code(source: str, data: bytes, media_type: str) -> Document:
     """Headings are the classes and functions of Python; other languages have none. Raises NoText, LoadError."""
-    text, notes = decode(data)
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    text, notes = decode_words(data)
     headings = tuple(_headings(text)) if media_type == "text/x-python" else ()
     return Document(source, media_type, "", text, headings=headings, notes=notes)
 

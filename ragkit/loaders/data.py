@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 
-from ragkit.errors import NoText
 from ragkit.loaders.lines import Lines, clean, one_line
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -85,7 +84,5 @@ def _letters(escapes: str) -> str:
 
 
 def _decoded(data: bytes) -> tuple[str, tuple[Message, ...]]:
-    text, notes = decode(data)
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    text, notes = decode_words(data)
     return clean(text), notes

@@ -55,7 +55,6 @@ def header_text(raw: str) -> str:
 
 def add_headers(lines: Lines, values: dict[str, str]) -> None:
     """`From: ...` and the others that there are, and an empty line."""
-    for name in SHOWN:
-        if values.get(name):
-            lines.add(f"{name}: {values[name]}")
-    lines.add("")
+    shown = [f"{name}: {values[name]}" for name in SHOWN if values.get(name)]
+    if shown:
+        lines.add("\n".join((*shown, "")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import email
 import re
@@ -106,9 +107,9 @@ class _Writer:
     def write(self, letter: Letter) -> str:
         """Header lines, text, then what is attached; the subject."""
         values = {name: _header(letter, name) for name in SHOWN}
-        subject = values["Subject"] or values["From"]
-        if self._level:
-            self._lines.mark_heading(self._level, subject or "?")
+        subject = values["Subject"]
+        if self._level and subject:
+            self._lines.mark_heading(self._level, subject)
         add_headers(self._lines, values)
         self._part(letter)
         if any(isinstance(flaw, CloseBoundaryNotFoundDefect) for part in letter.walk() for flaw in part.defects):
@@ -167,7 +168,7 @@ class _Writer:
     def _attachment(self, part: Letter) -> None:
         inner = _parts(part)
         if part.get_content_type() == "message/rfc822" and inner:
-            self._letter_within(inner[0])
+            self._letter_within(_uncoded(part, inner[0]))
             return
         data = _payload(part) if not inner else b"\n".join(bytes(one) for one in inner)
         kind = part.get_content_type()
@@ -215,6 +216,14 @@ def _header(letter: Letter, name: str) -> str:
 def _parts(part: Letter) -> list[Letter]:
     payload = part.get_payload()
     return [inner for inner in payload if isinstance(inner, Letter)] if isinstance(payload, list) else []
+
+
+def _uncoded(part: Letter, inner: Letter) -> Letter:
+    """A message within, in clear: some programs code it whole, which the parser takes for its text."""
+    if _header(part, "Content-Transfer-Encoding").lower() != "base64" or inner.keys():
+        return inner
+    coded = str(inner.get_payload()).encode("ascii", "ignore")
+    return email.message_from_bytes(base64.b64decode(coded + b"=="), policy=inner.policy)
 
 
 def _is_attached(part: Letter) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ragkit.errors import NoText
 from ragkit.loaders.lines import Lines, one_line
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.types import Document, Heading
 
 _ORG_HEADING = re.compile(r"(\*+)[ \t]+(.*)")
@@ -49,17 +49,11 @@ _HELD = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 def read_org(source: str, data: bytes, media_type: str) -> Document:
     """The file's own text. Raises NoText, LoadError."""
-    text, notes = decode(data)
-    _need_text(text, data)
+    text, notes = decode_words(data)
     headings = tuple(_org_headings(text))
     named = _ORG_TITLE.search(text)
     title = named[1].strip() if named else next((h.title for h in headings if h.level == 1), "")
     return Document(source, media_type, title, text, headings=headings, notes=notes)
-
-
-def _need_text(text: str, data: bytes) -> None:
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
 
 
 def _org_headings(text: str) -> Iterator[Heading]:
@@ -82,8 +76,7 @@ def read_tex(source: str, data: bytes, media_type: str) -> Document:
 
     Raises NoText, LoadError.
     """
-    text, notes = decode(data)
-    _need_text(text, data)
+    text, notes = decode_words(data)
     held: list[str] = []
 
     def hold(value: str) -> str:
@@ -97,7 +90,8 @@ def read_tex(source: str, data: bytes, media_type: str) -> Document:
     text = _without_preamble(text, title)
     text = _SECTION.sub(lambda match: hold("\0" + match[1]) + match[2] + hold("\0"), text)
     text, headings = _with_held(_bare_tex(text), held)
-    _need_text(text, data)
+    if not text.strip():
+        raise NoText("The file holds no text.")
     named = one_line(_with_held(_bare_tex(title[1]), held)[0]) if title else ""
     return Document(source, media_type, named, text, headings=tuple(headings), notes=notes)
 

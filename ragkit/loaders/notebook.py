@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ragkit.errors import LoadError, NoText
+from ragkit.errors import LoadError
 from ragkit.loaders.lines import Lines, clean
 from ragkit.loaders.outline import markdown_outline
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.messages import Message
 from ragkit.types import Document, Heading
 
@@ -19,9 +19,7 @@ _TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours in what a program pr
 
 def read_notebook(source: str, data: bytes, media_type: str) -> Document:
     """Lines are those of the text: a notebook has none that a reader sees. Raises NoText, LoadError."""
-    text, notes = decode(data)
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    text, notes = decode_words(data)
     try:
         cells = list(_cells(json.loads(text)))
     except (ValueError, AttributeError, TypeError) as exc:

@@ -69,8 +69,8 @@ class _Item:
         if not (self._text(_CLASS) or self._text(_SUBJECT) or self._text(_BODY)):
             raise LoadError("It is not an Outlook message, whatever its name says.")
         subject = one_line(self._text(_SUBJECT))
-        if level:
-            self._lines.mark_heading(level, subject or "?")
+        if level and subject:
+            self._lines.mark_heading(level, subject)
         values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Date": self._date()}
         add_headers(self._lines, {name: one_line(value) for name, value in (*values.items(), ("Subject", subject))})
         self._write_body()

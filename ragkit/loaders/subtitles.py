@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from ragkit.errors import NoText
 from ragkit.loaders.lines import Lines, one_line
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -18,9 +17,7 @@ _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]*>|\{\\[^{}]*\}")
 
 def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
     """A line a cue: `[00:01:02] text`. Raises NoText, LoadError."""
-    text, notes = decode(data)
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    text, notes = decode_words(data)
     lines = Lines()
     lines.notes += notes
     rows = text.split("\n")

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from ragkit.errors import NoText
 from ragkit.loaders.lines import Lines, one_line
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -25,9 +24,7 @@ Row = tuple[int, list[str]]  # the line of the file that it begins in, and its c
 
 def read_table(source: str, data: bytes, media_type: str) -> Document:
     """CSV with any usual delimiter, whatever the name says. Raises NoText, LoadError."""
-    text, notes = decode(data)
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    text, notes = decode_words(data)
     lines = Lines()
     lines.notes += notes
     declared = _DECLARED.match(text)

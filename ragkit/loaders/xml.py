@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from ragkit.errors import LoadError
 from ragkit.loaders.lines import Lines, one_line
-from ragkit.loaders.text import decode
+from ragkit.loaders.text import decode_words
 from ragkit.messages import Message
 
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
@@ -28,7 +28,7 @@ class Reader:
 
     def read(self, data: bytes) -> None:
         """Raises LoadError: entities are declared, or nothing could be read."""
-        text, notes = decode(data, _declared(data))
+        text, notes = decode_words(data, _declared(data))
         self._lines.notes += notes
         try:
             self._parser.Parse(_bare(text).encode(), True)
