@@ -6,13 +6,12 @@ import codecs
 from email.errors import HeaderParseError
 from email.header import decode_header
 
+from ragkit.loaders.charsets import WIDER
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.loaders.text import decode
 from ragkit.messages import Message
 
 SHOWN = ("From", "To", "Cc", "Date", "Subject")
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "iso8859-1": "cp1252", "ascii": "cp1252",
-          "shift_jis": "cp932", "euc_kr": "cp949"}  # fmt: skip
 _SEVEN_BIT = ("iso2022", "hz", "utf-7")  # escapes within ASCII: valid UTF-8 too, so they are tried first
 
 
@@ -22,7 +21,7 @@ def codec(charset: str | None) -> list[str]:
         name = codecs.lookup((charset or "").strip().lower().removeprefix("x-")).name
     except (LookupError, ValueError):
         return []
-    return [_WIDER.get(name, name)]
+    return [WIDER.get(name, name)] if name != "ascii" else []  # more than ASCII: then it is anything
 
 
 def letter_text(data: bytes, charset: str | None) -> tuple[str, tuple[Message, ...]]:

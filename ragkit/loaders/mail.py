@@ -22,6 +22,7 @@ from ragkit.types import Document, Page
 MOST_DEPTH = 3  # of mails attached to mails
 _FROM = re.compile(rb"^From [^\r\n]*(?:\r?\n|\Z)", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _SIGNATURES = frozenset(
     "application/pgp-signature application/pkcs7-signature application/x-pkcs7-signature".split()
 )  # fmt: skip
@@ -222,8 +223,7 @@ def _uncoded(part: Letter, inner: Letter) -> Letter:
     """A message within, in clear: some programs code it whole, which the parser takes for its text."""
     if _header(part, "Content-Transfer-Encoding").lower() != "base64" or inner.keys():
         return inner
-    coded = str(inner.get_payload()).encode("ascii", "ignore")
-    return email.message_from_bytes(base64.b64decode(coded + b"=="), policy=inner.policy)
+    return email.message_from_bytes(_from_base64(str(inner.get_payload())), policy=inner.policy)
 
 
 def _is_attached(part: Letter) -> bool:
@@ -231,8 +231,17 @@ def _is_attached(part: Letter) -> bool:
 
 
 def _payload(part: Letter) -> bytes:
+    if _header(part, "Content-Transfer-Encoding").lower() == "base64" and not part.is_multipart():
+        return _from_base64(str(part.get_payload()))
     found = part.get_payload(decode=True)
     return found if isinstance(found, bytes) else b""
+
+
+def _from_base64(coded: str) -> bytes:
+    """What there is of it: the library gives the code itself where the end is cut off."""
+    letters = _NOT_BASE64.sub("", coded)
+    pieces = (piece[: len(piece) - (len(piece) % 4 == 1)] for piece in letters.split("=") if piece)
+    return b"".join(base64.b64decode(piece + "=" * (-len(piece) % 4)) for piece in pieces)
 
 
 def _text_of(part: Letter) -> tuple[str, tuple[Message, ...]]:

@@ -113,7 +113,7 @@ def _plain(text: str) -> str:
 def _is_strict(data: bytes, encoding: str) -> bool:
     try:
         data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):  # some codecs raise no more than UnicodeError
         return False
     return True
 

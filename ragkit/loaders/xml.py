@@ -8,6 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from ragkit.errors import LoadError
+from ragkit.loaders.charsets import WIDER
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.text import decode_words
 from ragkit.messages import Message
@@ -84,8 +85,7 @@ def _declared(data: bytes) -> list[str]:
         name = codecs.lookup(found[1].decode("ascii")).name if found else ""
     except LookupError:
         return []
-    wider = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs"}
-    return [wider.get(name, name)] if name and not name.startswith(("utf-16", "utf-32")) else []
+    return [WIDER.get(name, name)] if name and not name.startswith(("utf-16", "utf-32")) else []
 
 
 def _bare(text: str) -> str:
