@@ -206,6 +206,13 @@ def test_tex_is_its_words_line_for_line(read: Reader) -> None:
     assert [line_of(document, words) for words in ("Leave days", "Café", "规定", "100%")] == [6, 7, 8, 10]
 
 
+def test_tex_formulas_stay_and_what_is_never_closed_costs_nothing(read: Reader) -> None:
+    text = "公式：$$a%b$$ and \\[x_1\\] then \\\\[2pt] next $y$\n\\begin{align*}\n a &= b\n\\end{align*} 完\n"
+    shown = read("a.tex", text.replace("a%b", "a b")).text
+    assert shown == "公式：$$a b$$ and \\[x_1\\] then  [2pt] next $y$\n\\begin{align*}\n a &= b\n\\end{align*} 完\n"
+    assert "文字" in read("b.tex", "\\[ a " * 300_000 + "文字").text
+
+
 def test_xml_is_a_line_for_each_block(read: Reader) -> None:
     text = (
         '<?xml version="1.0" encoding="GBK"?>\n<r a="no"><!-- no -->\n<p><b>年假</b> is <i>15</i> days.</p>'

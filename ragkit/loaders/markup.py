@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ragkit.errors import NoText
 from ragkit.loaders.lines import Lines, one_line
@@ -21,12 +21,12 @@ _LEVELS = {name: level for level, name in enumerate("part chapter section subsec
 _ARGUMENT = r"\s*(?:\[[^\[\]]*\]\s*)?\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 _SECTION = re.compile(rf"\\({'|'.join(_LEVELS)})\*?{_ARGUMENT}")
 _TITLE = re.compile(rf"\\title{_ARGUMENT}")
-_LISTING = re.compile(r"\\begin\{(verbatim|lstlisting|minted)(\*?)\}.*?\\end\{\1\2\}", re.DOTALL)
+_LISTING = re.compile(r"\\begin\{((?:verbatim|lstlisting|minted)\*?)\}")
 _FORMULA = re.compile(
-    r"\\begin\{(equation|align|gather|displaymath|math|eqnarray|multline)(\*?)\}.*?\\end\{\1\2\}|\$\$.*?\$\$|"
-    r"(?<!\\)\$(?:\\.|[^$\\]){1,500}\$|\\\[.*?\\\]|\\\(.*?\\\)",
-    re.DOTALL,
+    r"\\begin\{((?:equation|align|gather|displaymath|math|eqnarray|multline)\*?)\}|(?<!\\)(?:\$\$|\\\[|\\\()"
 )
+_CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)"}
+_INLINE = re.compile(r"(?<!\\)\$(?:\\.|[^$\\]){1,500}\$", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
 _UNSHOWN = re.compile(
     r"\\(?:begin|end|label|cite[a-z]*|usepackage|documentclass|bibliography|bibliographystyle|includegraphics"
@@ -84,8 +84,9 @@ def read_tex(source: str, data: bytes, media_type: str) -> Document:
         return f"{_OPEN}{len(held) - 1}{_CLOSE}"
 
     text = text.replace(_OPEN, " ").replace(_CLOSE, " ")
-    text = _LISTING.sub(lambda match: hold(match[0]), text)  # listings and formulas stay as they are written
-    text = _FORMULA.sub(lambda match: hold(match[0]), _COMMENT.sub(r"\1", text))
+    text = _put_aside(text, _LISTING, hold)  # listings and formulas stay as they are written
+    text = _put_aside(_COMMENT.sub(r"\1", text), _FORMULA, hold)
+    text = _INLINE.sub(lambda match: hold(match[0]), text)
     title = _TITLE.search(text)
     text = _without_preamble(text, title)
     text = _SECTION.sub(lambda match: hold("\0" + match[1]) + match[2] + hold("\0"), text)
@@ -94,6 +95,24 @@ def read_tex(source: str, data: bytes, media_type: str) -> Document:
         raise NoText("The file holds no text.")
     named = one_line(_with_held(_bare_tex(title[1]), held)[0]) if title else ""
     return Document(source, media_type, named, text, headings=tuple(headings), notes=notes)
+
+
+def _put_aside(text: str, opener: re.Pattern[str], hold: Callable[[str], str]) -> str:
+    """`hold` in the place of everything from an opener to its end; one that is never closed opens nothing."""
+    parts: list[str] = []
+    at = 0
+    never: set[str] = set()
+    for found in opener.finditer(text):
+        closer = _CLOSERS.get(found[0]) or rf"\end{{{found[1]}}}"
+        if found.start() < at or closer in never:
+            continue
+        end = text.find(closer, found.end())
+        if end < 0:
+            never.add(closer)
+            continue
+        parts += (text[at : found.start()], hold(text[found.start() : end + len(closer)]))
+        at = end + len(closer)
+    return "".join(parts) + text[at:]
 
 
 def _without_preamble(text: str, title: re.Match[str] | None) -> str:
