@@ -46,7 +46,7 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     members = [member for member in archive.infolist() if not member.is_dir()]
     _check(members, unpacking)
     lines = Lines()
-    inner_of = f"{Path(source).name}!/"
+    inner_of = f"{Path(source).name}!/" if unpacking.depth else ""  # the document's own name need not be said
     for member, name in zip(members, _names(members), strict=True):
         _add_member(lines, archive, member, name, inner_of, unpacking)
     if not members:
@@ -101,4 +101,4 @@ def _add_member(
         reason = Message("It is damaged ({why}).", {"why": str(exc)[:200] or type(exc).__name__})
         lines.note(unread(inner_of + name, reason))
         return
-    add_part(lines, inner_of + name if unpacking.depth else name, data, kind, 1, unpacking, own_lines=True)
+    add_part(lines, inner_of + name, data, kind, 1, unpacking, own_lines=True)
