@@ -17,7 +17,7 @@ _REAL = ("temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "presen
 _DURATION = re.compile(r"([+-])?((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_NAMES = {str: "string", bool: "bool", int: "number", list: "array", dict: "object"}
+_NAMES = {str: "string", bool: "bool", int: "int", list: "array", dict: "object"}
 
 
 class ApiError(Exception):
