@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from ragkit import answering, indexing, retrieval
 from ragkit.config import Backend, Config, resolve
-from ragkit.errors import BadReply, IndexMismatch, InputError, ModelUnavailable, StoreError
+from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelUnavailable, StoreError
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Embedder, LocalModels
 from ragkit.store import upkeep
@@ -27,6 +28,7 @@ from ragkit.types import (
     Document,
     EmbedFault,
     FileOutcome,
+    FoundFile,
     Generation,
     IndexReport,
     IndexStatus,
@@ -129,34 +131,92 @@ class RagKit:
     # -- verbs ---------------------------------------------------------------------------------
 
     def index(
-        self, paths: Sequence[str | os.PathLike[str]], progress: Callable[[Progress], None] = lambda _: None
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        progress: Callable[[Progress], None] = lambda _: None,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        checksum: bool = False,
     ) -> IndexReport:
         """Bring the index up to date with files and folders: added, changed, removed, unreadable.
 
-        Whatever was committed before an interruption stays; run it again to go on. Raises
-        InputError (no such path), IndexBusy, ModelError, StoreError.
+        `include` and `exclude` are patterns of gitignore's syntax, relative to each path; files that
+        they or a `.ragkitignore` leave out count as not there. `checksum` compares contents even
+        where size and times are as they were. Whatever was committed before an interruption stays;
+        run it again to go on. Raises InputError (no such path), IndexBusy, ModelError, StoreError.
         """
-        from ragkit.loaders.discovery import discover
         from ragkit.loaders.sandbox import SandboxLoader
 
-        if not paths:
-            raise InputError("No file or folder was given.", hint="Run: ragkit index FOLDER")
-        roots = [Path(path).expanduser().absolute() for path in paths]
-        found = list(discover(roots, exclude=self.directory))
+        roots, found = self._found(paths, include, exclude)
         catalog = self._open_to_write()
         embedder = self._embedder_for(catalog.active(), to_index=True)
         with closing(SandboxLoader(self.config.loading)) as loader:
             report = indexing.update(
                 found,
-                [root.resolve() for root in roots],
+                roots,
                 catalog=catalog,
                 loader=loader,
                 embedder=embedder,
                 settings=self.config.chunking,
                 progress=progress,
+                trust_times=not checksum,
             )
         unpublished, trouble = self._publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
+
+    def plan(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+    ) -> list[FileOutcome]:
+        """What `index` would do with each file; nothing is read but files whose times do not tell, and
+        nothing is written. A file to be added may still turn out to be unreadable."""
+        from ragkit.loaders.access import has_hash
+        from ragkit.loaders.sandbox import SandboxLoader
+
+        roots, found = self._found(paths, include, exclude)
+        try:
+            known = self._open_to_read().files()
+        except IndexMissing:
+            known = {}
+        with closing(SandboxLoader(self.config.loading)) as loader:
+            return indexing.plan(found, roots, known, loader, lambda file, known: has_hash(str(file.path), known))
+
+    def watch(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        stop: threading.Event | None = None,
+    ) -> Iterator[IndexReport]:
+        """Index `paths`, and again whenever something in them has changed and been still for a second;
+        yields each report that is not empty of news. Ends when `stop` is set."""
+        from watchfiles import watch
+
+        roots = [Path(path).expanduser().absolute() for path in paths]
+        yield self.index(paths, include=include, exclude=exclude)
+        own = str(self.directory)
+        for changes in watch(*roots, stop_event=stop, debounce=1600, step=1000, raise_interrupt=True):
+            if any(not changed.startswith(own) for _, changed in changes):
+                report = self.index([root for root in roots if root.exists()], include=include, exclude=exclude)
+                if any(outcome.state in ("added", "changed", "removed") for outcome in report.outcomes):
+                    yield report
+
+    def _found(
+        self, paths: Sequence[str | os.PathLike[str]], include: Sequence[str], exclude: Sequence[str]
+    ) -> tuple[list[Path], list[FoundFile | FileOutcome]]:
+        """The resolved roots and everything under them."""
+        from ragkit.loaders.discovery import discover
+
+        if not paths:
+            raise InputError("No file or folder was given.", hint="Run: ragkit index FOLDER")
+        roots = [Path(path).expanduser().absolute() for path in paths]
+        found = list(discover(roots, self.directory, include, exclude))
+        return [root.resolve() for root in roots], found
 
     def search(self, question: str, k: int = 8) -> list[ScoredChunk]:
         """The `k` best chunks for `question`, best first; [] when nothing is indexed.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -89,11 +89,14 @@ def update(
     embedder: Embedder,
     settings: ChunkingConfig,
     progress: ReportProgress,
+    trust_times: bool = True,
 ) -> IndexReport:
     """Make the catalog hold exactly the readable files of `found`, for everything under `roots`.
 
-    Documents outside `roots` stay. Each document is committed whole before the next is reported
-    done; stopped at any point, a second call goes on from there. Raises ModelError, StoreError.
+    Documents outside `roots` stay. A file whose size and times are as they were is not read again,
+    unless `trust_times` is off: then its content's hash decides. Each document is committed whole
+    before the next is reported done; stopped at any point, a second call goes on from there. Raises
+    ModelError, StoreError.
     """
     started = time.monotonic()
     tally = _Tally()
@@ -102,7 +105,7 @@ def update(
     known = catalog.files()
     outcomes = [item for item in found if isinstance(item, FileOutcome)]
     total, done, chunks = len(found), len(outcomes), 0
-    for group in _groups(_load_changed(found, known, catalog, loader, embedder, generation)):
+    for group in _groups(_load_changed(found, known, catalog, loader, embedder, generation, trust_times)):
         for outcome in _commit_group(group, catalog, embedder, generation, tally):
             outcomes.append(outcome)
             done, chunks = done + 1, chunks + outcome.chunks
@@ -126,6 +129,36 @@ def update(
         seconds=time.monotonic() - started,
         notes=tuple(notes) + _fault_notes(tally),
     )
+
+
+def plan(
+    found: Sequence[FoundFile | FileOutcome],
+    roots: Sequence[Path],
+    known: Mapping[str, FileFacts],
+    loader: Loader,
+    same_content: Callable[[FoundFile, str], bool],
+) -> list[FileOutcome]:
+    """What `update` would do with each file, in path order, without doing it. `same_content` tells
+    whether a file still has the content of a hash; it is asked where times do not decide."""
+    outcomes = {}
+    for item in found:
+        if isinstance(item, FileOutcome):
+            outcomes[item.source] = item
+            continue
+        source = str(item.path)
+        before = known.get(source)
+        trusted = before is not None and before.loader_fingerprint == loader.fingerprint
+        if before is None or before.outcome.state in ("unreadable", "unsupported", "skipped"):
+            state: FileState = "added"
+        elif trusted and (_surely_same(item, before, loader) or same_content(item, before.content_hash)):
+            state = "unchanged"
+        else:
+            state = "changed"
+        outcomes[source] = FileOutcome(source, state)
+    for source, facts in known.items():
+        if source not in outcomes and _under(source, roots) and facts.outcome.state not in ("unsupported", "skipped"):
+            outcomes[source] = FileOutcome(source, "removed")
+    return [outcomes[source] for source in sorted(outcomes)]
 
 
 def _use_generation(
@@ -164,13 +197,14 @@ def _load_changed(
     loader: Loader,
     embedder: Embedder,
     generation: Generation,
+    trust_times: bool,
 ) -> Iterator[_Ready | FileOutcome]:
     """Each file of `found`, in order: a document to commit, or what else became of the file."""
     for item in found:
         if isinstance(item, FileOutcome):
             continue
         before = known.get(str(item.path))
-        if before is not None and _surely_same(item, before, loader):
+        if before is not None and trust_times and _surely_same(item, before, loader):
             yield _same(before)
             continue
         trusted = before is not None and before.loader_fingerprint == loader.fingerprint

@@ -43,6 +43,8 @@ ONE_IMPORTER = {
     "charset_normalizer": "loaders/text.py",
     "snowballstemmer": "terms.py",
     "platformdirs": "app.py",
+    "pathspec": "loaders/rules.py",
+    "watchfiles": "app.py",
 }
 HEAVY = {
     "chromadb",

@@ -69,6 +69,17 @@ EXAMPLES = "\b\n"
 AS_JSON = click.option("--json", "as_json", is_flag=True, help=tr("Print the result as JSON."))
 
 
+INCLUDE = click.option(
+    "--include", multiple=True, metavar="GLOB", help=tr("Only files like this, as in .gitignore. May be repeated.")
+)
+EXCLUDE = click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help=tr("No files or folders like this; the file .ragkitignore in a folder says the same. May be repeated."),
+)
+
+
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -129,16 +140,49 @@ def opened(options: CliOptions) -> Iterator[RagKit]:
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit index ./handbook ./minutes",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@INCLUDE
+@EXCLUDE
+@click.option("--checksum", is_flag=True, help=tr("Compare contents, also where size and time are as they were."))
+@click.option("--dry-run", is_flag=True, help=tr("Only tell what would be done."))
 @AS_JSON
 @click.pass_obj
-def index(options: CliOptions, paths: tuple[Path, ...], as_json: bool) -> int:
+def index(
+    options: CliOptions,
+    paths: tuple[Path, ...],
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    checksum: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    if dry_run:
+        with opened(options) as kit:
+            output.show_plan(kit.plan(paths, include=include, exclude=exclude), as_json=as_json)
+        return exits.OK
     with opened(options) as kit, output.progress() as progress:
-        report = kit.index(paths, progress)
+        report = kit.index(paths, progress, include=include, exclude=exclude, checksum=checksum)
     if as_json:
         output.print_json(output.report_json(report))
     else:
         output.show_report(report)
     return exits.PARTLY if report.count("unreadable") else exits.OK
+
+
+@main.command(
+    help=tr("Index files and folders, and again whenever something in them changes, until interrupted."),
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit watch ./handbook",
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@INCLUDE
+@EXCLUDE
+@click.pass_obj
+def watch(options: CliOptions, paths: tuple[Path, ...], include: tuple[str, ...], exclude: tuple[str, ...]) -> int:
+    with opened(options) as kit:
+        for report in kit.watch(paths, include=include, exclude=exclude):
+            output.show_report(report)
+            output.say_aside(tr("Watching for changes; Ctrl-C ends it."))
+            sys.stdout.flush()
+    return exits.OK
 
 
 @main.command(

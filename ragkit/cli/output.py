@@ -150,6 +150,22 @@ def show_report(report: IndexReport) -> None:
         )
 
 
+_WOULD = {"added": "would be read", "changed": "would be read again", "removed": "would be removed"}
+
+
+def show_plan(plan: Sequence[FileOutcome], *, as_json: bool) -> None:
+    """What an index run would do with each file."""
+    if as_json:
+        print_json({"files": [_outcome_json(outcome) for outcome in plan]})
+        return
+    for outcome in plan:
+        if outcome.state != "unchanged":
+            state = tr(_WOULD.get(outcome.state, outcome.state))
+            click.echo(f"{shown_path(outcome.source)}  {state}  {text_of(outcome.reason)}".rstrip())
+    same = sum(outcome.state == "unchanged" for outcome in plan)
+    say_aside(tr("{count} files, {same} of them unchanged. Nothing was done.", count=len(plan), same=same))
+
+
 def _counts_line(report: IndexReport) -> str:
     parts = [f"{report.count(state)} {tr(state)}" for state in FILE_STATES if report.count(state) or state == "added"]
     return tr("{count} files: ", count=len(report.outcomes)) + ", ".join(parts)

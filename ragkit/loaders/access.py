@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 
@@ -87,3 +88,15 @@ def _check_size(size: int, max_mb: int) -> None:
             "The file is larger than {limit} MB (setting loading.max_file_mb).",
             limit=max_mb,
         )
+
+
+def has_hash(path: str, content_hash: str) -> bool:
+    """Whether the file's content still has this SHA-256; False when it cannot be read."""
+    found = hashlib.sha256()
+    try:
+        with open(os.open(path, _FLAGS), "rb") as stream:  # noqa: PTH123  (a descriptor)
+            while piece := stream.read(_PIECE):
+                found.update(piece)
+    except OSError:
+        return False
+    return found.hexdigest() == content_hash

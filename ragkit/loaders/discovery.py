@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ragkit.errors import InputError
 from ragkit.loaders import media_type
 from ragkit.loaders.access import NOT_UTF8, is_utf8, os_reason
+from ragkit.loaders.rules import Rules
 from ragkit.messages import Message
 from ragkit.types import FileOutcome, FileState, FoundFile
 
 Found = FoundFile | FileOutcome
 
 
-def discover(roots: Sequence[Path], exclude: Path | None) -> Iterator[Found]:
+def discover(
+    roots: Sequence[Path], exclude: Path | None, include_globs: Sequence[str] = (), exclude_globs: Sequence[str] = ()
+) -> Iterator[Found]:
     """Everything under `roots`, folders in the order of their sorted names, each path once.
 
-    A root is resolved first and read even if its name is hidden. `exclude` is a folder that is
-    not entered (the index). Raises InputError, before the first result, when a root is not there.
+    A root is resolved first and read even if its name is hidden. `exclude` is a folder that is not
+    entered (the index). The globs and `.ragkitignore` files are patterns of gitignore's syntax,
+    relative to a root or to their folder; without `include_globs` every file is wanted. Raises
+    InputError, before the first result, when a root is not there.
     """
     resolved = []
     for root in roots:
@@ -33,7 +38,8 @@ def discover(roots: Sequence[Path], exclude: Path | None) -> Iterator[Found]:
                 path=shown(root),
                 why=os_reason(exc) if os.path.lexists(root) else Message("there is no such file or folder."),
             ) from exc
-    return _walk(resolved, Path(os.path.realpath(exclude)) if exclude else None)
+    rules = {root: Rules.of(root, include_globs, exclude_globs) for root in resolved}
+    return _walk(rules, Path(os.path.realpath(exclude)) if exclude else None)
 
 
 def shown(path: Path) -> str:
@@ -41,12 +47,12 @@ def shown(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _walk(roots: Sequence[Path], exclude: Path | None) -> Iterator[Found]:
+def _walk(roots: Mapping[Path, Rules], exclude: Path | None) -> Iterator[Found]:
     named = frozenset(roots)
     seen: set[Path] = set()
-    waiting = list(reversed(roots))  # a stack, not recursion: folders may nest deeper than Python's calls
+    waiting = list(roots.items())[::-1]  # a stack, not recursion: folders may nest deeper than Python's calls
     while waiting:
-        path = waiting.pop()
+        path, rules = waiting.pop()
         if path in seen or (exclude and exclude in path.parents):
             continue
         if path.name.startswith(".") and path not in named:
@@ -58,9 +64,14 @@ def _walk(roots: Sequence[Path], exclude: Path | None) -> Iterator[Found]:
         if path == exclude:
             yield _outcome(path, "skipped", Message("It is the index itself."))
             continue
+        unwanted = None if path in named else rules.left_alone(path, is_folder=_is_folder(path))
+        if unwanted is not None:
+            yield _outcome(path, "skipped", unwanted)
+            continue
         result = _look(path)
         if isinstance(result, list):
-            waiting += reversed(result)
+            inside = rules.entering(path)
+            waiting += ((entry, inside) for entry in reversed(result))
         else:
             yield result
 
@@ -84,6 +95,10 @@ def _look(path: Path) -> Found | list[Path]:
     return FoundFile(path, facts.st_size, facts.st_mtime_ns)
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def _no_reader(suffix: str) -> Message:
     if not suffix:
         return Message("Its name has no suffix that says what it is.")
@@ -91,8 +106,7 @@ def _no_reader(suffix: str) -> Message:
 
 
 def _hidden(path: Path) -> FileOutcome:
-    folder = path.is_dir() and not path.is_symlink()
-    return _outcome(path, "skipped", Message("It is a hidden folder." if folder else "It is a hidden file."))
+    return _outcome(path, "skipped", Message("It is a hidden folder." if _is_folder(path) else "It is a hidden file."))
 
 
 def _outcome(path: Path, state: FileState, reason: Message) -> FileOutcome:

@@ -1,0 +1,200 @@
+"""Indexing a folder: ragkit beside a hand-written loop over the same libraries, LangChain and LlamaIndex.
+
+    python bench/ingest.py FOLDER [--rounds 3] [--peers PYTHON] [--only NAME ...]
+
+Every contender indexes the same .txt, .md, .rst, .html and .pdf files with the same embedding server, which
+does no work (`zero_cost_ollama.py`), each run in a process and an index of its own; the rounds take turns and
+the medians count. `--peers` is a Python with langchain-community, langchain-chroma, langchain-ollama,
+llama-index-embeddings-ollama, llama-index-vector-stores-chroma and llama-index-readers-file; without it only
+ragkit and the loop run. FOLDER may also hold a `corpus.jsonl` (`_id`, `text`): its texts become files first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from embedding_clients import zero_cost_server
+
+SUFFIXES = {".txt", ".md", ".rst", ".html", ".htm", ".pdf"}
+
+RAGKIT = """
+import sys
+from ragkit import RagKit
+from ragkit.config import resolve
+folder, index, url = sys.argv[1:]
+config, _ = resolve(environ={}, flags={"ollama.host": url, "models.backend": "ollama"})
+with RagKit.open(index, config) as kit:
+    kit.index([folder])
+    print(kit.status().chunks)
+"""
+
+# What one writes in an afternoon: read, cut into windows of tokens, embed in batches, add.
+LOOP = """
+import pathlib, sys
+import chromadb, httpx, pypdf
+from ragkit.models import tokens
+encoding = tokens._encoding()[0]
+folder, index, url = sys.argv[1:]
+collection = chromadb.PersistentClient(index).create_collection("docs", embedding_function=None)
+client = httpx.Client(base_url=url, timeout=300)
+count, ids, texts, sources = 0, [], [], []
+
+def flush():
+    if ids:
+        vectors = client.post("/api/embed", json={"model": "bge-m3", "input": texts}).json()["embeddings"]
+        collection.add(ids=list(ids), embeddings=vectors, documents=list(texts), metadatas=list(sources))
+        ids.clear(), texts.clear(), sources.clear()
+
+for path in sorted(pathlib.Path(folder).rglob("*")):
+    if path.suffix.lower() not in {".txt", ".md", ".rst", ".html", ".htm", ".pdf"}:
+        continue
+    try:
+        if path.suffix.lower() == ".pdf":
+            text = "\\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+        else:
+            text = path.read_text("utf-8", "replace")
+    except Exception:
+        continue
+    found = encoding.encode_ordinary(text)
+    for at in range(0, len(found), 224):
+        piece = encoding.decode(found[at : at + 256])
+        if piece.strip():
+            ids.append(f"{path}:{at}"); texts.append(piece); sources.append({"source": str(path)})
+            count += 1
+        if len(ids) == 64:
+            flush()
+flush()
+print(count)
+"""
+
+LANGCHAIN = """
+import pathlib, sys
+from langchain_chroma import Chroma
+from langchain_community.document_loaders import PyPDFLoader, TextLoader
+from langchain_ollama import OllamaEmbeddings
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+folder, index, url = sys.argv[1:]
+documents = []
+for path in sorted(pathlib.Path(folder).rglob("*")):
+    if path.suffix.lower() not in {".txt", ".md", ".rst", ".html", ".htm", ".pdf"}:
+        continue
+    try:
+        pdf = path.suffix.lower() == ".pdf"
+        loader = PyPDFLoader(str(path)) if pdf else TextLoader(str(path), autodetect_encoding=True)
+        documents += loader.load()
+    except Exception:
+        continue
+splits = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200).split_documents(documents)
+store = Chroma(
+    collection_name="docs",
+    embedding_function=OllamaEmbeddings(model="bge-m3", base_url=url),
+    persist_directory=index,
+)
+for at in range(0, len(splits), 5000):
+    store.add_documents(splits[at : at + 5000])
+print(len(splits))
+"""
+
+LLAMA_INDEX = """
+import pathlib, sys
+import chromadb
+from llama_index.core import SimpleDirectoryReader, StorageContext, VectorStoreIndex
+from llama_index.embeddings.ollama import OllamaEmbedding
+from llama_index.vector_stores.chroma import ChromaVectorStore
+folder, index, url = sys.argv[1:]
+suffixes = [".txt", ".md", ".rst", ".html", ".htm", ".pdf"]
+documents = SimpleDirectoryReader(folder, recursive=True, required_exts=suffixes).load_data()
+collection = chromadb.PersistentClient(index).create_collection("docs", embedding_function=None)
+storage = StorageContext.from_defaults(vector_store=ChromaVectorStore(chroma_collection=collection))
+VectorStoreIndex.from_documents(
+    documents, storage_context=storage, embed_model=OllamaEmbedding(model_name="bge-m3", base_url=url)
+)
+print(collection.count())
+"""
+
+
+def texts_as_files(corpus: Path, folder: Path) -> None:
+    with corpus.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            entry = json.loads(line)
+            (folder / f"{number:06}.txt").write_text(f"{entry.get('title', '')}\n{entry['text']}".strip(), "utf-8")
+
+
+def links_to(folder: Path, target: Path) -> int:
+    """The files that every contender reads, as hard or real copies in one folder; how many."""
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            place = target / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(path.read_bytes())
+            count += 1
+    return count
+
+
+def run_one(python: str, program: str, folder: Path, url: str) -> tuple[float, float, float, int]:
+    """Seconds, peak memory in MB with that of child processes, disk in MB, chunks."""
+    with tempfile.TemporaryDirectory() as index:
+        began = time.perf_counter()
+        watched = "import resource, sys; exec(sys.stdin.read());"
+        watched += "me, ch = (resource.getrusage(w).ru_maxrss for w in (0, -1)); print(me + ch, file=sys.stderr)"
+        done = subprocess.run(
+            [python, "-c", watched, str(folder), index, url],
+            input=program,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
+        )
+        seconds = time.perf_counter() - began
+        if done.returncode:
+            raise SystemExit(done.stderr[-2000:])
+        disk = sum(path.stat().st_size for path in Path(index).rglob("*") if path.is_file()) / 1e6
+        return seconds, int(done.stderr.split()[-1]) / 1024, disk, int(done.stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", default="", metavar="PYTHON")
+    parser.add_argument("--only", nargs="*", default=[])
+    options = parser.parse_args()
+    contenders = {"ragkit": (sys.executable, RAGKIT), "hand-written loop": (sys.executable, LOOP)}
+    if options.peers:
+        contenders |= {"LangChain": (options.peers, LANGCHAIN), "LlamaIndex": (options.peers, LLAMA_INDEX)}
+    if options.only:
+        contenders = {name: contenders[name] for name in options.only}
+    with tempfile.TemporaryDirectory() as made, zero_cost_server(0) as url:
+        folder = Path(made)
+        corpus = options.folder / "corpus.jsonl"
+        if corpus.exists():
+            texts_as_files(corpus, folder)
+        files = len(list(folder.iterdir())) or links_to(options.folder, folder)
+        found: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in contenders}
+        for _ in range(options.rounds):
+            for name, (python, program) in contenders.items():
+                found[name].append(run_one(python, program, folder, url))
+    print(f"\n{options.folder.name}: {files} files, median of {options.rounds} rounds, {os.cpu_count()} cores\n")
+    print("| | seconds | to the loop | peak memory MB | disk MB | disk to the loop | chunks | chunks/s |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    middle = {name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in found.items()}
+    floor = middle.get("hand-written loop", next(iter(middle.values())))
+    for name, (seconds, memory, disk, chunks) in middle.items():
+        ratios = f"{seconds / floor[0]:.2f} x", f"{disk / floor[2]:.2f} x"
+        print(
+            f"| {name} | {seconds:.1f} | {ratios[0]} | {memory:.0f} | {disk:.1f} | {ratios[1]} | {chunks:.0f} |"
+            f" {chunks / seconds:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
