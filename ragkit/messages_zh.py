@@ -400,6 +400,7 @@ ZH: dict[str, str] = {
     "{host} can be reached from other machines, and nobody is asked who they are.": "其他机器可以访问 {host}，而且不验证任何人的身份。",
     "Use 127.0.0.1, or say --insecure-any-host if that is what you want.": "请使用 127.0.0.1；如果确实需要，请加上 --insecure-any-host。",
     "Serving {embed} and {chat} at {url} (Ctrl-C ends it).": "正在 {url} 提供 {embed} 和 {chat}（按 Ctrl-C 结束）。",
+    "Warning: every machine that reaches {host} can use the models.": "警告：能访问 {host} 的所有机器都可以使用这些模型。",
     "Cannot listen on {host}, port {port}: {why}.": "无法监听 {host} 的端口 {port}：{why}。",
     "Choose another with --port; an Ollama server may be using this one.": "请用 --port 换一个；可能有 Ollama 服务器正在使用它。",
     # looking after an index

@@ -25,6 +25,8 @@ from ragkit.types import (
 
 CountTokens = Callable[[str], int]
 ReportProgress = Callable[[Progress], None]
+CheckIn = Callable[[], None]
+"""Called now and then during long work; what it raises ends the work."""
 
 
 class Embedder(Protocol):
@@ -80,17 +82,25 @@ class LocalModels(Protocol):
     digest: str  # sha256 of the weights
     weights_bytes: int
     dimension: int
-    max_tokens: int  # of one text to embed
+    max_tokens: int  # of one text to embed, with the two marks around it
 
-    def load(self) -> None: ...
-    def unload(self) -> None: ...
-    def count_tokens(self, text: str) -> int: ...
-
-    def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Vectors of unit length of the texts as they stand: no prefix is added."""
+    def load(self) -> None:
+        """Raises ModelUnavailable when the weights are not installed or damaged."""
         ...
 
-    def reply(self, messages: Sequence[ChatMessage]) -> Completion: ...
+    def unload(self) -> None: ...
+
+    def count_tokens(self, text: str) -> int:
+        """Without the two marks around a text."""
+        ...
+
+    def embed(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
+        """Vectors of unit length of the first `most_tokens` of the texts as they stand: no prefix is added."""
+        ...
+
+    def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
+        """The whole answer. Raises ModelError, and what `check_in` raises."""
+        ...
 
 
 class Answerer(Protocol):

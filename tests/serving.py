@@ -10,14 +10,14 @@ from contextlib import contextmanager
 import uvicorn
 
 from ragkit.app import embedded_models
-from ragkit.server.models_app import models_app
+from ragkit.server.models_app import ModelsApp
 
 
 @contextmanager
-def served_models() -> Iterator[str]:
+def served_models(**environ: str) -> Iterator[str]:
     """The address of a running `serve-models`."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(models_app(embedded_models(), environ={}), log_level="error", lifespan="off")
+    config = uvicorn.Config(ModelsApp(embedded_models(), environ=environ), log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

@@ -11,6 +11,7 @@ import pytest
 from ragkit import RagKit
 from ragkit.config import resolve
 from ragkit.models.e5 import weights_path
+from ragkit.types import Turn
 from tests.serving import served_models
 
 pytestmark = [
@@ -129,3 +130,9 @@ def test_ragkits_own_door(url: str, tmp_path: Path, backend: str) -> None:
             assert [citation.verified for citation in answer.citations] == [True] * len(answer.citations)
             assert answer.citations
         assert not kit.ask("Who painted the ceiling of the chapel?").citations
+        # A follow-up is searched for with the words of the question before it.
+        history = [Turn("When does the pump stop?", "At noon.")]
+        follow_up = kit.ask("And when does it start again?", history=history)
+        assert follow_up.query == "When does the pump stop? And when does it start again?"
+        assert follow_up.citations
+        assert kit.ask("备用阀门呢？", history=[Turn("主阀门何时打开？", "")]).query == "主阀门何时打开？ 备用阀门呢？"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +75,21 @@ def test_the_python_blocks_run(tmp_path: Path, language: str) -> None:
         assert "Submit the claim within 30 days" in done.stdout
 
 
+@pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_served_models_answer_the_curl_command(tmp_path: Path) -> None:
+    [block] = blocks(READMES["en"], "sh")
+    serve, curl = block.splitlines()
+    words = [sys.executable, "-m", "ragkit", *shlex.split(serve)[1:], "--port", "0"]
+    with subprocess.Popen(words, env=environment(tmp_path), stderr=subprocess.PIPE, encoding="utf-8") as server:
+        assert server.stderr is not None
+        address = server.stderr.readline().split(" at ")[1].split()[0]
+        command = shlex.split(curl.replace("http://127.0.0.1:11434", address))
+        done = subprocess.run([*command, "--silent", "--noproxy", "*"], capture_output=True, check=False)
+        server.terminate()
+    assert len(json.loads(done.stdout)["embeddings"][0]) == 384, done.stderr
+
+
 def test_both_readmes_have_the_same_shape() -> None:
     shapes = {}
     for language, path in READMES.items():
@@ -81,6 +98,7 @@ def test_both_readmes_have_the_same_shape() -> None:
             re.findall(r"^#+(?= )", text, re.MULTILINE),
             re.findall(r"^\| (`ragkit \w+|\d+)", text, re.MULTILINE),
             blocks(path, "python"),
+            blocks(path, "sh"),
             len(blocks(path, "console")),
             sum(line.startswith("- ") for line in text.splitlines()),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 
 import click
@@ -30,22 +31,25 @@ def serve_models(host: str, port: int, insecure_any_host: bool) -> int:
 
     models = embedded_models()
     try:
-        from ragkit.server.models_app import models_app, serve
+        from ragkit.server.models_app import ModelsApp, serve
     except ImportError as exc:
         raise InputError(
             "The server's packages are not installed: {why}.",
             hint='Run: python -m pip install "ragkit-docqa[server]"',
             why=exc,
         ) from exc
-    local = host in ("localhost", "127.0.0.1", "::1")
+    local = _is_loopback(host)
     if not local and not insecure_any_host:
         raise InputError(
             "{host} can be reached from other machines, and nobody is asked who they are.",
             hint="Use 127.0.0.1, or say --insecure-any-host if that is what you want.",
             host=host,
         )
-    models.load()
+    models.load()  # what is missing or damaged is said now, not to the first client
+    models.unload()
     listener = _listen(host, port)
+    if not local:
+        output.say_aside(tr("Warning: every machine that reaches {host} can use the models.", host=host))
     shown = f"[{host}]" if ":" in host else host
     output.say_aside(
         tr(
@@ -56,8 +60,15 @@ def serve_models(host: str, port: int, insecure_any_host: bool) -> int:
         )
     )
     with contextlib.suppress(KeyboardInterrupt):  # it is how a server is meant to end
-        serve(models_app(models, only_local=local), listener)
+        serve(ModelsApp(models, only_local=local), listener)
     return exits.OK
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -90,15 +90,16 @@ class E5Model:
         """Return the tokens of `text`, without the special ones."""
         return self._tokenizer.count(text)
 
-    def embed(self, texts: Sequence[str]) -> list[array[float]]:
+    def embed(self, texts: Sequence[str], *, most_tokens: int | None = None) -> list[array[float]]:
         """Embed `texts`, in order: arrays of 384 float32, length 1.
 
         The caller adds "query: " or "passage: ". A vector depends on its text alone, bit for bit: every
         text runs by itself, one on each core. A text of more than 510 tokens is cut into windows; its
         vector is their mean weighted by tokens, brought back to length 1 (only the first window sees the
-        prefix). The empty text has the vector of `<s></s>`.
+        prefix). With `most_tokens` (1 to 510) only the first so many tokens of a text are read, as servers
+        do. The empty text has the vector of `<s></s>`.
         """
-        windows = [list(_windows(self._tokenizer.ids(text))) for text in texts]
+        windows = [list(_windows(self._tokenizer.ids(text)[:most_tokens])) for text in texts]
         vectors = iter(self._run([window for group in windows for window in group]))
         return [_mean([(len(window), next(vectors)) for window in group]) for group in windows]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ragkit import chunking, extraction, prompts, ranking, terms
 from ragkit.errors import ModelError, ModelUnavailable
 from ragkit.models.e5 import WEIGHTS_BYTES, WEIGHTS_SHA256, E5Model, weights_path
+from ragkit.ports import CheckIn
 from ragkit.types import (
     ChatMessage,
     Completion,
@@ -32,6 +33,7 @@ EMBED_TOKENS = E5Model.max_tokens  # of one text, with its marks and prefix
 
 _SPLIT_TOKENS = 256  # of a passage of a text that comes in a conversation
 _PASSAGES = 12  # of those, read for an answer
+_PASSAGES_AT_ONCE = 8  # embedded between two looks at whether the answer is still wanted
 _PASSAGE_TOKENS = 3000  # read for an answer: about a dozen chunks
 _SENTENCES = 48  # embedded at the most for one question, about ten milliseconds each
 _QUOTES = 2
@@ -81,9 +83,9 @@ class EmbeddedEmbedder:
     def embed_query(self, text: str) -> Vector:
         return self._embed([_QUERY_PREFIX + text])[0]
 
-    def embed_bare(self, texts: Sequence[str]) -> list[Vector]:
-        """Vectors of the texts as they stand: for callers who put the prefix themselves."""
-        return self._embed(texts)
+    def embed_heads(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
+        """Vectors of the first `most_tokens` of the texts as they stand: the caller put the prefix."""
+        return self._embed(texts, most_tokens)
 
     def abort(self) -> None:
         """It makes no requests; what it computes ends by itself in a moment."""
@@ -91,9 +93,9 @@ class EmbeddedEmbedder:
     def check_unchanged(self) -> None:
         """Its weights are in memory: they cannot change."""
 
-    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+    def _embed(self, texts: Sequence[str], most_tokens: int | None = None) -> list[Vector]:
         try:
-            return self._model.embed(texts)
+            return self._model.embed(texts, most_tokens=most_tokens)
         except (MemoryError, RuntimeError) as exc:
             raise ModelError("The embedded embedding model failed: {why}.", why=str(exc).rstrip(".")) from exc
 
@@ -114,7 +116,7 @@ class ExtractiveAnswerer:
 
     def condense(self, question: str, history: Sequence[Turn]) -> str:
         """The last question before it, then the question: both sets of words are searched for."""
-        return f"{history[-1].question} {question}"
+        return f"{history[-1].question} {question}" if history else question
 
     def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
         query = self._embedder.embed_query(question)
@@ -130,19 +132,20 @@ class ExtractiveAnswerer:
 
     def _evidence(self, query: Vector, best: Passage) -> float:
         """How much a passage looks like an answer; by this model, whichever retrieved it."""
-        return self._cosines(query, [best.text])[0] + _COVER_WEIGHT * best.cover
+        return _cosines(self._embedder, query, [best.text])[0] + _COVER_WEIGHT * best.cover
 
     def _ranked(self, question: str, query: Vector, context: Context) -> list[extraction.ScoredSentence]:
         """The context's sentences, the likeliest answer first."""
         sentences = extraction.candidates(context.passages, _SENTENCES)
-        cosines = self._cosines(query, [sentence.text for sentence in sentences])
+        cosines = _cosines(self._embedder, query, [sentence.text for sentence in sentences])
         return extraction.score(question, sentences, cosines, context.passages)
 
-    def _cosines(self, query: Vector, texts: Sequence[str]) -> list[float]:
-        return [
-            0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
-            for vector in self._embedder.embed_documents(texts)
-        ]
+
+def _cosines(embedder: EmbeddedEmbedder, query: Vector, texts: Sequence[str]) -> list[float]:
+    return [
+        0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
+        for vector in embedder.embed_documents(texts)
+    ]
 
 
 class ExtractiveChat:
@@ -158,10 +161,14 @@ class ExtractiveChat:
     def count_tokens(self, text: str) -> int:
         return self._embedder.count_tokens(text)
 
-    def reply(self, messages: Sequence[ChatMessage]) -> Completion:
-        """The whole answer. Raises ModelError."""
+    def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
+        """The whole answer. Raises ModelError, and what `check_in` raises."""
+        follow_up = prompts.read_condense_prompt(messages)
+        if follow_up is not None:
+            return Completion(self._answerer.condense(*follow_up), self.model)
         question, texts = prompts.read_prompt(messages)
-        passages = self._ranked(question, [passage for text in texts for passage in self._split(text)])
+        split = [passage for text in texts for passage in self._split(text)]
+        passages = self._ranked(question, split, check_in)
         *_, completion = self._answerer.answer(question, Context(passages, ContextLedger(None, 0, 0, (), ())))
         assert isinstance(completion, Completion)
         return replace(completion, model=self.model)
@@ -175,19 +182,22 @@ class ExtractiveChat:
             for chunk in chunks
         ]
 
-    def _ranked(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    def _ranked(self, question: str, passages: Sequence[Passage], check_in: CheckIn) -> tuple[Passage, ...]:
         """The passages, the likeliest first, with what speaks for each; as retrieval does over an index."""
         if not passages:
             return ()
         query = self._embedder.embed_query(question)
-        vectors = self._embedder.embed_documents([passage.text for passage in passages])
+        cosines: list[float] = []
+        for at in range(0, len(passages), _PASSAGES_AT_ONCE):
+            check_in()
+            part = passages[at : at + _PASSAGES_AT_ONCE]
+            cosines += _cosines(self._embedder, query, [passage.text for passage in part])
         texts = [frozenset(terms.document_terms(passage.text)) for passage in passages]
         asked = terms.query_terms(question)
         frequencies = {term: sum(terms.holds(term, text) for text in texts) for term in asked}
         weights = ranking.term_weights(asked, frequencies, len(passages))
         found = []
-        for passage, vector, text in zip(passages, vectors, texts, strict=True):
-            near = 0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
+        for passage, near, text in zip(passages, cosines, texts, strict=True):
             share = terms.cover(weights, text)
             found.append(replace(passage, similarity=near, cover=share, score=near + _COVER_WEIGHT * share))
         return tuple(sorted(found, key=lambda passage: -passage.score)[:_PASSAGES])
@@ -224,9 +234,8 @@ class EmbeddedModels:
     def count_tokens(self, text: str) -> int:
         return self._loaded().count_tokens(text)
 
-    def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Vectors of unit length of the texts as they stand; no prefix is added."""
-        return self._loaded().embed_bare(texts)
+    def embed(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
+        return self._loaded().embed_heads(texts, most_tokens)
 
-    def reply(self, messages: Sequence[ChatMessage]) -> Completion:
-        return ExtractiveChat(self._loaded()).reply(messages)
+    def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
+        return ExtractiveChat(self._loaded()).reply(messages, check_in)

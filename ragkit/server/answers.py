@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ragkit.ports import CheckIn, LocalModels
 from ragkit.server.requests import ApiError
-from ragkit.server.serving import CHAT_WINDOW_TOKENS, Models
 from ragkit.types import ChatMessage
 
 _PIECE = re.compile(r"\s*[⺀-鿿豈-﫿぀-ヿ가-힯]{1,4}|\s*[^\s⺀-鿿豈-﫿぀-ヿ가-힯]+|\s+")
@@ -30,21 +30,33 @@ class Answer:
         return "".join(self.pieces)
 
 
-def answer(models: Models, messages: Sequence[ChatMessage], options: Mapping[str, Any], *, as_json: bool) -> Answer:
+@dataclass(frozen=True)
+class Limits:
+    window_tokens: int
+    answer_tokens: int  # 0 or less: as many as the window holds
+    stops: tuple[str, ...]
+    as_json: bool
+
+
+def limits_of(window_tokens: int, options: Mapping[str, Any], *, as_json: bool) -> Limits:
+    return Limits(window_tokens, options.get("num_predict", -1), tuple(options.get("stop", ())), as_json)
+
+
+def answer(models: LocalModels, messages: Sequence[ChatMessage], limits: Limits, check_in: CheckIn) -> Answer:
     """Answers the conversation within its window and limits. Raises ApiError for one that is too long."""
     started = time.perf_counter_ns()
-    window = min(max(int(options.get("num_ctx") or CHAT_WINDOW_TOKENS), 4), CHAT_WINDOW_TOKENS)
-    prompt_tokens = sum(models.models.count_tokens(message.content) for message in messages)
-    if prompt_tokens > window:
-        raise ApiError(400, overflow(prompt_tokens, window))
+    prompt_tokens = sum(models.count_tokens(message.content) for message in messages)
+    if prompt_tokens >= limits.window_tokens:
+        raise ApiError(400, overflow(prompt_tokens, limits.window_tokens))
+    check_in()
     counted = time.perf_counter_ns()
-    text = models.models.reply(messages).text
-    if as_json:
+    text = models.reply(messages, check_in).text
+    if limits.as_json:
         text = json.dumps({"answer": text}, ensure_ascii=False)
-    text, stopped = _until_stop(text, options.get("stop") or [])
-    room = window - prompt_tokens
-    limit = int(options.get("num_predict") or -1)
-    pieces, tokens, cut = _limited(models, text, min(limit, room) if limit > 0 else room)
+    text, stopped = _until_stop(text, limits.stops)
+    room = limits.window_tokens - prompt_tokens
+    most = min(limits.answer_tokens, room) if limits.answer_tokens > 0 else room
+    pieces, tokens, cut = _limited(models, text, most)
     reason = "length" if cut and not stopped else "stop"
     return Answer(pieces, reason, prompt_tokens, tokens, counted - started, time.perf_counter_ns() - counted)
 
@@ -54,12 +66,12 @@ def _until_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
     return (text[: min(places)], True) if places else (text, False)
 
 
-def _limited(models: Models, text: str, limit: int) -> tuple[tuple[str, ...], int, bool]:
+def _limited(models: LocalModels, text: str, limit: int) -> tuple[tuple[str, ...], int, bool]:
     """The pieces of a text that `limit` tokens hold, their number, and whether any was left out."""
     kept: list[str] = []
     used = 0
     for piece in _PIECE.findall(text):
-        tokens = max(models.models.count_tokens(piece), 1)
+        tokens = max(models.count_tokens(piece), 1)
         if used + tokens > limit:
             return tuple(kept), used, True
         kept.append(piece)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import fnmatch
 import ipaddress
+import logging
 import os
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+import types
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ragkit.errors import ModelError
 from ragkit.ports import LocalModels
-from ragkit.server import native, openai_routes
+from ragkit.server import native, native_answers, openai_routes
 from ragkit.server.requests import ApiError
-from ragkit.server.serving import Models
+from ragkit.server.serving import MAX_WAITING, Models
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,32 +31,62 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LOCAL_NAMES = (".localhost", ".local", ".internal")
-_ORIGINS = re.compile(
-    r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(:\d+)?|(app|file|tauri|vscode-webview|vscode-file)://.*"
-)
+_ORIGINS = r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0)(:\d+)?|(app|file|tauri|vscode-webview|vscode-file)://.*"
+_PRIVATE = [ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 _STOP_S = 3  # that open replies get to end
 
 
-def models_app(models: LocalModels, *, only_local: bool = True, environ: Mapping[str, str] | None = None) -> App:
-    """The application. `only_local`: take no request that was sent to a public name (the checks that
-    Ollama makes when it listens on loopback). OLLAMA_ORIGINS may allow more pages to call it."""
-    served = Models(models)
-    app = Starlette(
-        routes=[*native.routes(served), *openai_routes.routes(served)],
+class ModelsApp:
+    """The application: an ASGI callable."""
+
+    def __init__(
+        self, models: LocalModels, *, only_local: bool = True, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """`only_local`: take no request that was sent to a public name (the checks that Ollama makes when it
+        listens on loopback). OLLAMA_ORIGINS lets more pages call it; OLLAMA_MAX_QUEUE bounds the queue."""
+        env = os.environ if environ is None else environ
+        queue = env.get("OLLAMA_MAX_QUEUE", "")
+        self._models = Models(models, int(queue) if queue.isdecimal() else MAX_WAITING)
+        origins = _allowed_origins(env.get("OLLAMA_ORIGINS", ""))
+        self._app = _Guard(_answering_pages(_routed(self._models), origins), origins, only_local=only_local)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def end(self) -> None:
+        """Let go of the work in hand. Any thread may call it."""
+        self._models.end()
+
+
+def _routed(models: Models) -> App:
+    return Starlette(
+        routes=[*native.routes(models), *native_answers.routes(models), *openai_routes.routes(models)],
         exception_handlers={
             ApiError: _refused,  # type: ignore[dict-item]
             ModelError: _failed,  # type: ignore[dict-item]
             HTTPException: _unknown,  # type: ignore[dict-item]
+            Exception: _broken,
         },
     )
-    origins = (os.environ if environ is None else environ).get("OLLAMA_ORIGINS", "").split(",")
-    return _Guard(app, only_local=only_local, origins=[origin.strip() for origin in origins if origin.strip()])
+
+
+def _allowed_origins(more: str) -> re.Pattern[str]:
+    """The pages that may call, with those of a list in which `*` stands for anything."""
+    patterns = [fnmatch.translate(origin.strip()) for origin in more.split(",") if origin.strip()]
+    return re.compile("|".join([_ORIGINS, *patterns]))
+
+
+def _answering_pages(app: App, origins: re.Pattern[str]) -> App:
+    """Browsers ask first, and want to be told that the page may read the answer."""
+    return CORSMiddleware(
+        app, allow_origin_regex=origins.pattern, allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"]
+    )
 
 
 class _Guard:
     """Stands before everything: requests of foreign pages and to foreign names get 403, no body."""
 
-    def __init__(self, app: App, *, only_local: bool, origins: Sequence[str]) -> None:
+    def __init__(self, app: App, origins: re.Pattern[str], *, only_local: bool) -> None:
         self._app = app
         self._only_local = only_local
         self._origins = origins
@@ -65,7 +99,7 @@ class _Guard:
 
     def _allowed(self, headers: Mapping[bytes, bytes]) -> bool:
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and not (_ORIGINS.fullmatch(origin) or {origin, "*"} & set(self._origins)):
+        if origin and not self._origins.fullmatch(origin):
             return False
         return not self._only_local or _is_local(headers.get(b"host", b"").decode("latin-1"))
 
@@ -80,7 +114,7 @@ def _is_local(host: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return False
-    return address.is_loopback or address.is_private or address.is_unspecified
+    return address.is_loopback or address.is_unspecified or any(address in net for net in _PRIVATE)
 
 
 async def _refused(request: Request, error: ApiError) -> Response:
@@ -98,7 +132,22 @@ async def _unknown(request: Request, error: HTTPException) -> Response:
     return PlainTextResponse(words.get(error.status_code, error.detail), error.status_code)
 
 
-def serve(app: App, listener: socket.socket) -> None:
+async def _broken(request: Request, error: Exception) -> Response:
+    return Response(status_code=500)
+
+
+class _Server(uvicorn.Server):
+    """Lets go of its work as soon as it is asked to end; what is cut off then is no error."""
+
+    def handle_exit(self, sig: int, frame: types.FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        app = self.config.app
+        assert isinstance(app, ModelsApp)
+        app.end()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: ModelsApp, listener: socket.socket) -> None:
     """Serve on a socket that listens already, until SIGINT or SIGTERM."""
     config = uvicorn.Config(
         app,
@@ -107,4 +156,4 @@ def serve(app: App, listener: socket.socket) -> None:
         lifespan="off",
         timeout_graceful_shutdown=_STOP_S,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config).run(sockets=[listener])

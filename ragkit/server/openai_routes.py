@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from ragkit.server.answers import Answer, answer
-from ragkit.server.native import json_response
+from ragkit.server.answers import Answer, answer, limits_of
+from ragkit.server.native import NO_EMBEDDINGS, json_response
 from ragkit.server.requests import ApiError, body_of, field
-from ragkit.server.serving import DEFAULT_KEEP_ALIVE_S, Floats, Models, Served, shortened
+from ragkit.server.serving import Models, Served, Use
+from ragkit.server.vectors import Floats, embedded, shortened
 from ragkit.types import ChatMessage
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
@@ -67,18 +68,20 @@ class _OpenAI:
         form = field(body, "encoding_format", str, "float")
         if form not in ("float", "base64"):
             raise ApiError(400, f"Invalid value for 'encoding_format' = {form}. Supported values: ['float', 'base64'].")
-        dimensions = int(field(body, "dimensions", int, 0))
+        dimensions = field(body, "dimensions", int, 0)
         name = field(body, "model", str, "")
-        model = self._found(name)
+        model = self._models.find(name)
+        if model is None:
+            raise ApiError(404, f'model "{name}" not found, try pulling it first' if name else "model '' not found")
         if not model.embeds:
-            raise ApiError(501, "this server does not support embeddings. Start it with `--embeddings`")
-        vectors, tokens = await self._models.vectors(texts, request.is_disconnected)
-        self._models.keep(model, DEFAULT_KEEP_ALIVE_S)
+            raise ApiError(501, NO_EMBEDDINGS)
+        work = embedded(self._models.models, texts, model.context_tokens, None)
+        made, _ = await self._models.run(request, Use(model, None, model.context_tokens), work)
         data = [
             {"object": "embedding", "index": at, "embedding": _encoded(shortened(vector, dimensions), form)}
-            for at, vector in enumerate(vectors)
+            for at, vector in enumerate(made.vectors)
         ]
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
         return json_response({"object": "list", "data": data, "model": name, "usage": usage})
 
     async def chat(self, request: Request) -> Response:
@@ -87,17 +90,21 @@ class _OpenAI:
         messages = [_message(item) for item in field(body, "messages", list, [])]
         if not messages:
             raise ApiError(400, "[] is too short - 'messages'")
+        if not 0 <= field(body, "top_logprobs", int, 0) <= 20:
+            raise ApiError(400, "top_logprobs must be between 0 and 20")
+        if not name:
+            raise ApiError(400, "model is required")
         model = self._found(name)
-        if model.embeds:
-            raise ApiError(400, f'"{name}" does not support chat')
-        if field(body, "tools", list, []):
-            raise ApiError(400, f"registry.ollama.ai/library/{model.name} does not support tools")
-        if field(body, "reasoning_effort", str, "none") != "none":
-            raise ApiError(400, f'"{name}" does not support thinking')
-        as_json, options = _wants_json(body), _options(body)
-        made = await self._models.work(lambda: answer(self._models, messages, options, as_json=as_json))
-        self._models.keep(model, DEFAULT_KEEP_ALIVE_S)
-        common = {"id": f"chatcmpl-{secrets.token_hex(4)}", "created": int(time.time()), "model": name}
+        _check_able(model, name, body)
+        limits = limits_of(model.context_tokens, _options(body), as_json=_wants_json(body))
+        use, work = Use(model, None, model.context_tokens), self._models.models
+        made, _ = await self._models.run(request, use, lambda check_in: answer(work, messages, limits, check_in))
+        common = {
+            "id": f"chatcmpl-{secrets.token_hex(4)}",
+            "created": int(time.time()),
+            "model": name,
+            "system_fingerprint": "fp_ollama",
+        }
         if field(body, "stream", bool, False):
             with_usage = bool(field(body, "stream_options", dict, {}).get("include_usage"))
             return StreamingResponse(_events(common, made, with_usage), media_type="text/event-stream")
@@ -141,6 +148,17 @@ def _message(item: object) -> ChatMessage:
     return ChatMessage(role, content or "")  # type: ignore[arg-type]
 
 
+def _check_able(model: Served, name: str, body: Mapping[str, Any]) -> None:
+    """Refuse what the model cannot do, before any work. Raises ApiError."""
+    if model.embeds:
+        raise ApiError(400, f'"{name}" does not support chat')
+    if field(body, "tools", list, []):
+        raise ApiError(400, f"{model.full_name} does not support tools")
+    effort = field(body, "reasoning_effort", str) or field(body, "reasoning", dict, {}).get("effort")
+    if effort not in (None, "none"):
+        raise ApiError(400, f'"{name}" does not support thinking')
+
+
 def _wants_json(body: Mapping[str, Any]) -> bool:
     kind = field(body, "response_format", dict, {}).get("type", "text")
     if kind == "json_schema":
@@ -150,7 +168,7 @@ def _wants_json(body: Mapping[str, Any]) -> bool:
 
 def _options(body: Mapping[str, Any]) -> dict[str, Any]:
     """Limits under the names of the native API."""
-    limit = int(field(body, "max_completion_tokens", int, 0) or field(body, "max_tokens", int, 0))
+    limit = field(body, "max_completion_tokens", int, 0) or field(body, "max_tokens", int, 0)
     stop = body.get("stop")
     stops = [stop] if isinstance(stop, str) else stop
     if stops is not None and not (isinstance(stops, list) and all(isinstance(item, str) for item in stops)):

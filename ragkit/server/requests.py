@@ -17,7 +17,7 @@ _REAL = ("temperature", "top_p", "min_p", "typical_p", "repeat_penalty", "presen
 _DURATION = re.compile(r"([+-])?((?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_NAMES = {str: "string", bool: "bool", int: "number", list: "array", dict: "object"}
+_NAMES = {str: "string", bool: "bool", int: "int", list: "array", dict: "object"}
 
 
 class ApiError(Exception):
@@ -43,7 +43,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise ApiError(400, f"invalid request body: {exc}") from exc
     if not isinstance(found, dict):
-        raise ApiError(400, "json: cannot unmarshal the body into an object")
+        raise ApiError(400, f"json: cannot unmarshal {_kind(found)} into an object")
     return found
 
 
@@ -52,10 +52,15 @@ def field(body: Mapping[str, Any], name: str, kind: type, default: Any = None) -
     value = body.get(name)
     if value is None:
         return default
-    right = isinstance(value, int | float) and not isinstance(value, bool) if kind is int else isinstance(value, kind)
-    if not right:
-        raise ApiError(400, f"json: cannot unmarshal into field {name} of type {_NAMES[kind]}")
-    return value
+    whole = isinstance(value, float) and value.is_integer() and kind is int
+    if not whole and (not isinstance(value, kind) or (isinstance(value, bool) and kind is int)):
+        raise ApiError(400, f"json: cannot unmarshal {_kind(value)} into field {name} of type {_NAMES[kind]}")
+    return int(value) if whole else value
+
+
+def _kind(value: object) -> str:
+    known = {**_NAMES, float: "number", type(None): "null"}
+    return known[type(value)]
 
 
 def options_of(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,22 +69,34 @@ def options_of(body: Mapping[str, Any]) -> dict[str, Any]:
     options = {name: value for name, value in given.items() if value is not None}
     for name, value in options.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name in _WHOLE and not (number and float(value).is_integer()):
-            raise ApiError(500, f'option "{name}" must be of type integer')
+        if name in _WHOLE:
+            if not number:
+                raise ApiError(500, f'option "{name}" must be of type integer')
+            options[name] = int(value)
         if name in _REAL and not number:
             raise ApiError(500, f'option "{name}" must be of type float32')
-        if name == "stop" and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        if name == "use_mmap" and not isinstance(value, bool):
+            raise ApiError(500, f'option "{name}" must be of type boolean')
+        if name == "stop" and not isinstance(value, list):
             raise ApiError(500, f'option "{name}" must be of type array')
+        if name == "stop" and not all(isinstance(item, str) for item in value):
+            raise ApiError(500, f'option "{name}" must be of an array of strings')
     return options
 
 
-def keep_alive_s(body: Mapping[str, Any], default_s: float) -> float:
-    """Seconds that a model stays loaded after this request; negative: for ever."""
+def window_of(options: Mapping[str, Any], longest_tokens: int) -> int:
+    """The tokens that a model may read, by `num_ctx`; at the most those that it can."""
+    asked: int = options.get("num_ctx", longest_tokens)
+    return min(max(asked, 4), longest_tokens)
+
+
+def keep_alive_s(body: Mapping[str, Any]) -> float | None:
+    """Seconds that a model stays loaded after this request; negative: for ever; None: not said."""
     value = body.get("keep_alive")
     if value is None:
-        return default_s
+        return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ApiError(400, "json: cannot unmarshal into field keep_alive of type duration")
+        raise ApiError(400, f"json: cannot unmarshal {_kind(value)} into field keep_alive of type duration")
     if not isinstance(value, str):
         return float(value)
     if value == "0":
