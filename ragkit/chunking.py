@@ -14,15 +14,16 @@ from ragkit.ports import CountTokens
 from ragkit.terms import CJK
 from ragkit.types import Chunk, Document, Heading
 
-VERSION = 1  # part of an index's generation: a change here re-indexes
+VERSION = 2  # part of an index's generation: a change here re-indexes
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|No|no|Fig|fig|Sec|Dr|Mr|Mrs|Ms|Prof|St|Inc|Ltd|Co|approx|[A-Z]))\.$"
 )
-_BREAK = re.compile(  # a blank line; the line of an item or a table row; the end of a sentence
+_BREAK = re.compile(  # a blank line; the line of an item, of a table row; the end of a sentence
     r"\n[ \t]*\n\s*"
+    r"|\n(?=[^\n|]{1,300} \| )"
     r"|\n(?=[ \t]*(?:[-*+•·◦▪]\s|\(?\d{1,3}[.)、]\s?|[|#>=]|[（(]?[一二三四五六七八九十]+[、）)]|```))"
-    r"|[。！？；…]+[”’」』）】\"']*\s*"
+    r"|[。！？]+[”’」』）】\"']*\s*|…+[”’」』）】\"']+\s*"
     rf"|[.!?]+[\"'”’)\]]*\s+(?=[\"'“‘(\[]?(?:[^\Wa-z_]|[{CJK}]))"
 )
 
@@ -131,6 +132,8 @@ def _atoms(document: Document, count_tokens: CountTokens, limit: int) -> Iterato
         index = bisect_left(starts, start)
         is_heading = index < len(starts) and starts[index] == start
         for begin, stop in sentences(document.text, start, end):
+            if document.text[begin:stop].isspace():
+                continue  # else an overlap could be a whole chunk but for its white space
             for piece in _pieces(document.text, begin, stop, count_tokens, limit):
                 yield _Atom(*piece, heading=is_heading and begin == start)
 

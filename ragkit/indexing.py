@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -15,7 +17,8 @@ from typing import cast
 from ragkit import chunking, terms
 from ragkit.config import ChunkingConfig
 from ragkit.messages import Message
-from ragkit.ports import Catalog, Embedder, FileFacts, Loaded, Loader, ReportProgress
+from ragkit.ports import Catalog, CatalogEntry, Embedder, FileFacts, Loaded, Loader, ReportProgress
+from ragkit.prefetch import Prefetch
 from ragkit.types import (
     Chunk,
     Document,
@@ -30,7 +33,10 @@ from ragkit.types import (
 )
 
 _RACY_NS = 2_000_000_000  # a file this young when it was read may change again within its time stamp
-_GROUP_CHUNKS = 64  # small documents are embedded together up to this many chunks
+_GROUP_CHUNKS = 32  # small documents are embedded and committed together up to this many chunks
+_EMBEDDINGS_AHEAD = 2  # groups that are embedded while the one before them is committed
+_LOADS_AHEAD = 32  # files that are read ahead
+_CHARACTERS_AHEAD = 16_000_000  # of their text
 
 
 @dataclass(slots=True)
@@ -47,6 +53,25 @@ class _Ready:
     facts: FileFacts
     document: Document
     chunks: list[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file as it was found and what the loader made of it; None: it is surely as it was."""
+
+    file: FoundFile
+    seen_ns: int
+    loaded: Loaded | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedding:
+    """A group whose new chunks are being embedded."""
+
+    group: Sequence[_Ready | FileOutcome]
+    known: Mapping[str, Vector]  # by embedding key
+    new: Sequence[str]  # keys, in the order of the vectors to come
+    made: Future[list[Vector | EmbedFault]] | None
 
 
 def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
@@ -105,11 +130,17 @@ def update(
     known = catalog.files()
     outcomes = [item for item in found if isinstance(item, FileOutcome)]
     total, done, chunks = len(found), len(outcomes), 0
-    for group in _groups(_load_changed(found, known, catalog, loader, embedder, generation, trust_times)):
-        for outcome in _commit_group(group, catalog, embedder, generation, tally):
-            outcomes.append(outcome)
-            done, chunks = done + 1, chunks + outcome.chunks
-            progress(Progress(done, total, chunks, outcome.source))
+    loads = _load_changed(found, known, loader, trust_times)
+    with Prefetch(loads, _loaded_size, _LOADS_AHEAD, _CHARACTERS_AHEAD) as loaded:
+        items = (_ready(item, known, catalog, loader, embedder, generation) for item in loaded)
+        try:
+            for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally):
+                outcomes.append(outcome)
+                done, chunks = done + 1, chunks + outcome.chunks
+                progress(Progress(done, total, chunks, outcome.source))
+        except BaseException:
+            loader.abort()  # it may be in the middle of a file that takes long
+            raise
     if tally.embedded:
         embedder.check_unchanged()
     _remember_unread(found, known, catalog)
@@ -174,12 +205,15 @@ def _use_generation(
         return []
     waiting = catalog.documents_to_rebuild()
     files = catalog.files()
-    for done, source in enumerate(waiting, 1):
-        document = catalog.document(source)
-        if document is not None:
-            ready = _Ready(files[source], document, _split(document, embedder, generation))
-            list(_commit_group([ready], catalog, embedder, generation, tally))
-        progress(Progress(done, len(waiting), tally.embedded, source))
+    documents = ((source, catalog.document(source)) for source in waiting)
+    items = (
+        _Ready(files[source], document, _split(document, embedder, generation))
+        for source, document in documents
+        if document is not None
+    )
+    rebuilt = _embedded_and_committed(_groups(items), catalog, embedder, generation, tally)
+    for done, outcome in enumerate(rebuilt, 1):
+        progress(Progress(done, len(waiting), tally.embedded, outcome.source))
     embedder.check_unchanged()
     catalog.activate(generation)
     return [
@@ -191,34 +225,47 @@ def _use_generation(
 
 
 def _load_changed(
-    found: Sequence[FoundFile | FileOutcome],
+    found: Sequence[FoundFile | FileOutcome], known: Mapping[str, FileFacts], loader: Loader, trust_times: bool
+) -> Iterator[_Read]:
+    """Each file of `found`, in order, read unless it is surely the same."""
+    for item in found:
+        if isinstance(item, FileOutcome):
+            continue
+        before = known.get(str(item.path))
+        seen_ns = time.time_ns()
+        if before is not None and trust_times and _surely_same(item, before, loader):
+            yield _Read(item, seen_ns, None)
+            continue
+        trusted = before is not None and before.loader_fingerprint == loader.fingerprint
+        known_hash = before.content_hash if before is not None and trusted else ""
+        yield _Read(item, seen_ns, loader.load(item.path, known_hash))
+
+
+def _loaded_size(read: _Read) -> int:
+    return len(read.loaded.document.text) if read.loaded is not None and read.loaded.document is not None else 0
+
+
+def _ready(
+    read: _Read,
     known: Mapping[str, FileFacts],
     catalog: Catalog,
     loader: Loader,
     embedder: Embedder,
     generation: Generation,
-    trust_times: bool,
-) -> Iterator[_Ready | FileOutcome]:
-    """Each file of `found`, in order: a document to commit, or what else became of the file."""
-    for item in found:
-        if isinstance(item, FileOutcome):
-            continue
-        before = known.get(str(item.path))
-        if before is not None and trust_times and _surely_same(item, before, loader):
-            yield _same(before)
-            continue
-        trusted = before is not None and before.loader_fingerprint == loader.fingerprint
-        seen_ns = time.time_ns()
-        loaded = loader.load(item.path, before.content_hash if before is not None and trusted else "")
-        facts = _facts(item, seen_ns, loaded, loader, before)
-        if loaded.document is not None:
-            yield _Ready(facts, loaded.document, _split(loaded.document, embedder, generation))
-        elif loaded.failure is not None:
-            catalog.commit_unread(facts)
-            yield facts.outcome
-        else:
-            catalog.touch(facts)
-            yield _same(facts)
+) -> _Ready | FileOutcome:
+    """What was read as a document to commit, or what else became of the file."""
+    before = known.get(str(read.file.path))
+    if read.loaded is None:
+        assert before is not None
+        return _same(before)
+    facts = _facts(read.file, read.seen_ns, read.loaded, loader, before)
+    if read.loaded.document is not None:
+        return _Ready(facts, read.loaded.document, _split(read.loaded.document, embedder, generation))
+    if read.loaded.failure is not None:
+        catalog.commit_unread(facts)
+        return facts.outcome
+    catalog.touch(facts)
+    return _same(facts)
 
 
 def _surely_same(item: FoundFile, before: FileFacts, loader: Loader) -> bool:
@@ -276,41 +323,72 @@ def _groups(items: Iterable[_Ready | FileOutcome]) -> Iterator[list[_Ready | Fil
         yield group
 
 
-def _commit_group(
-    group: Sequence[_Ready | FileOutcome],
+def _embedded_and_committed(
+    groups: Iterable[Sequence[_Ready | FileOutcome]],
     catalog: Catalog,
     embedder: Embedder,
     generation: Generation,
     tally: _Tally,
 ) -> Iterator[FileOutcome]:
-    """Embed the new chunks of a group at once, then commit its documents one by one."""
-    texts = {
+    """Embed the new chunks of each group in a thread while the group before it is committed and the next
+    one is read. A group is one transaction; groups are committed in order."""
+    waiting: deque[_Embedding] = deque()
+    with ThreadPoolExecutor(_EMBEDDINGS_AHEAD, "ragkit-group") as pool:
+        try:
+            for group in groups:
+                texts = _texts(group)
+                known = catalog.known_vectors(generation, list(texts))
+                new = [key for key in texts if key not in known]
+                made = pool.submit(embedder.embed_documents, [texts[key] for key in new]) if new else None
+                waiting.append(_Embedding(group, known, new, made))
+                if len(waiting) > _EMBEDDINGS_AHEAD or made is None:
+                    yield from _committed(waiting.popleft(), catalog, generation, tally)
+            while waiting:
+                yield from _committed(waiting.popleft(), catalog, generation, tally)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            embedder.abort()
+            raise
+
+
+def _texts(group: Sequence[_Ready | FileOutcome]) -> dict[str, str]:
+    """What is to be embedded of a group, by embedding key."""
+    return {
         chunking.embedding_key(chunk): chunking.embedding_text(chunk)
         for item in group
         if isinstance(item, _Ready)
         for chunk in item.chunks
     }
-    vectors: dict[str, Vector] = dict(catalog.known_vectors(generation, list(texts)))
+
+
+def _committed(embedding: _Embedding, catalog: Catalog, generation: Generation, tally: _Tally) -> list[FileOutcome]:
+    """Wait for a group's vectors, commit its documents in one transaction, and tell what became of each."""
+    vectors: dict[str, Vector] = dict(embedding.known)
     tally.reused += len(vectors)
-    new = [key for key in texts if key not in vectors]
     faults: dict[str, Message] = {}
-    for key, vector in zip(new, embedder.embed_documents([texts[key] for key in new]) if new else [], strict=True):
+    made = embedding.made.result() if embedding.made is not None else []
+    for key, vector in zip(embedding.new, made, strict=True):
         if isinstance(vector, EmbedFault):
             faults[key] = vector.reason
         else:
             vectors[key] = vector
-    tally.embedded += len(new) - len(faults)
-    for item in group:
+    tally.embedded += len(embedding.new) - len(faults)
+    outcomes: list[FileOutcome] = []
+    entries = []
+    for item in embedding.group:
         if isinstance(item, FileOutcome):
-            yield item
+            outcomes.append(item)
             continue
         keyed = [(chunk, chunking.embedding_key(chunk)) for chunk in item.chunks]
         bad = [(chunk, faults[key]) for chunk, key in keyed if key in faults]
         tally.faults += len(bad)
         outcome = replace(item.facts.outcome, notes=item.facts.outcome.notes + tuple(_fault_note(*one) for one in bad))
         facts = replace(item.facts, outcome=outcome)
-        catalog.commit(generation, facts, item.document, [(chunk, key, vectors.get(key)) for chunk, key in keyed])
-        yield replace(outcome, chunks=len(item.chunks))
+        entries.append(CatalogEntry(facts, item.document, [(chunk, key, vectors.get(key)) for chunk, key in keyed]))
+        outcomes.append(replace(outcome, chunks=len(item.chunks)))
+    if entries:
+        catalog.commit(generation, entries)
+    return outcomes
 
 
 def _fault_note(chunk: Chunk, reason: Message) -> Message:

@@ -51,6 +51,10 @@ class Embedder(Protocol):
 
     def embed_query(self, text: str) -> Vector: ...
 
+    def abort(self) -> None:
+        """End the requests that other threads are waiting in; they raise ModelError."""
+        ...
+
     def check_unchanged(self) -> None:
         """Raises ModelChanged when the model is not the one any more that the vectors before came from."""
         ...
@@ -149,6 +153,10 @@ class Loader(Protocol):
         """Never raises for a bad file, never hangs past its limits."""
         ...
 
+    def abort(self) -> None:
+        """End a `load` that another thread is in, which then raises RagkitError, and all later ones."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
@@ -163,6 +171,15 @@ class FileFacts:
     outcome: FileOutcome
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """A document to be written whole: its file, its text, and (chunk, embedding key, vector) each."""
+
+    facts: FileFacts
+    document: Document
+    chunks: Sequence[tuple[Chunk, str, Vector | None]]
+
+
 class Catalog(Protocol):
     """The truth about an index. One write call is one durable transaction."""
 
@@ -175,14 +192,8 @@ class Catalog(Protocol):
     def document(self, source: str) -> Document | None: ...
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> Mapping[str, Vector]: ...
 
-    def commit(
-        self,
-        generation: Generation,
-        facts: FileFacts,
-        document: Document,
-        chunks: Sequence[tuple[Chunk, str, Vector | None]],
-    ) -> None:
-        """Replace the document of `facts.source` whole: (chunk, embedding key, vector) each."""
+    def commit(self, generation: Generation, entries: Sequence[CatalogEntry]) -> None:
+        """Replace each document whole, all of them or none."""
         ...
 
     def touch(self, facts: FileFacts) -> None: ...

@@ -64,7 +64,7 @@ def test_no_chunk_is_over_the_limit(text: str, limit: int) -> None:
         ("年假为十五天。病假另算！可以吗？", ["年假为十五天。", "病假另算！", "可以吗？"]),
         ("他说：“好。”然后走了。", ["他说：“好。”", "然后走了。"]),
         ("version 1.5 is out. Yes.", ["version 1.5 is out. ", "Yes."]),
-        ("等等……以后再说。", ["等等……", "以后再说。"]),
+        ("等等……以后再说。", ["等等……以后再说。"]),
         ("a line\nthat goes on. Next.", ["a line\nthat goes on. ", "Next."]),
         ("- one\n- two\n", ["- one\n", "- two\n"]),
     ],

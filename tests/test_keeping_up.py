@@ -166,10 +166,10 @@ def test_watch_at_a_terminal_ends_with_an_interrupt(tmp_path: Path, folder: Path
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "6 files: 6 added\n"
-        time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
         try:
+            assert process.stdout.readline() == "6 files: 6 added\n"
+            time.sleep(1.0)
+            process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=20)
         finally:
             process.kill()

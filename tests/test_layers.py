@@ -14,7 +14,7 @@ import ragkit
 ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "errors", "options", "model_types", "config", "ports", "messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction"}
-USE_CASES = {"indexing", "retrieval", "answering"}
+USE_CASES = {"indexing", "prefetch", "retrieval", "answering"}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}
@@ -41,6 +41,7 @@ ONE_IMPORTER = {
     "pypdf": "loaders/pdf.py",
     "pypdfium2": "loaders/pdf.py",
     "charset_normalizer": "loaders/text.py",
+    "olefile": "loaders/outlook.py",
     "snowballstemmer": "terms.py",
     "platformdirs": "app.py",
     "pathspec": "loaders/rules.py",
@@ -54,6 +55,7 @@ HEAVY = {
     "jsonschema",
     "pypdf",
     "pypdfium2",
+    "olefile",
     "tiktoken",
     "onnxruntime",
     "tokenizers",

@@ -14,7 +14,7 @@ from ragkit.chunking import embedding_key, split
 from ragkit.config import ChunkingConfig
 from ragkit.errors import IndexDamaged, IndexMismatch, IndexMissing
 from ragkit.indexing import generation_of
-from ragkit.ports import FileFacts
+from ragkit.ports import CatalogEntry, FileFacts
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.dense import DenseVectors
 from ragkit.store.locks import FileLock
@@ -29,7 +29,8 @@ def put(catalog: SqliteCatalog, source: str, text: str, generation: Generation =
     document = Document(source, "text/plain", "", text)
     chunks = split(document, EMBEDDER.count_tokens, 32, 0, generation.fingerprint)
     facts = FileFacts(source, "h", len(text), 1, 2, "l", FileOutcome(source, "added"))
-    catalog.commit(generation, facts, document, [(c, embedding_key(c), hash_vector(c.text)) for c in chunks])
+    entry = CatalogEntry(facts, document, [(c, embedding_key(c), hash_vector(c.text)) for c in chunks])
+    catalog.commit(generation, [entry])
     return [chunk.id for chunk in chunks]
 
 
@@ -106,7 +107,7 @@ def test_an_interrupted_commit_changes_nothing(catalog: SqliteCatalog) -> None:
     [chunk] = split(document, EMBEDDER.count_tokens, 32, 0, "f")
     facts = FileFacts("/d/leave.md", "h2", 1, 1, 2, "l", FileOutcome("/d/leave.md", "changed"))
     with pytest.raises(AttributeError):
-        catalog.commit(GENERATION, facts, document, [(chunk, "k", "not a vector")])  # type: ignore[list-item]
+        catalog.commit(GENERATION, [CatalogEntry(facts, document, [(chunk, "k", "not a vector")])])  # type: ignore[list-item]
     assert (chunk_ids(catalog), catalog.files()) == (before, files)
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import UnsupportedFormat
 from ragkit.types import Document
+
+if TYPE_CHECKING:
+    from ragkit.loaders.parts import Unpacking
 
 SUFFIXES = {
     ".txt": "text/plain",
@@ -17,8 +23,55 @@ SUFFIXES = {
     ".htm": "text/html",
     ".xhtml": "text/html",
     ".pdf": "application/pdf",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".tab": "text/tab-separated-values",
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".ipynb": "application/x-ipynb+json",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+    ".org": "text/org",
+    ".tex": "text/x-tex",
+    ".latex": "text/x-tex",
+    ".xml": "application/xml",
+    ".eml": "message/rfc822",
+    ".mbox": "application/mbox",
+    ".msg": "application/vnd.ms-outlook",
+    ".zip": "application/zip",
+    ".py": "text/x-python",
+    ".pyi": "text/x-python",
+    **dict.fromkeys(
+        """.js .mjs .cjs .jsx .ts .tsx .java .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs .rb .php .swift .kt .scala
+        .lua .pl .r .jl .sh .bash .zsh .ps1 .bat .sql .css .scss .less .toml .ini .cfg .conf .properties
+        .vue .proto .graphql .gradle .dart .hs .ex .clj""".split(),
+        "text/x-source",
+    ),
 }
-VERSION = "1"  # of what the readers make of the same bytes; a new one has every file read again
+_READERS = {  # (module, its function), which get the path, the bytes and the media type
+    "text/csv": ("tables", "read_table"),
+    "text/tab-separated-values": ("tables", "read_table"),
+    "application/json": ("data", "read_json"),
+    "application/x-ndjson": ("data", "read_records"),
+    "application/x-ipynb+json": ("notebook", "read_notebook"),
+    "application/x-subrip": ("subtitles", "read_subtitles"),
+    "text/vtt": ("subtitles", "read_subtitles"),
+    "text/org": ("markup", "read_org"),
+    "text/x-tex": ("markup", "read_tex"),
+    "application/xml": ("markup", "read_xml"),
+    "text/x-python": ("code", "read_code"),
+    "text/x-source": ("code", "read_code"),
+}
+_CONTAINERS = {  # their readers also get what the file around them has unpacked so far
+    "message/rfc822": ("mail", "read_mail"),
+    "application/mbox": ("mail", "read_mailbox"),
+    "application/vnd.ms-outlook": ("outlook", "read_outlook"),
+    "application/zip": ("archive_zip", "read_zip"),
+}
+VERSION = "2"  # of what the readers make of the same bytes; a new one has every file read again
 
 
 def media_type(path: Path) -> str | None:
@@ -28,8 +81,10 @@ def media_type(path: Path) -> str | None:
     return inner if found == "text/plain" and inner in ("text/markdown", "text/x-rst") else found
 
 
-def parse(path: Path, data: bytes, media_type: str) -> Document:
+def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None = None) -> Document:
     """The text of `data`; `path` only names it. Run on files of strangers, this may crash or hang.
+
+    `unpacking` is given for a file within a file: what the one around it has unpacked so far.
 
     Raises LoadError: the file is not what its name says, holds no text, or is locked.
     """
@@ -41,8 +96,20 @@ def parse(path: Path, data: bytes, media_type: str) -> Document:
         from ragkit.loaders.html import read_html
 
         return read_html(str(path), data)
+    if media_type in _READERS:
+        read: Callable[[str, bytes, str], Document] = _reader(*_READERS[media_type])
+        return read(str(path), data, media_type)
+    if media_type in _CONTAINERS:
+        from ragkit.loaders.parts import Unpacking
+
+        open_it: Callable[[str, bytes, str, Unpacking], Document] = _reader(*_CONTAINERS[media_type])
+        return open_it(str(path), data, media_type, unpacking or Unpacking())
     if media_type in SUFFIXES.values():
         from ragkit.loaders.text import read_text
 
         return read_text(str(path), data, media_type)
     raise UnsupportedFormat("There is no reader for {media_type}.", media_type=media_type)
+
+
+def _reader(module: str, name: str) -> Any:
+    return getattr(import_module(f"ragkit.loaders.{module}"), name)

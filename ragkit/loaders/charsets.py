@@ -10,6 +10,15 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
+WIDER = {  # what browsers read under these names (WHATWG Encoding)
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
 _EAST_ASIAN = ("gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949")
 _UTF16 = ("utf-16-le", "utf-16-be")
 _LEAST_SCORE = 0.45  # of 3; foreign alphabets read as Chinese stay below 0.2

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.access import load_error
+from ragkit.loaders.charsets import WIDER
 from ragkit.loaders.text import decode
 from ragkit.messages import Message
 from ragkit.types import Document, Heading
@@ -20,15 +21,6 @@ from ragkit.types import Document, Heading
 _CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 _HEAD_BYTES = 4096  # where a page may declare its charset
-_WIDER = {  # what browsers read under these names (WHATWG Encoding)
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "big5": "big5hkscs",
-    "iso8859-1": "cp1252",
-    "ascii": "cp1252",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-}
 _UNREAD = frozenset({"script", "style", "template", "noscript"})
 _CELLS = frozenset({"td", "th"})
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -77,7 +69,7 @@ def _declared(data: bytes) -> list[str]:
         except LookupError:
             continue
         if not name.startswith(("utf-16", "utf-32")):  # no ASCII declaration could stand in such a file
-            return [_WIDER.get(name, name)]
+            return [WIDER.get(name, name)]
     return []
 
 

@@ -38,6 +38,7 @@ from ragkit.loaders.child import main
 main(limits)"""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL")  # nothing secret
 _TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # no widths, no attributes
+_MOST_MESSAGES = 8  # one within the other
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -54,6 +55,7 @@ class SandboxLoader:
         self._max_frame = config.max_text_mb * MB * _BYTES_FOR_BYTE + MB
         self._child: subprocess.Popen[bytes] | None = None
         self._used = False  # the child has read a file
+        self._aborted = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> SandboxLoader:
@@ -65,6 +67,12 @@ class SandboxLoader:
     def close(self) -> None:
         with self._lock:
             self._end()
+
+    def abort(self) -> None:
+        self._aborted = True
+        child = self._child
+        if child is not None:
+            _kill(child)
 
     def load(self, path: Path, known_hash: str) -> Loaded:
         """Every trouble with the file is a `LoadFailure`. Raises RagkitError if no child can be started."""
@@ -127,6 +135,8 @@ class SandboxLoader:
         return _Crash(_end_of(child))
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._aborted:
+            raise RagkitError("Reading was ended.")
         if self._child is None or self._child.poll() is not None:
             self._end()
             self._child = self._started()
@@ -264,17 +274,21 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
     return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes)
 
 
-def _message(found: dict[str, Any]) -> Message:
+def _message(found: dict[str, Any], depth: int = 0) -> Message:
+    """A message, whose values may be messages: a part's note within a file's. Raises as `_loaded` does."""
     template = _text(found["template"], 1000)
-    values = {
-        _text(name, 40): value if isinstance(value, int) else _text(value, 1000)
-        for name, value in found["values"].items()
-    }
+    values = {_text(name, 40): _value(value, depth) for name, value in found["values"].items()}
     if not _TEMPLATE.fullmatch(template):
         raise ValueError("template")
     message = Message(template, values)
     str(message)  # KeyError: a value is missing
     return message
+
+
+def _value(value: object, depth: int) -> int | str | Message:
+    if isinstance(value, dict) and depth < _MOST_MESSAGES:
+        return _message(value, depth + 1)
+    return value if isinstance(value, int) else _text(value, 1000)
 
 
 def _text(value: object, most: int | None = None) -> str:

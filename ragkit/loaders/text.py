@@ -43,15 +43,21 @@ _NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # feeds a
 
 def read_text(source: str, data: bytes, media_type: str) -> Document:
     """Raises NoText (nothing but white space), LoadError (not a text)."""
-    text, notes = decode(data)
-    if not text.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    text, notes = decode_words(data)
     title, headings = _OUTLINES.get(media_type, _no_outline)(text)
     return Document(source, media_type, title, text, headings=headings, notes=notes)
 
 
 def _no_outline(_: str) -> Outline:
     return "", ()
+
+
+def decode_words(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
+    """As `decode`. Raises NoText too: nothing but white space."""
+    text, notes = decode(data, declared)
+    if not text.strip():
+        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    return text, notes
 
 
 def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
@@ -107,7 +113,7 @@ def _plain(text: str) -> str:
 def _is_strict(data: bytes, encoding: str) -> bool:
     try:
         data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):  # some codecs raise no more than UnicodeError
         return False
     return True
 

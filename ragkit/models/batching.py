@@ -84,6 +84,10 @@ class Batches:
             raise BadReply("The question has no vector: {why}.", hint="Ask in other words.", why=vector.reason)
         return vector
 
+    def abort(self) -> None:
+        """End the requests that other threads are waiting in."""
+        self._abort()
+
     def _timed(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
         """One batch; teaches the size of the next ones."""
         started = time.monotonic()
@@ -183,6 +187,9 @@ class ServedEmbedder(ABC):
 
     def embed_query(self, text: str) -> Vector:
         return self._batches.one(self.query_prefix + text)
+
+    def abort(self) -> None:
+        self._batches.abort()
 
     def _learn(self, texts: Sequence[str], counted: object) -> None:
         """The server read `texts` as `counted` tokens, if it tells; samples teach the scale."""

@@ -87,6 +87,9 @@ class EmbeddedEmbedder:
         """Vectors of the first `most_tokens` of the texts as they stand: the caller put the prefix."""
         return self._embed(texts, most_tokens)
 
+    def abort(self) -> None:
+        """It makes no requests; what it computes ends by itself in a moment."""
+
     def check_unchanged(self) -> None:
         """Its weights are in memory: they cannot change."""
 

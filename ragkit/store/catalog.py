@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from ragkit.chunking import embedding_text
 from ragkit.errors import IndexMismatch, IndexMissing
-from ragkit.ports import FileFacts
+from ragkit.ports import CatalogEntry, FileFacts
 from ragkit.store.faults import damaged, translated
 from ragkit.store.rows import (
     CHUNK_COLUMNS,
@@ -162,33 +162,33 @@ class SqliteCatalog:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def commit(
-        self,
-        generation: Generation,
-        facts: FileFacts,
-        document: Document,
-        chunks: Sequence[tuple[Chunk, str, Vector | None]],
-    ) -> None:
+    def commit(self, generation: Generation, entries: Sequence[CatalogEntry]) -> None:
         number = self._number(generation)
         with self._transaction():
-            self._put_file(facts)
-            self._db.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
-                (
-                    document.source,
-                    document.media_type,
-                    document.title,
-                    structure_json(document),
-                    zlib.compress(document.text.encode(), 6),
-                ),
-            )
-            before = self._drop_chunks(document.source, number)
-            for chunk, key, vector in chunks:
-                self._put_chunk(number, chunk, key, vector)
-            if number == self.active_id():
-                after = {chunk.id for chunk, _, vector in chunks if vector is not None}
-                self._queue("delete", before - after)
-                self._queue("upsert", after - before)
+            active = number == self.active_id()
+            for entry in entries:
+                self._put(number, entry, active=active)
+
+    def _put(self, number: int, entry: CatalogEntry, *, active: bool) -> None:
+        document = entry.document
+        self._put_file(entry.facts)
+        self._db.execute(
+            "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)",
+            (
+                document.source,
+                document.media_type,
+                document.title,
+                structure_json(document),
+                zlib.compress(document.text.encode(), 6),
+            ),
+        )
+        before = self._drop_chunks(document.source, number)
+        for chunk, key, vector in entry.chunks:
+            self._put_chunk(number, chunk, key, vector)
+        if active:
+            after = {chunk.id for chunk, _, vector in entry.chunks if vector is not None}
+            self._queue("delete", before - after)
+            self._queue("upsert", after - before)
 
     def touch(self, facts: FileFacts) -> None:
         """Remember a file's new times; its document stays as it is."""

@@ -56,5 +56,8 @@ class HashEmbedder:
     def embed_query(self, text: str) -> Vector:
         return hash_vector(text, self.dimension)
 
+    def abort(self) -> None:
+        """It makes no requests."""
+
     def check_unchanged(self) -> None:
         """It never changes."""

@@ -1,0 +1,120 @@
+"""A document's text made line by line, for formats whose text is not the file's own."""
+
+from __future__ import annotations
+
+import re
+
+from ragkit.errors import NoText
+from ragkit.loaders.access import load_error
+from ragkit.messages import Message
+from ragkit.types import Document, Heading, Page
+
+_MOST_NOTES = 30
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
+
+
+def clean(text: str) -> str:
+    """`text` as a document may hold it: "\\n" line ends, no control characters, no half surrogate pairs."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _UNPRINTABLE.sub(" ", whole)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class Lines:
+    """Collects the lines, where in the file they came from, and what stands beside them."""
+
+    def __init__(self) -> None:
+        self.length = 0  # characters so far
+        self.notes: list[Message] = []
+        self.headings: list[Heading] = []
+        self.pages: list[Page] = []
+        self._parts: list[str] = []
+        self._marks: list[tuple[int, int]] = []
+        self._aligned = True  # so far, a line of the text is a line of the file
+        self._line = 1  # the next line of the text
+        self._unsaid = 0  # notes that were too many
+
+    def add(self, text: str, line: int = 0) -> None:
+        """`text` as lines of its own. `line` of the file is where it begins; 0: that means nothing here."""
+        text = clean(text)
+        if line:
+            self._aligned = self._aligned and line == self._line
+            if not self._marks or self._marks[-1][1] != line:
+                self._marks.append((self.length, line))
+        self._parts += (text, "\n")
+        self.length += len(text) + 1
+        self._line += text.count("\n") + 1
+
+    def blank(self) -> None:
+        """An empty line before what comes, unless nothing came yet."""
+        if self._parts:
+            self.add("")
+
+    def head(self, level: int, title: str, line: int = 0) -> None:
+        """A heading that stands in the text on its own line."""
+        title = clean(one_line(title))
+        self.headings.append(Heading(level, title, self.length))
+        self.add(title, line)
+
+    def mark_heading(self, level: int, title: str) -> None:
+        """A heading whose title is not a line of its own: the next line begins what it names."""
+        self.headings.append(Heading(level, clean(one_line(title)), self.length))
+
+    def note(self, message: Message) -> None:
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(message)
+        else:
+            self._unsaid += 1
+
+    def include(self, document: Document, notes: list[Message], level: int, *, own_lines: bool) -> None:
+        """The text of another document, its headings below `level`, and `notes` about it. With `own_lines`
+        a place in it is given as a line of its own file, or of its own text where it has pages."""
+        shift = self.length
+        for heading in document.headings:
+            self.headings.append(Heading(heading.level + level, heading.title, heading.start + shift))
+        if own_lines:
+            self._mark_lines(document)
+        self.add(document.text)
+        for note in notes:
+            self.note(note)
+
+    def _mark_lines(self, document: Document) -> None:
+        self._aligned = False
+        if document.line_marks:
+            self._marks += ((self.length + at, line) for at, line in document.line_marks)
+            return
+        at = self.length
+        for number, line in enumerate(document.text.split("\n"), 1):
+            if line.strip():
+                self._marks.append((at, number))
+            at += len(line) + 1
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def is_blank(self) -> bool:
+        return not any(part.strip() for part in self._parts)
+
+    def document(self, source: str, media_type: str, title: str = "") -> Document:
+        """Raises NoText: nothing but white space; LoadError with the first note that says why."""
+        if self.is_blank():
+            if self.notes:
+                raise load_error(self.notes[0])
+            raise NoText("The file holds no text.")
+        if self._unsaid:
+            more = Message("More of this kind was left out of this list (places: {count}).", {"count": self._unsaid})
+            self.notes.append(more)
+        return Document(
+            source,
+            media_type,
+            clean(one_line(title)),
+            "".join(self._parts),
+            tuple(self.pages),
+            tuple(self.headings),
+            () if self._aligned else tuple(self._marks),
+            tuple(self.notes),
+        )

@@ -1,0 +1,74 @@
+"""Files within files: what one file may unpack in all, and how a part of it becomes part of its document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragkit.errors import LoadError
+from ragkit.loaders.access import MB
+from ragkit.loaders.lines import Lines, clean, one_line
+from ragkit.messages import Message
+
+_LONGEST_NAME = 300  # characters that a note shows
+
+
+@dataclass
+class Unpacking:
+    """Counted over everything inside one file, however deep."""
+
+    depth: int = 0  # files around the one that is read now
+    bytes_left: int = 512 * MB
+    parts_left: int = 10_000
+
+    def take(self, size_bytes: int) -> None:
+        """Raises LoadError: more would be unpacked than one file may."""
+        self.bytes_left -= size_bytes
+        self.parts_left -= 1
+        if self.bytes_left < 0 or self.parts_left < 0:
+            raise LoadError("The files inside it are too many or too large to be unpacked.")
+
+    def check_depth(self, most: int) -> None:
+        """Raises LoadError: a file in a file in a file, and so on."""
+        if self.depth > most:
+            raise LoadError("Its parts are nested too deeply to be read.")
+
+
+def shown(name: str) -> str:
+    return clean(one_line(name))[-_LONGEST_NAME:] or "?"
+
+
+def add_part(
+    lines: Lines, name: str, data: bytes, kind: str | None, level: int, unpacking: Unpacking, *, own_lines: bool
+) -> bool:
+    """The text of a part under a heading of its name; a note that says why where there is none.
+
+    `kind` is its media type. `own_lines`: places are given as lines of the part. True: it was read.
+    """
+    from ragkit.loaders import parse  # it imports the readers, which import this
+
+    title = shown(name)
+    try:
+        if kind is None:
+            raise LoadError("There is no reader for {suffix} files.", suffix=Path(title).suffix or title)
+        unpacking.take(len(data))
+        unpacking.depth += 1
+        try:
+            document = parse(Path(title), data, kind, unpacking)
+        finally:
+            unpacking.depth -= 1
+    except LoadError as exc:
+        lines.note(unread(title, exc.message))
+        return False
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError) as exc:
+        lines.note(unread(title, Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})))
+        return False
+    lines.blank()
+    lines.head(level, title, 1 if own_lines else 0)
+    notes = [Message("{name}: {why}", {"name": title, "why": note}) for note in document.notes]
+    lines.include(document, notes, level, own_lines=own_lines)
+    return True
+
+
+def unread(name: str, why: Message) -> Message:
+    return Message("{name} was not read: {why}", {"name": shown(name), "why": why})
