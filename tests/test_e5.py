@@ -122,6 +122,13 @@ def test_a_long_text_is_the_weighted_mean_of_its_windows(model):
     assert_unit(whole)
 
 
+def test_only_the_head_is_read_if_asked_for(model):
+    head, other = "river " * 100, "the library opens at nine 图书馆九点开门"
+    cut = model.embed([head + other, head], most_tokens=100)
+    assert raw(cut) == raw(model.embed([head, head]))
+    assert raw(model.embed([other], most_tokens=510)) == raw(model.embed([other]))
+
+
 def test_the_end_of_a_long_text_counts(model):
     start = "window " * 600
     one, other = model.embed([start + "about rivers", start + "about libraries"])
