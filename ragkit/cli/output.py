@@ -451,7 +451,8 @@ def checks_json(checks: Sequence[Check]) -> dict[str, object]:
 def show_settings(settings: Sequence[Setting]) -> None:
     width = max(len(setting.key) for setting in settings)
     for setting in settings:
-        click.echo(f"{setting.key:<{width}}  {setting.value!s:<24}  {style(tr(setting.origin), dim=True)}")
+        value = "–" if setting.value is None else str(setting.value)
+        click.echo(f"{setting.key:<{width}}  {value:<24}  {style(tr(setting.origin), dim=True)}")
 
 
 def settings_json(settings: Sequence[Setting]) -> dict[str, object]:
