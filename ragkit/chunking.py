@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ragkit.ports import CountTokens
 from ragkit.terms import CJK
-from ragkit.types import Chunk, Document, Heading
+from ragkit.types import Chunk, Document, Heading, Place
 
 VERSION = 2  # part of an index's generation: a change here re-indexes
 
@@ -73,17 +73,16 @@ def split(
             continue
         if plain_lines:
             line, counted = line + document.text.count("\n", counted, start), start
-            page = None
+            place = Place(None, line)
         else:
             place = document.place(start)
-            page, line = place.page, place.line or 0
         above = bisect_right(starts, start)
         chunks.append(
             _chunk(
                 document,
                 len(chunks),
                 (start, end),
-                (page, None if document.pages else line),
+                place,
                 paths[above - 1] if above else (),
                 fingerprint,
             )
@@ -105,7 +104,7 @@ def _chunk(
     document: Document,
     ordinal: int,
     span: tuple[int, int],
-    place: tuple[int | None, int | None],
+    place: Place,
     path: tuple[str, ...],
     fingerprint: str,
 ) -> Chunk:
@@ -116,8 +115,7 @@ def _chunk(
         text=document.text[span[0] : span[1]],
         start=span[0],
         end=span[1],
-        page=place[0],
-        line=place[1],
+        place=place,
         heading_path=path,
     )
     seed = "\0".join((fingerprint, document.source, str(ordinal), embedding_text(chunk)))

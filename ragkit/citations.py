@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ragkit.terms import CJK
-from ragkit.types import Citation, Document, Passage, Place
+from ragkit.types import Citation, Document, Passage
 
 _MARKERS = re.compile(r"(?:\s?\[\d{1,3}(?:\s?[,，、]\s?\d{1,3})*\])+")
 _NUMBER = re.compile(r"\d+")
@@ -111,16 +111,15 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
 
 def _verified(passage: Passage, quote: str, span: tuple[int, int], document: Document | None) -> Citation:
     start, end = passage.start + span[0], passage.start + span[1]
-    place = document.place(start) if document is not None else Place(passage.page, passage.line)
-    return Citation(passage.marker, passage.source, place.page, place.line, start, end, quote, True, passage.score)
+    place = document.place(start) if document is not None else passage.place
+    return Citation(passage.marker, passage.source, place, start, end, quote, True, passage.score)
 
 
 def _unverified(passage: Passage, quote: str) -> Citation:
     return Citation(
         passage.marker,
         passage.source,
-        passage.page,
-        passage.line,
+        passage.place,
         passage.start,
         passage.end,
         quote,

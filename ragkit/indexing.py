@@ -392,8 +392,9 @@ def _committed(embedding: _Embedding, catalog: Catalog, generation: Generation, 
 
 
 def _fault_note(chunk: Chunk, reason: Message) -> Message:
-    place = {"place": chunk.page if chunk.page is not None else chunk.line, "reason": reason}
-    if chunk.page is not None:
+    found = chunk.place
+    place = {"place": found.line if found.page is None else found.page, "reason": reason}
+    if found.page is not None:
         return Message("Page {place}: one passage has no vector ({reason}); it is found by its words only.", place)
     return Message("Line {place}: one passage has no vector ({reason}); it is found by its words only.", place)
 

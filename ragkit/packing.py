@@ -27,7 +27,7 @@ def pack(
     for hit in hits:
         tokens = count_tokens(hit.chunk.text) + PASSAGE_OVERHEAD_TOKENS
         if used + tokens > passage_tokens:
-            left_out.append(LedgerEntry(hit.chunk.source, hit.chunk.page, hit.chunk.line, tokens, None, _DID_NOT_FIT))
+            left_out.append(LedgerEntry(hit.chunk.source, hit.chunk.place, tokens, None, _DID_NOT_FIT))
             continue
         kept.append(hit)
         used += tokens
@@ -35,8 +35,7 @@ def pack(
     sent = tuple(
         LedgerEntry(
             passage.source,
-            passage.page,
-            passage.line,
+            passage.place,
             count_tokens(passage.text) + PASSAGE_OVERHEAD_TOKENS,
             passage.marker,
         )
@@ -78,8 +77,7 @@ def _passage(marker: int, group: Sequence[ScoredChunk]) -> Passage:
         text=text,
         start=first.start,
         end=end,
-        page=first.page,
-        line=first.line,
+        place=first.place,
         heading_path=first.heading_path,
         chunk_ids=tuple(hit.chunk.id for hit in group),
         score=best.score,

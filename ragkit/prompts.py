@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from ragkit.terms import language
-from ragkit.types import ChatMessage, Context, Passage, Turn
+from ragkit.types import ChatMessage, Context, Passage, Place, Turn
 
 REFUSALS = {"en": "The documents do not say.", "zh": "文档中没有说明。"}
 
@@ -68,10 +68,20 @@ def is_refusal(text: str) -> bool:
     return not bare or any(bare == refusal.strip("。.").casefold() for refusal in REFUSALS.values())
 
 
+def _where(place: Place) -> str:
+    """English in every language: it is a label, which models copy into their answers."""
+    parts = [place.name] if place.name else []
+    if place.page is not None and not (place.kind == "sheet" and place.name):
+        parts.append(f"{place.kind} {place.page}")
+    if place.line is not None:
+        parts.append(f"{'row' if place.kind == 'sheet' else 'line'} {place.line}")
+    return ", ".join(parts)
+
+
 def _fenced(passage: Passage) -> str:
     """A passage between fences that its own text cannot close."""
     fence = "passage-" + hashlib.sha256(passage.text.encode()).hexdigest()[:8]
-    place = f"page {passage.page}" if passage.page is not None else f"line {passage.line}"
+    place = _where(passage.place)
     above = f" | {' > '.join(passage.heading_path)}" if passage.heading_path else ""
     label = f"{PurePath(passage.source).name}, {place}{above}".replace("\n", " ")
     return f"[{passage.marker}] {label}\n<{fence}>\n{passage.text}\n</{fence}>"

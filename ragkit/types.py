@@ -15,13 +15,18 @@ Vector: TypeAlias = "array[float]"
 """Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
 
 
+PageKind = Literal["page", "slide", "sheet", "message", "file"]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a paged format, as a span of the document's text."""
+    """A page, or what a format has in its place, as a span of the document's text."""
 
-    number: int  # from 1, as a viewer counts
+    number: int  # from 1, as a viewer counts; of a file within a file: as they come
     start: int  # characters
     end: int
+    kind: PageKind = "page"
+    name: str = ""  # of a sheet; of a file within an archive or a mail, with its path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,12 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reader finds a passage: a page (paged formats) or a line of the file (others)."""
+    """Where a reader finds a passage: a page, a line of the file, or both (row 7 of sheet 2)."""
 
     page: int | None
-    line: int | None
+    line: int | None  # of the file within, if `name` is one; of a sheet: the row
+    kind: PageKind = "page"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +54,35 @@ class Document:
     media_type: str  # "text/markdown", "application/pdf", ...
     title: str  # "" when the file names none
     text: str  # "\n" line ends; no NUL, no lone surrogate
-    pages: tuple[Page, ...] = ()  # empty: the format has no pages
+    pages: tuple[Page, ...] = ()  # in order, not overlapping; text before the first is on none
     headings: tuple[Heading, ...] = ()
     line_marks: tuple[tuple[int, int], ...] = ()
     """(character, line of the file) in rising order, where text and file differ in lines
-    (HTML); empty: a line of the text is a line of the file."""
+    (HTML); before the first, a line of the text is a line of the file."""
     notes: tuple[Message, ...] = ()  # what in the file was not read
 
     def place(self, offset: int) -> Place:
-        """The page or line of the character at `offset`."""
-        if self.pages:
-            found = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
-            return Place(self.pages[max(found, 0)].number, None)
-        if self.line_marks:
-            found = bisect_right(self.line_marks, offset, key=lambda mark: mark[0]) - 1
-            return Place(None, self.line_marks[max(found, 0)][1])
-        return Place(None, self.text.count("\n", 0, offset) + 1)
+        """Where the character at `offset` stands."""
+        page, since = self._page(offset)
+        found = bisect_right(self.line_marks, offset, key=lambda mark: mark[0]) - 1
+        line = None
+        if found >= 0 and self.line_marks[found][0] >= since:
+            line = self.line_marks[found][1]
+        elif page is None:
+            line = self.text.count("\n", 0, offset) + 1
+        if page is None:
+            return Place(None, line)
+        return Place(None if page.kind == "file" else page.number, line, page.kind, page.name)
+
+    def _page(self, offset: int) -> tuple[Page | None, int]:
+        """The page that holds `offset`, and from which character on a line mark speaks of it."""
+        found = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
+        if found < 0:
+            return None, 0
+        page = self.pages[found]
+        if offset >= page.end and self.text[page.end : offset + 1].strip():
+            return None, page.end
+        return page, page.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +95,7 @@ class Chunk:
     text: str
     start: int  # characters
     end: int
-    page: int | None
-    line: int | None
+    place: Place
     heading_path: tuple[str, ...]  # the headings above it, highest first
 
 
@@ -134,8 +153,7 @@ class Passage:
     text: str
     start: int
     end: int
-    page: int | None
-    line: int | None
+    place: Place
     heading_path: tuple[str, ...]
     chunk_ids: tuple[str, ...]
     score: float
@@ -146,8 +164,7 @@ class Passage:
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     source: str
-    page: int | None
-    line: int | None
+    place: Place
     tokens: int
     marker: int | None  # None: left out
     reason: Message = field(default_factory=Message)  # why it was left out; empty when it was sent
@@ -218,8 +235,7 @@ class Citation:
 
     marker: int
     source: str
-    page: int | None
-    line: int | None
+    place: Place
     start: int  # characters of the document's text: the quote's span if verified, else the passage's
     end: int
     quote: str  # as the answer has it; "" when the answer gave none

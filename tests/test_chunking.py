@@ -42,7 +42,7 @@ def test_every_character_is_in_a_chunk_and_every_chunk_is_a_span(text: str, limi
     for chunk in chunks:
         assert chunk.text == text[chunk.start : chunk.end]
         assert chunk.text == chunk.text.strip()
-        assert chunk.line == text.count("\n", 0, chunk.start) + 1
+        assert chunk.place.line == text.count("\n", 0, chunk.start) + 1
         covered[chunk.start : chunk.end] = [True] * (chunk.end - chunk.start)
     assert all(done or character.isspace() for done, character in zip(covered, text, strict=True))
     assert [chunk.start for chunk in chunks] == sorted({chunk.start for chunk in chunks})
@@ -85,7 +85,7 @@ def test_pages_are_cited_by_number() -> None:
     text = "First page text here.\n\nSecond page text here."
     pages = (Page(1, 0, 21), Page(2, 23, len(text)))
     chunks = split(document(text, pages=pages), count, 8, 0, "f")
-    assert [(chunk.page, chunk.line) for chunk in chunks] == [(1, None), (2, None)]
+    assert [(chunk.place.page, chunk.place.line) for chunk in chunks] == [(1, None), (2, None)]
 
 
 def test_the_same_text_gives_the_same_ids_and_another_text_others() -> None:

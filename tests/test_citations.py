@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ragkit.citations import check, claims, find_quote, unknown_markers
-from ragkit.types import Document, Page, Passage
+from ragkit.types import Document, Page, Passage, Place
 
 ENGLISH = "Staff accrue 1.5 days of leave a month. The cap is 15 days\nfor every calen-\ndar year, at level-2 sites."
 CHINESE = "员工每年享有 15 天带薪年假；\n未休完的年假，可结转至次年三月三十一日。"
 
 
 def passage(marker: int, text: str, source: str = "/d/a.md", start: int = 0) -> Passage:
-    return Passage(marker, source, "", text, start, start + len(text), None, 1, (), ("c",), 1.0, 0.9, 0.5)
+    return Passage(marker, source, "", text, start, start + len(text), Place(None, 1), (), ("c",), 1.0, 0.9, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_verified_citation_opens_at_the_quote() -> None:
     document = Document("/d/a.pdf", "application/pdf", "", text, pages=(Page(1, 0, 25), Page(2, 27, len(text))))
     [citation] = check('Twenty ("the limit is 20 kg") [1].', [passage(1, text, "/d/a.pdf")], {"/d/a.pdf": document})
     assert citation.verified
-    assert (citation.page, citation.line) == (2, None)
+    assert (citation.place.page, citation.place.line) == (2, None)
     assert text[citation.start : citation.end] == "the limit is 20 kg"
 
 

@@ -15,6 +15,7 @@ import pytest
 from ragkit.chunking import split
 from ragkit.errors import UnsupportedFormat
 from ragkit.loaders import parse
+from ragkit.types import Place
 
 from .ole import Tree, container
 from .pdfs import text_pdf
@@ -275,12 +276,27 @@ def test_an_archive_is_its_readable_files_under_their_names(read: Reader) -> Non
         "page.html",
     ]
     assert (2, "Rules") in titles(document)
-    assert [line_of(document, words) for words in ("First line", "年假二十天", "网页", "On paper")] == [3, 3, 3, 1]
+    places = [document.place(document.text.index(words)) for words in ("First line", "年假二十天", "网页", "On paper")]
+    assert places == [
+        Place(None, 3, "file", "docs/a.md"),
+        Place(None, 3, "file", "文档/b.txt"),
+        Place(None, 3, "file", "page.html"),
+        Place(1, None, "page", "c.pdf"),
+    ]
     for name, why in (("d.bin", "no reader"), (".hidden.txt", "hidden"), ("empty.txt", "empty")):
         assert any(name in str(note) and why in str(note) for note in document.notes), name
     chunks = split(document, len, 40, 0, "")
     [found] = [chunk for chunk in chunks if "年假二十天" in chunk.text]
     assert found.heading_path == ("文档/b.txt",)
+
+
+def test_a_place_in_a_mail_with_attachments(read: Reader) -> None:
+    offer = letter("报价", "See what is attached.\n")
+    offer.add_attachment(text_pdf("On paper", "Page two"), maintype="application", subtype="pdf", filename="a.pdf")
+    offer.add_attachment("第一行\n第二行\n", filename="说明.txt")
+    document = read("offer.eml", offer.as_bytes())
+    places = [document.place(document.text.index(words)) for words in ("See what", "Page two", "第二行")]
+    assert places == [Place(None, 6), Place(2, None, "page", "a.pdf"), Place(None, 2, "file", "说明.txt")]
 
 
 def test_names_of_other_machines(read: Reader) -> None:

@@ -335,8 +335,8 @@ def test_what_does_not_fit_a_small_window_is_named(server: ScriptedOllama, manua
     ledger = answer.ledger
     assert sum(entry.tokens for entry in (*ledger.sent, *ledger.left_out)) > 12_000
     assert ledger.window_tokens == 4096
-    assert {(e.source, e.line) for e in (*ledger.sent, *ledger.left_out)} >= {
-        (hit.chunk.source, hit.chunk.line) for hit in answer.nearest
+    assert {(e.source, e.place) for e in (*ledger.sent, *ledger.left_out)} >= {
+        (hit.chunk.source, hit.chunk.place) for hit in answer.nearest
     }
     assert all(str(entry.reason) == "did not fit into the context" for entry in ledger.left_out)
     assert ledger.prompt_eval_count is not None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkit.prompts import answer_prompt, condense_prompt, read_condense_prompt, read_prompt
-from ragkit.types import ChatMessage, Context, ContextLedger, Passage, Turn
+from ragkit.types import ChatMessage, Context, ContextLedger, Passage, Place, Turn
 
 PUMP, VALVE = "The pump stops at noon. It starts again at two.", "主阀门在三个大气压时打开。备用阀门一直关闭。"
 BOTH = [PUMP, VALVE]
@@ -20,7 +20,7 @@ def user(text: str) -> ChatMessage:
 
 def context(*texts: str) -> Context:
     passages = tuple(
-        Passage(marker, "", "docs/plant.md", text, 0, len(text), 3, None, (), (), 0.0, None, 0.0)
+        Passage(marker, "", "docs/plant.md", text, 0, len(text), Place(3, None), (), (), 0.0, None, 0.0)
         for marker, text in enumerate(texts, 1)
     )
     return Context(passages, ContextLedger(None, 0, 0, (), ()))

@@ -136,7 +136,7 @@ def test_search_finds_the_right_passage_with_its_ranks(
     with kit_for(tmp_path, server) as kit:
         kit.index([folder])
         hit = kit.search(question, k=2)[0]
-    assert (Path(hit.chunk.source).name, hit.chunk.line, hit.rank) == (file, line, 1)
+    assert (Path(hit.chunk.source).name, hit.chunk.place.line, hit.rank) == (file, line, 1)
     assert hit.lexical_rank == 1
     assert hit.dense_rank is not None
     text = (folder / file).read_text("utf-8")
@@ -155,7 +155,7 @@ def test_an_answer_streams_and_its_quotes_are_checked(tmp_path: Path, folder: Pa
         ("15 days of annual leave", True),
         ("99 days of leave", False),
     ]
-    assert (Path(answer.citations[0].source).name, answer.citations[0].line) == ("leave.md", 3)
+    assert (Path(answer.citations[0].source).name, answer.citations[0].place.line) == ("leave.md", 3)
     assert [str(note) for note in answer.notes] == ["The answer cites [7], which is not among its passages."]
     assert (answer.mode, answer.model, answer.refused) == ("generative", "chat", False)
     [prompt] = server.prompts()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         IndexReport,
         IndexStatus,
         LedgerEntry,
+        Place,
         ScoredChunk,
     )
 
@@ -222,7 +223,7 @@ def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
     if answer.refused:
         click.echo(tr("Nearest passages:"))
         for number, hit in enumerate(answer.nearest[:3], 1):
-            click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {_place(hit.chunk.page, hit.chunk.line)}")
+            click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}")
             click.echo(f"     {_short(hit.chunk.text, 120)}")
         if not answer.nearest:
             click.echo("  " + tr("none"))
@@ -242,21 +243,35 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
     """Where the passages of a ledger stand, each file once with its places."""
     places: dict[str, list[str]] = {}
     for entry in entries:
-        places.setdefault(shown_path(entry.source), []).append(_place(entry.page, entry.line))
+        places.setdefault(shown_path(entry.source), []).append(place_text(entry.place))
     return "; ".join(f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in places.items())
 
 
 def _show_citation(citation: Citation) -> None:
     mark = style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
-    click.echo(f"  [{citation.marker}] {shown_path(citation.source)}, {_place(citation.page, citation.line)} · {mark}")
+    click.echo(f"  [{citation.marker}] {shown_path(citation.source)}, {place_text(citation.place)} · {mark}")
     if citation.quote:
         click.echo(f"      {_short(citation.quote, _QUOTE_CHARACTERS)}")
 
 
-def _place(page: int | None, line: int | None) -> str:
-    if page is not None:
-        return tr("page {page}", page=page)
-    return tr("line {line}", line=line)
+def place_text(place: Place) -> str:
+    """As a person says it: page 3; slide 2; sheet “Costs”, row 7; notes/a.txt, line 4."""
+    parts = [safe(place.name)] if place.name and place.kind != "sheet" else []
+    if place.kind == "sheet" and place.name:
+        parts.append(tr("sheet “{name}”", name=safe(place.name)))
+    elif place.page is not None:
+        parts.append(tr(_PAGES[place.kind], page=place.page))
+    if place.line is not None:
+        parts.append(tr("row {line}" if place.kind == "sheet" else "line {line}", line=place.line))
+    return tr(", ").join(parts)
+
+
+_PAGES = {"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "message": "message {page}"}
+
+
+def place_json(place: Place) -> dict[str, object]:
+    """`part` is set for a sheet's name and for a file within a file."""
+    return {"page": place.page, "line": place.line, "page_kind": place.kind, "part": place.name}
 
 
 def _short(text: str, characters: int) -> str:
@@ -278,8 +293,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
             {
                 "marker": citation.marker,
                 "source": citation.source,
-                "page": citation.page,
-                "line": citation.line,
+                **place_json(citation.place),
                 "start": citation.start,
                 "end": citation.end,
                 "quote": citation.quote,
@@ -307,8 +321,7 @@ def _entry_json(entry: LedgerEntry) -> dict[str, object]:
     return {
         "marker": entry.marker,
         "source": entry.source,
-        "page": entry.page,
-        "line": entry.line,
+        **place_json(entry.place),
         "tokens": entry.tokens,
         "reason": str(entry.reason),
     }
@@ -328,7 +341,7 @@ def show_hits(hits: Sequence[ScoredChunk]) -> None:
             lexical=hit.lexical_rank or "–",
             score=f"{hit.score:.2f}",
         )
-        click.echo(f"{hit.rank}. {shown_path(chunk.source)}, {_place(chunk.page, chunk.line)}  ({ranks})")
+        click.echo(f"{hit.rank}. {shown_path(chunk.source)}, {place_text(chunk.place)}  ({ranks})")
         if chunk.heading_path:
             click.echo("   " + style(safe(" > ".join(chunk.heading_path)), dim=True))
         click.echo(f"   {_short(chunk.text, _QUOTE_CHARACTERS)}")
@@ -349,8 +362,7 @@ def _hit_json(hit: ScoredChunk) -> dict[str, object]:
         "cover": round(hit.cover, 4),
         "id": chunk.id,
         "source": chunk.source,
-        "page": chunk.page,
-        "line": chunk.line,
+        **place_json(chunk.place),
         "start": chunk.start,
         "end": chunk.end,
         "heading_path": list(chunk.heading_path),

@@ -71,7 +71,7 @@ _CONTAINERS = {  # their readers also get what the file around them has unpacked
     "application/vnd.ms-outlook": ("outlook", "read_outlook"),
     "application/zip": ("archive_zip", "read_zip"),
 }
-VERSION = "2"  # of what the readers make of the same bytes; a new one has every file read again
+VERSION = "3"  # of what the readers make of the same bytes; a new one has every file read again
 
 
 def media_type(path: Path) -> str | None:

@@ -101,4 +101,4 @@ def _add_member(
         reason = Message("It is damaged ({why}).", {"why": str(exc)[:200] or type(exc).__name__})
         lines.note(unread(inner_of + name, reason))
         return
-    add_part(lines, inner_of + name, data, kind, 1, unpacking, own_lines=True)
+    add_part(lines, inner_of + name, data, kind, 1, unpacking)

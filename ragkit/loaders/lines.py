@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ragkit.errors import NoText
 from ragkit.loaders.access import load_error
@@ -70,21 +71,21 @@ class Lines:
         else:
             self._unsaid += 1
 
-    def include(self, document: Document, notes: list[Message], level: int, *, own_lines: bool) -> None:
-        """The text of another document, its headings below `level`, and `notes` about it. With `own_lines`
-        a place in it is given as a line of its own file, or of its own text where it has pages."""
+    def include(self, name: str, document: Document, notes: list[Message], level: int) -> None:
+        """The text of another document, its headings below `level`, and `notes` about it. A place in it is
+        given by `name` and its own page, or else the line of its own file."""
         shift = self.length
         for heading in document.headings:
             self.headings.append(Heading(heading.level + level, heading.title, heading.start + shift))
-        if own_lines:
-            self._mark_lines(document)
+        self._mark_lines(document)
+        self._mark_pages(name, document)
         self.add(document.text)
         for note in notes:
             self.note(note)
 
     def _mark_lines(self, document: Document) -> None:
         self._aligned = False
-        if document.line_marks:
+        if document.line_marks or document.pages:
             self._marks += ((self.length + at, line) for at, line in document.line_marks)
             return
         at = self.length
@@ -92,6 +93,15 @@ class Lines:
             if line.strip():
                 self._marks.append((at, number))
             at += len(line) + 1
+
+    def _mark_pages(self, name: str, document: Document) -> None:
+        at = self.length
+        first = document.pages[0].start if document.pages else len(document.text)
+        if first:
+            self.pages.append(Page(len(self.pages) + 1, at, at + first, "file", name))
+        for page in document.pages:
+            inner = f"{name}/{page.name}" if page.name else name
+            self.pages.append(replace(page, start=page.start + at, end=page.end + at, name=inner))
 
     def text(self) -> str:
         return "".join(self._parts)

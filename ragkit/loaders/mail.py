@@ -6,6 +6,7 @@ import base64
 import codecs
 import email
 import re
+from dataclasses import replace
 from email import policy
 from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message as Letter
@@ -35,7 +36,7 @@ def read_mail(source: str, data: bytes, media_type: str, unpacking: Unpacking) -
     unpacking.check_depth(MOST_DEPTH)
     data = _eight_bit(data)
     lines = Lines()
-    title = _write_letter(lines, data, 0, unpacking)
+    title = _write_letter(lines, data, 0, unpacking)  # its files are parts with places of their own
     return lines.document(source, media_type, title)
 
 
@@ -52,7 +53,7 @@ def read_mailbox(source: str, data: bytes, media_type: str, unpacking: Unpacking
         lines.blank()
         start = lines.length
         _write_letter(lines, _QUOTED_FROM.sub(rb"\1", data[match.end() : end]), 1, unpacking)
-        lines.pages.append(Page(number, start, lines.length))
+        lines.pages.append(Page(number, start, lines.length, "message"))
     return lines.document(source, media_type)
 
 
@@ -80,14 +81,16 @@ def _write_letter(lines: Lines, data: bytes, level: int, unpacking: Unpacking) -
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
             why = type(exc).__name__
             continue
-        _append(lines, trial)
+        _append(lines, trial, with_pages=level == 0)
         return title
     lines.note(Message("A message could not be read ({why}).", {"why": why}))
     return ""
 
 
-def _append(lines: Lines, made: Lines) -> None:
+def _append(lines: Lines, made: Lines, *, with_pages: bool) -> None:
     start = lines.length
+    if with_pages:
+        lines.pages += (replace(page, start=page.start + start, end=page.end + start) for page in made.pages)
     lines.headings += ((type(h))(h.level, h.title, h.start + start) for h in made.headings)
     if not made.is_blank():
         lines.add(made.text().rstrip("\n"))
@@ -197,7 +200,7 @@ def add_file(lines: Lines, name: str, data: bytes, kind: str, level: int, unpack
     from ragkit.loaders import SUFFIXES, media_type
 
     known = media_type(Path(shown(name))) or (kind if kind in SUFFIXES.values() else None)
-    add_part(lines, name, data, known, level, unpacking, own_lines=False)
+    add_part(lines, name, data, known, level, unpacking)
 
 
 def html_text(markup: str) -> str:

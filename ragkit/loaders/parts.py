@@ -38,12 +38,10 @@ def shown(name: str) -> str:
     return clean(one_line(name))[-_LONGEST_NAME:] or "?"
 
 
-def add_part(
-    lines: Lines, name: str, data: bytes, kind: str | None, level: int, unpacking: Unpacking, *, own_lines: bool
-) -> bool:
+def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int, unpacking: Unpacking) -> bool:
     """The text of a part under a heading of its name; a note that says why where there is none.
 
-    `kind` is its media type. `own_lines`: places are given as lines of the part. True: it was read.
+    `kind` is its media type. True: it was read.
     """
     from ragkit.loaders import parse  # it imports the readers, which import this
 
@@ -64,9 +62,9 @@ def add_part(
         lines.note(unread(title, Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})))
         return False
     lines.blank()
-    lines.head(level, title, 1 if own_lines else 0)
+    lines.head(level, title)
     notes = [Message("{name}: {why}", {"name": title, "why": note}) for note in document.notes]
-    lines.include(document, notes, level, own_lines=own_lines)
+    lines.include(title, document, notes, level)
     return True
 
 

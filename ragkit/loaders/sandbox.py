@@ -16,7 +16,7 @@ import threading
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast, get_args
 
 from ragkit.config import LoadingConfig
 from ragkit.errors import RagkitError
@@ -25,7 +25,7 @@ from ragkit.loaders.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.child import receive, send
 from ragkit.messages import Message
 from ragkit.ports import Loaded, LoadFailure
-from ragkit.types import Document, Heading, Page
+from ragkit.types import Document, Heading, Page, PageKind
 
 _NO_START = "The process that reads files does not start."
 _HINT = "Check that there is free memory, and that loading.memory_mb is not too low."
@@ -39,6 +39,7 @@ main(limits)"""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL")  # nothing secret
 _TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # no widths, no attributes
 _MOST_MESSAGES = 8  # one within the other
+_LONGEST_NAME = 4000  # characters of a sheet's name, or a path within archives
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -258,7 +259,13 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
     text = _text(found["text"])
     size = len(text)
     pages = tuple(
-        Page(_whole(page["number"], 1), _whole(page["start"], 0, size), _whole(page["end"], 0, size))
+        Page(
+            _whole(page["number"], 1),
+            _whole(page["start"], 0, size),
+            _whole(page["end"], 0, size),
+            _kind(page["kind"]),
+            _text(page["name"], _LONGEST_NAME),
+        )
         for page in found["pages"]
     )
     headings = tuple(
@@ -289,6 +296,13 @@ def _value(value: object, depth: int) -> int | str | Message:
     if isinstance(value, dict) and depth < _MOST_MESSAGES:
         return _message(value, depth + 1)
     return value if isinstance(value, int) else _text(value, 1000)
+
+
+def _kind(value: object) -> PageKind:
+    for kind in get_args(PageKind):
+        if kind == value:
+            return cast(PageKind, kind)
+    raise ValueError("page")
 
 
 def _text(value: object, most: int | None = None) -> str:

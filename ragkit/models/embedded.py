@@ -178,7 +178,7 @@ class ExtractiveChat:
         document = Document(source="", media_type="text/plain", title="", text=text.text)
         chunks = chunking.split(document, self.count_tokens, _SPLIT_TOKENS, 0, self._embedder.digest)
         return [
-            Passage(text.marker, "", "", chunk.text, chunk.start, chunk.end, None, None, (), (), 0.0, None, 0.0)
+            Passage(text.marker, "", "", chunk.text, chunk.start, chunk.end, chunk.place, (), (), 0.0, None, 0.0)
             for chunk in chunks
         ]
 

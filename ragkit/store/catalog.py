@@ -25,14 +25,15 @@ from ragkit.store.rows import (
     chunk_of,
     message_json,
     message_of,
+    place_json,
     structure_json,
     vector_blob,
     vector_of,
 )
 from ragkit.terms import document_terms, is_cjk
-from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Vector
+from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Place, Vector
 
-FORMAT = 1
+FORMAT = 2
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('format', '{FORMAT}');
@@ -50,7 +51,7 @@ CREATE TABLE documents (
   structure TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE chunks (
   number INTEGER PRIMARY KEY, generation INTEGER NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
-  ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, page INTEGER, line INTEGER,
+  ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, place TEXT NOT NULL,
   headings TEXT NOT NULL, text TEXT NOT NULL, key TEXT NOT NULL, vector BLOB,
   UNIQUE (generation, id));
 CREATE INDEX chunks_of ON chunks (source, generation);
@@ -495,7 +496,7 @@ class SqliteCatalog:
 
     def _put_chunk(self, number: int, chunk: Chunk, key: str, vector: Vector | None) -> None:
         row = self._db.execute(
-            f"INSERT INTO chunks (generation, key, vector, {CHUNK_COLUMNS}) VALUES ({', '.join('?' * 12)})",
+            f"INSERT INTO chunks (generation, key, vector, {CHUNK_COLUMNS}) VALUES ({', '.join('?' * 11)})",
             (
                 number,
                 key,
@@ -506,8 +507,7 @@ class SqliteCatalog:
                 chunk.text,
                 chunk.start,
                 chunk.end,
-                chunk.page,
-                chunk.line,
+                place_json(chunk.place),
                 json.dumps(chunk.heading_path, ensure_ascii=False),
             ),
         ).lastrowid
@@ -521,7 +521,7 @@ class SqliteCatalog:
             "SELECT number, id, text, headings, vector IS NOT NULL FROM chunks WHERE source = ? AND generation = ?",
             (source, number),
         ).fetchall():
-            chunk = Chunk(name, source, 0, text, 0, 0, None, None, tuple(json.loads(headings)))
+            chunk = Chunk(name, source, 0, text, 0, 0, Place(None, None), tuple(json.loads(headings)))
             terms = " ".join(document_terms(embedding_text(chunk)))
             # A contentless FTS5 table forgets a row only when it is told the row's terms again.
             self._db.execute(

@@ -10,9 +10,9 @@ from dataclasses import astuple
 from typing import Any
 
 from ragkit.messages import Message
-from ragkit.types import Chunk, Document, Vector
+from ragkit.types import Chunk, Document, Place, Vector
 
-CHUNK_COLUMNS = "id, source, ordinal, text, start, end, page, line, headings"  # the fields of a Chunk
+CHUNK_COLUMNS = "id, source, ordinal, text, start, end, place, headings"  # the fields of a Chunk
 
 
 def vector_blob(vector: Vector) -> bytes:
@@ -25,8 +25,14 @@ def vector_blob(vector: Vector) -> bytes:
 
 def chunk_of(row: Sequence[Any]) -> Chunk:
     """A `_CHUNK` row as a value."""
-    name, source, ordinal, text, start, end, page, line, headings = row
-    return Chunk(name, source, ordinal, text, start, end, page, line, tuple(json.loads(headings)))
+    name, source, ordinal, text, start, end, place, headings = row
+    return Chunk(name, source, ordinal, text, start, end, Place(*json.loads(place)), tuple(json.loads(headings)))
+
+
+def place_json(place: Place) -> str:
+    """Without what is at its default: most places are a line or a page."""
+    values = astuple(place)
+    return json.dumps(values if place.name or place.kind != "page" else values[:2], ensure_ascii=False)
 
 
 def vector_of(blob: bytes) -> Vector:
