@@ -83,6 +83,20 @@ class Lines:
         for note in notes:
             self.note(note)
 
+    def take_over(self, other: Lines, *, with_places: bool) -> None:
+        """What another collected. Without its places, the page that is being written holds all of it."""
+        shift = self.length
+        self.headings += (replace(heading, start=heading.start + shift) for heading in other.headings)
+        if with_places:
+            self.pages += (replace(page, start=page.start + shift, end=page.end + shift) for page in other.pages)
+            self._marks += ((at + shift, line) for at, line in other._marks)
+            self._aligned = self._aligned and other._aligned
+        if not other.is_blank():
+            self.add(other.text().rstrip("\n"))
+        for note in other.notes:
+            self.note(note)
+        self._unsaid += other._unsaid
+
     def _mark_lines(self, document: Document) -> None:
         self._aligned = False
         if document.line_marks or document.pages:

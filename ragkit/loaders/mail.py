@@ -6,7 +6,6 @@ import base64
 import codecs
 import email
 import re
-from dataclasses import replace
 from email import policy
 from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message as Letter
@@ -81,21 +80,10 @@ def _write_letter(lines: Lines, data: bytes, level: int, unpacking: Unpacking) -
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
             why = type(exc).__name__
             continue
-        _append(lines, trial, with_pages=level == 0)
+        lines.take_over(trial, with_places=level == 0)
         return title
     lines.note(Message("A message could not be read ({why}).", {"why": why}))
     return ""
-
-
-def _append(lines: Lines, made: Lines, *, with_pages: bool) -> None:
-    start = lines.length
-    if with_pages:
-        lines.pages += (replace(page, start=page.start + start, end=page.end + start) for page in made.pages)
-    lines.headings += ((type(h))(h.level, h.title, h.start + start) for h in made.headings)
-    if not made.is_blank():
-        lines.add(made.text().rstrip("\n"))
-    for note in made.notes:
-        lines.note(note)
 
 
 class _Writer:
