@@ -14,7 +14,7 @@ import ragkit
 ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "errors", "options", "model_types", "config", "ports", "messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction"}
-USE_CASES = {"indexing", "prefetch", "retrieval", "answering"}
+USE_CASES = {"indexing", "retrieval", "answering"}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}
