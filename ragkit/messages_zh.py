@@ -471,4 +471,12 @@ ZH: dict[str, str] = {
     "would be removed": "将移除",
     "{count} files, {same} of them unchanged. Nothing was done.": "{count} 个文件，其中 {same} 个没有变化。未做任何更改。",
     "Reading was ended.": "读取已被终止。",
+    # measuring
+    "{folder} holds no data set.": "{folder} 中没有数据集。",
+    "It needs corpus.jsonl, corpora/ or pdfs/, and qa.jsonl, or queries.jsonl and qrels.tsv.": "其中需要有 corpus.jsonl、corpora/ 或 pdfs/，以及 qa.jsonl，或者 queries.jsonl 和 qrels.tsv。",
+    "{folder} has no document {name}.": "{folder} 中没有文档 {name}。",
+    "{path}, line {line}: {why}.": "{path} 第 {line} 行：{why}。",
+    "An entry of the data set has no {name}: {entry}": "数据集的一个条目缺少 {name}：{entry}",
+    "The library that computes the figures is not installed.": "没有安装计算指标的库。",
+    'Run: python -m pip install "ragkit-docqa[eval]"': '请运行：python -m pip install "ragkit-docqa[eval]"',
 }

