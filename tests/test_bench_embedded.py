@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.embedded import Asked, Searched, holds_gold, normalised, percentile, sample, summary, without_markers
+from bench.embedded import Asked, Searched, sample, summary
+from ragkit.evaluation.judging import holds_gold, normalised, percentile, without_markers
 from ragkit.models.e5 import weights_path
 
 BENCH = Path(__file__).parent.parent / "bench" / "embedded.py"

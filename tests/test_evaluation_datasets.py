@@ -120,8 +120,8 @@ def test_texts_are_laid_out_once(tmp_path: Path) -> None:
     assert sources["2"].read_text("utf-8") == LIBRARY_ZH
     before = sources["2"].stat().st_mtime_ns
     sources["1"].write_text("altered", "utf-8")
-    (work / "texts" / "left.txt").write_text("of another set", "utf-8")
+    (work / "set" / "texts" / "left.txt").write_text("of another set", "utf-8")
     assert lay_out(dataset, work) == corpus
     assert sources["2"].stat().st_mtime_ns == before
     assert LIBRARY in sources["1"].read_text("utf-8")
-    assert sorted((work / "texts").iterdir()) == sorted(sources.values())
+    assert sorted((work / "set" / "texts").iterdir()) == sorted(sources.values())

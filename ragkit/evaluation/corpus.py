@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from ragkit.config import Config
 from ragkit.evaluation.questions import Dataset
 
 
@@ -17,12 +19,12 @@ class Corpus:
 
 
 def lay_out(dataset: Dataset, work: Path) -> Corpus:
-    """Write the texts under `work`, one file each, leaving alone those that are there already, so that
-    indexing again costs nothing."""
+    """Write the texts into a folder of the set under `work`, one file each, leaving alone those that are
+    there already, so that indexing again costs nothing."""
     if not dataset.texts:
         folders = {path.resolve().parent for path in dataset.files.values()}
         return Corpus(tuple(sorted(folders)), {str(path.resolve()): name for name, path in dataset.files.items()})
-    folder = work.resolve() / "texts"
+    folder = work.resolve() / dataset.name / "texts"
     folder.mkdir(parents=True, exist_ok=True)
     names = {str(folder / f"{quote(name, safe='')}.txt"): name for name in dataset.texts}
     for path in folder.glob("*.txt"):
@@ -34,3 +36,11 @@ def lay_out(dataset: Dataset, work: Path) -> Corpus:
         if not path.exists() or path.read_bytes() != data:
             path.write_bytes(data)
     return Corpus((folder,), names)
+
+
+def index_folder(dataset: Dataset, work: Path, config: Config) -> Path:
+    """Where the index of `dataset` is kept: one for each way to embed, so that two of them can be compared
+    without embedding anything twice."""
+    way = (config.models, config.ollama.embed_model, config.openai.embed_model, config.embedding, config.chunking)
+    digest = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
+    return work.resolve() / dataset.name / f"index-{digest}"

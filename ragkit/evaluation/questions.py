@@ -40,3 +40,7 @@ class Dataset:
             return self
         kept = sorted(random.Random(seed).sample(range(len(self.questions)), limit))
         return replace(self, questions=tuple(self.questions[at] for at in kept))
+
+    def judged(self) -> Dataset:
+        """With the questions alone that some document is relevant to."""
+        return replace(self, questions=tuple(question for question in self.questions if question.relevant))
