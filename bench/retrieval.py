@@ -52,9 +52,7 @@ def main() -> None:
     settings = shared.settings_of(arguments)
     rows = [row(name, dataset, measure(dataset, arguments.work, settings)) for name, dataset in sets.items()]
     head = ["set", "documents", "questions", "hybrid", "dense alone", "BM25 alone", "reference BM25"]
-    shown = shared.table(head, rows)
-    print(shown)
-    arguments.out.write_text(_PAGE.format(table=shown, facts=shared.facts("retrieval.py", arguments)), "utf-8")
+    shared.publish(_PAGE, shared.table(head, rows), "retrieval.py", arguments)
 
 
 _PAGE = """# Retrieval, measured

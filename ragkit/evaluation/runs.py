@@ -138,17 +138,24 @@ def bare(text: str) -> str:
 
 
 def answer_scores(question: Question, answer: Answer, names: Mapping[str, str], *, refusals: bool) -> dict[str, Score]:
-    """What an answer is worth. `refusals`: there are unanswerable questions, so refusing is judged."""
-    scores: dict[str, Score] = {}
+    """What an answer and its citations are worth."""
+    text = None if answer.refused else without_markers(answer.text)
+    scores = outcome_scores(question, text, refusals=refusals)
     if answer.citations:
         scores["quotes_verified"] = (float(sum(one.verified for one in answer.citations)), len(answer.citations))
-    if question.answers and not question.unanswerable:
-        right = not answer.refused and holds_gold(without_markers(answer.text), question.answers)
-        scores["answer_right"] = (float(right), 1.0)
     if question.relevant:
         cited = {names.get(one.source, one.source) for one in answer.citations if one.verified}
         scores["source_cited"] = (float(not cited.isdisjoint(question.relevant)), 1.0)
-    return scores | (_refusal_scores(refused=answer.refused, due=question.unanswerable) if refusals else {})
+    return scores
+
+
+def outcome_scores(question: Question, text: str | None, *, refusals: bool) -> dict[str, Score]:
+    """What saying `text` is worth; None is a refusal. `refusals`: some questions of the set are unanswerable,
+    so refusing is judged."""
+    scores: dict[str, Score] = {}
+    if question.answers and not question.unanswerable:
+        scores["answer_right"] = (float(text is not None and holds_gold(text, question.answers)), 1.0)
+    return scores | (_refusal_scores(refused=text is None, due=question.unanswerable) if refusals else {})
 
 
 def _refusal_scores(*, refused: bool, due: bool) -> dict[str, Score]:
