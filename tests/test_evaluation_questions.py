@@ -48,6 +48,15 @@ def test_three_formats_say_the_same(tmp_path: Path, name: str, text: str) -> Non
     assert not dataset.files
 
 
+def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "evaluation.md").read_text("utf-8")
+    (tmp_path / "q.toml").write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    first, second, third = read_questions(tmp_path / "q.toml").questions
+    assert first.answers == ("30 days",)
+    assert (second.page, second.quote, second.kind) == (3, "45 pounds", "prices")
+    assert third.unanswerable
+
+
 def test_several_sources_and_answers(tmp_path: Path) -> None:
     (tmp_path / "q.toml").write_text(
         '[[question]]\nquestion = "?"\nsource = ["a.md", "甲.md"]\nanswer = ["nine", "九点"]\n', "utf-8"
