@@ -27,9 +27,7 @@ def published(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return [
             [
-                f"{row['chunking']} {row['size_tokens']}, overlap {row['overlap']} · {row['embedding']}".replace(
-                    "  ", " "
-                ),
+                f"{row['chunking']} {row['size_tokens']}".strip() + f", overlap {row['overlap']} · {row['embedding']}",
                 *(f"{row[name]} ± {row[name + '_sd']}" for name in MEASURES.values()),
             ]
             for row in csv.DictReader(stream, delimiter="\t")

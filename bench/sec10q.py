@@ -55,7 +55,7 @@ A question may have several right documents; a document stands where its best pa
 
 {table}
 
-- Many questions do not name a quarter, or say “the most recent”: words and meaning alone cannot tell the reports apart.
+- Of the 130 questions about one report, 37 name neither a year nor a quarter: nothing tells which report they mean.
 
 {facts}
 """

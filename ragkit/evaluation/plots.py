@@ -47,22 +47,22 @@ def intervals(values: Sequence[tuple[str, float, float, float, str]]) -> str:
 def curves(lines: Mapping[str, Sequence[float]], unit: str) -> str:
     """For each name its values in rising order, from the first to the last of the questions."""
     height, top = 180, max((max(values) for values in lines.values() if values), default=0) or 1
-    width = _WIDTH - 130
+    left, width = 70, _WIDTH - 160
     parts = [
-        f'<line x1="50" x2="{50 + width}" y1="{height}" y2="{height}" class="axis"/>',
-        _text(44, height, "0", "end"),
-        _text(44, 12, f"{top:.0f} {unit}", "end"),
+        f'<line x1="{left}" x2="{left + width}" y1="{height}" y2="{height}" class="axis"/>',
+        _text(left - 6, height, "0", "end"),
+        _text(left - 6, 12, f"{top:.0f} {unit}", "end"),
     ]
     for number, (name, values) in enumerate(lines.items()):
         ordered = sorted(values)
         kept = [ordered[ceil(len(ordered) * step / 100) - 1] for step in range(1, 101)]
         points = " ".join(
-            f"{50 + width * step / 100:.1f},{height - (height - 10) * value / top:.1f}"
+            f"{left + width * step / 100:.1f},{height - (height - 10) * value / top:.1f}"
             for step, value in enumerate(kept, 1)
         )
         parts.append(f'<polyline points="{points}" class="line{number % 2}"/>')
-        parts.append(_text(54 + width, height - (height - 10) * kept[-1] / top + 4, name))
-    parts += [_text(50 + width * at / 100, height + 16, f"{at} %", "middle") for at in (50, 95)]
+        parts.append(_text(left + width + 4, height - (height - 10) * kept[-1] / top + 4, name))
+    parts += [_text(left + width * at / 100, height + 16, f"{at} %", "middle") for at in (50, 95)]
     return _svg(height + 22, parts)
 
 
