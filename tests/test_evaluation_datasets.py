@@ -10,6 +10,7 @@ import pytest
 from ragkit.errors import InputError
 from ragkit.evaluation.corpus import lay_out
 from ragkit.evaluation.datasets import read_folder
+from ragkit.evaluation.questions import Dataset
 
 LIBRARY = "The library opens at nine."
 LIBRARY_ZH = "图书馆早上九点开门。"
@@ -41,6 +42,21 @@ def test_judged_texts(tmp_path: Path) -> None:
         ("When?", {"1": 4}),
         ("几点？", {"2": 1}),
     ]
+
+
+def test_judgments_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    write_judged(tmp_path)
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels.tsv").rename(tmp_path / "qrels" / "test.tsv")
+    write_lines(tmp_path / "queries.jsonl", [{"_id": "q1", "text": "When?"}, {"_id": "train", "text": "不评判"}])
+    assert [question.id for question in read_folder(tmp_path).questions] == ["q1"]
+
+
+def test_a_broken_judgment_says_where(tmp_path: Path) -> None:
+    write_judged(tmp_path)
+    (tmp_path / "qrels.tsv").write_text("q\td\tgrade\nq1\t1\tgood\n", "utf-8")
+    with pytest.raises(InputError, match=r"qrels\.tsv, line 2"):
+        read_folder(tmp_path)
 
 
 def test_paragraphs_with_unanswerable_questions(tmp_path: Path) -> None:
@@ -109,6 +125,13 @@ def test_a_sample_keeps_the_order_and_follows_the_seed(tmp_path: Path) -> None:
     ids = [[int(question.id) for question in dataset.sample(5, seed).questions] for seed in (1, 1, 2)]
     assert ids[0] == ids[1] == sorted(ids[0]) != ids[2]
     assert dataset.sample(0, 1) is dataset.sample(50, 1) is dataset
+
+
+def test_a_long_name_still_makes_a_file(tmp_path: Path) -> None:
+    names = ["文" * 90 + end for end in "甲乙"]
+    corpus = lay_out(Dataset("set", (), {name: name for name in names}), tmp_path)
+    assert sorted(corpus.names.values()) == sorted(names)
+    assert [Path(source).read_text("utf-8") for source in corpus.names] == list(corpus.names.values())
 
 
 def test_texts_are_laid_out_once(tmp_path: Path) -> None:

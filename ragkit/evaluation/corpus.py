@@ -26,7 +26,7 @@ def lay_out(dataset: Dataset, work: Path) -> Corpus:
         return Corpus(tuple(sorted(folders)), {str(path.resolve()): name for name, path in dataset.files.items()})
     folder = work.resolve() / dataset.name / "texts"
     folder.mkdir(parents=True, exist_ok=True)
-    names = {str(folder / f"{quote(name, safe='')}.txt"): name for name in dataset.texts}
+    names = {str(folder / f"{_file_name(name)}.txt"): name for name in dataset.texts}
     for path in folder.glob("*.txt"):
         if str(path) not in names:
             path.unlink()
@@ -36,6 +36,12 @@ def lay_out(dataset: Dataset, work: Path) -> Corpus:
         if not path.exists() or path.read_bytes() != data:
             path.write_bytes(data)
     return Corpus((folder,), names)
+
+
+def _file_name(name: str) -> str:
+    """Readable where it can be, and never longer than a file system allows."""
+    plain = quote(name, safe="")
+    return plain if len(plain) <= 200 else f"{plain[:160]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def index_folder(dataset: Dataset, work: Path, config: Config) -> Path:

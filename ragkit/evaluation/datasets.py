@@ -1,13 +1,12 @@
 """Data sets on disk. A folder is one of
 
-- `corpus.jsonl` with `queries.jsonl` and `qrels.tsv`, with `qa.jsonl`, or with all three: texts;
+- `corpus.jsonl` with `queries.jsonl` and `qrels.tsv` (or `qrels/test.tsv`), with `qa.jsonl`, or with all: texts;
 - `corpora/` or `pdfs/` with `qa.jsonl`: files.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,11 +40,12 @@ def _of_texts(folder: Path) -> Dataset:
     texts = {name: text for name, text in corpus.items() if text}
     if not (folder / "queries.jsonl").is_file():
         return Dataset(folder.name, tuple(_question(item, {_text(item, "context_id"): 1}) for item in asked), texts)
-    relevant = _judgments(folder / "qrels.tsv")
+    plain, split = folder / "qrels.tsv", folder / "qrels" / "test.tsv"
+    relevant = _judgments(split if split.is_file() and not plain.is_file() else plain)
     judged = {
-        name: Question(name, _text(item, "text"), relevant.get(name, {}))
+        name: Question(name, _text(item, "text"), relevant[name])
         for item in _lines(folder / "queries.jsonl")
-        for name in [_text(item, "_id")]
+        if (name := _text(item, "_id")) in relevant
     }
     answered = {_text(item, "id"): _question(item, relevant.get(_text(item, "id"), {})) for item in asked}
     return Dataset(folder.name, tuple({**judged, **answered}.values()), texts)
@@ -86,24 +86,24 @@ def _question(item: Mapping[str, Any], relevant: Mapping[str, int]) -> Question:
 
 def _judgments(path: Path) -> dict[str, dict[str, int]]:
     """query -> document -> grade, of the pairs judged relevant; tab-separated below one header line."""
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    for query, document, grade in _parsed(path, _judgment)[1:]:
+    found: dict[str, dict[str, int]] = {}
+    for query, document, grade in _parsed(path, _judgment, head=1):
         if grade > 0:
-            found[query][document] = grade
+            found.setdefault(query, {})[document] = grade
     return found
 
 
 def _judgment(line: str) -> tuple[str, str, int]:
     query, document, grade = line.strip().split("\t")
-    return query, document, int(grade) if grade != "score" else 0
+    return query, document, int(grade)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     return _parsed(path, json.loads)
 
 
-def _parsed(path: Path, parse: Callable[[str], Value]) -> list[Value]:
-    """Every line that is not empty. Raises InputError, which names the line."""
+def _parsed(path: Path, parse: Callable[[str], Value], head: int = 0) -> list[Value]:
+    """Every line below the first `head` that is not empty. Raises InputError, which names the line."""
     found = []
     try:
         lines = path.read_text("utf-8").split("\n")
@@ -111,7 +111,7 @@ def _parsed(path: Path, parse: Callable[[str], Value]) -> list[Value]:
         raise InputError("Cannot read {path}: {why}.", path=path, why=exc) from exc
     for number, line in enumerate(lines, 1):
         try:
-            found += [parse(line)] if line.strip() else []
+            found += [parse(line)] if line.strip() and number > head else []
         except ValueError as exc:
             raise InputError("{path}, line {line}: {why}.", path=path, line=number, why=exc) from exc
     return found
