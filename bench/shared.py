@@ -59,7 +59,7 @@ def measured(dataset: Dataset, work: Path, settings: Mapping[str, str], *, ask: 
         unread = [outcome for outcome in report.outcomes if outcome.state == "unreadable"]
         if unread:
             raise SystemExit(f"{unread[0].source}: {unread[0].reason}")
-        return evaluate(kit, dataset, corpus.names, ask=ask)
+        return evaluate(kit, dataset, corpus.names, depth=config.retrieval.candidates, ask=ask)
 
 
 def say(text: str) -> None:

@@ -123,10 +123,11 @@ def test(options: CliOptions, file: Path, report: Path | None, as_json: bool) ->
     with opened(options) as kit:
         files = {outcome.source: outcome for outcome in kit.files()}
         questions = bind(dataset, files).questions
+        depth = max(kit.config.retrieval.k, kit.config.retrieval.candidates)
         with evaluation_output.progress(len(questions)) as progress:
             verdicts = []
             for written, question in zip(dataset.questions, questions, strict=True):
-                verdicts.append(check(kit, written, question, files))
+                verdicts.append(check(kit, written, question, files, depth))
                 progress(len(verdicts))
     if report is not None:
         report.write_bytes(junit(dataset.name, verdicts))
@@ -146,7 +147,7 @@ def run_of(options: CliOptions, what: Wanted) -> Run:
     with _index_of(options, what, _dataset(what.path).sample(what.limit, what.seed), config) as (kit, dataset, names):
         ask = not what.search_only and _has_answers(dataset)
         with evaluation_output.progress(len(dataset.questions)) as progress:
-            rows = evaluated(kit, dataset, names, ask=ask, progress=progress)
+            rows = evaluated(kit, dataset, names, depth=config.retrieval.candidates, ask=ask, progress=progress)
         status = kit.status()
     made = status.generation
     return Run(

@@ -14,7 +14,7 @@ from typing import Literal
 from ragkit.evaluation.binding import unbound
 from ragkit.evaluation.judging import holds_gold, without_markers
 from ragkit.evaluation.questions import Question
-from ragkit.evaluation.runs import DEPTH, Kit, bare, is_right
+from ragkit.evaluation.runs import Kit, bare, is_right
 from ragkit.messages import Message
 from ragkit.types import Answer, Document, FileOutcome, ScoredChunk
 
@@ -38,14 +38,14 @@ class Verdict:
     seconds: float
 
 
-def check(kit: Kit, written: Question, question: Question, files: Mapping[str, FileOutcome]) -> Verdict:
+def check(kit: Kit, written: Question, question: Question, files: Mapping[str, FileOutcome], depth: int) -> Verdict:
     """`question`: the one that was `written`, bound to sources. `files`: all that the index knows, by source.
-    Raises what asking raises."""
+    `depth`: how many chunks are searched for a passage that was not used. Raises what asking raises."""
     began = time.perf_counter()
     loss = _before_asking(kit, question, files)
     if loss is None:
         known = {name: grade for name, grade in question.relevant.items() if name in files}
-        loss = _in_answer(kit, replace(question, relevant=known), kit.ask(question.text))
+        loss = _in_answer(kit, replace(question, relevant=known), kit.ask(question.text), depth)
     return Verdict(written, expectation(written), loss, time.perf_counter() - began)
 
 
@@ -81,13 +81,13 @@ def _before_asking(kit: Kit, question: Question, files: Mapping[str, FileOutcome
     return None
 
 
-def _in_answer(kit: Kit, question: Question, answer: Answer) -> Loss | None:
+def _in_answer(kit: Kit, question: Question, answer: Answer, depth: int) -> Loss | None:
     if question.unanswerable:
         return None if answer.refused else Loss("answer", _said(answer))
     if not _is_right_answer(question, answer):
-        return _loss_of_passage(kit, question, answer) or Loss("answer", _said(answer))
+        return _loss_of_passage(kit, question, answer, depth) or Loss("answer", _said(answer))
     if question.relevant and not _cited(question, answer):
-        return _loss_of_passage(kit, question, answer) or Loss("citation", _citations(answer))
+        return _loss_of_passage(kit, question, answer, depth) or Loss("citation", _citations(answer))
     return None
 
 
@@ -106,14 +106,14 @@ def _cited(question: Question, answer: Answer) -> bool:
     return any(citation.verified and citation.source in question.relevant for citation in answer.citations)
 
 
-def _loss_of_passage(kit: Kit, question: Question, answer: Answer) -> Loss | None:
+def _loss_of_passage(kit: Kit, question: Question, answer: Answer, depth: int) -> Loss | None:
     """The step before the answerer in which the right passage was lost; None: it had it."""
     if not question.relevant:
         return None
     if _first_right(kit, question, answer.nearest) is None:
-        rank = _first_right(kit, question, kit.search(question.text, DEPTH))
+        rank = _first_right(kit, question, kit.search(question.text, depth))
         if rank is None:
-            return Loss("search", Message("the passage is not among the {count} best", {"count": DEPTH}))
+            return Loss("search", Message("the passage is not among the {count} best", {"count": depth}))
         values = {"rank": rank, "count": len(answer.nearest)}
         return Loss("search", Message("the passage is number {rank} of those found; {count} are used", values))
     if all(entry.source not in question.relevant for entry in answer.ledger.sent):

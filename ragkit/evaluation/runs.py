@@ -14,7 +14,6 @@ from ragkit.evaluation.ranked import ranked_scores
 from ragkit.terms import fold
 from ragkit.types import Answer, Chunk, Document, ScoredChunk
 
-DEPTH = 50  # chunks of one search, as many as `retrieval.candidates`
 SPAN_CHUNKS = 5  # of them judged by characters, as many as in the published tables
 _KEPT = 10  # documents of a ranking in a row
 Value = TypeVar("Value")
@@ -65,11 +64,13 @@ def evaluate(
     dataset: Dataset,
     names: Mapping[str, str],
     *,
+    depth: int,
     ask: bool,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Row, ...]:
     """A row for each question, in order. `names` maps a source to the document's name in `dataset`; a
-    source that it lacks is its own name. `ask`: also have each question answered.
+    source that it lacks is its own name. `depth`: chunks of a search, `retrieval.candidates`, for more of them
+    would make it another search. `ask`: also have each question answered.
 
     Raises what the index and the models raise, and InputError without the extra `eval`.
     """
@@ -78,7 +79,7 @@ def evaluate(
     kit.search("warm up", 1)  # the model is loaded before the clock runs
     rankings, drafts = {}, []
     for done, question in enumerate(dataset.questions, 1):
-        hits, search_ms = _timed_ms(partial(kit.search, question.text, DEPTH))
+        hits, search_ms = _timed_ms(partial(kit.search, question.text, depth))
         rankings[question.id] = ranking(question, hits, names, kit.document)
         scores = _span_row(kit, question, [hit.chunk for hit in hits], sources)
         times, answer = {"search": search_ms}, None
