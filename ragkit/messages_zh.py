@@ -488,7 +488,6 @@ ZH: dict[str, str] = {
     "would be read again": "将重新读取",
     "would be removed": "将移除",
     "{count} files, {same} of them unchanged. Nothing was done.": "{count} 个文件，其中 {same} 个没有变化。未做任何更改。",
-    "Reading was ended.": "读取已被终止。",
     # measuring
     "{folder} holds no data set.": "{folder} 中没有数据集。",
     "It needs corpus.jsonl, corpora/ or pdfs/, and qa.jsonl, or queries.jsonl and qrels.tsv.": "其中需要有 corpus.jsonl、corpora/ 或 pdfs/，以及 qa.jsonl，或者 queries.jsonl 和 qrels.tsv。",
