@@ -13,7 +13,7 @@ import ragkit
 
 ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "errors", "options", "model_types", "config", "ports", "messages", "messages_zh"}
-PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction"}
+PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups"}
 USE_CASES = {"indexing", "prefetch", "retrieval", "answering"}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}
