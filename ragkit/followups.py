@@ -38,6 +38,7 @@ _EXPLETIVE = re.compile(
 )
 _PERSONAL = re.compile(r"\b(?:it|they|them|he|she|him)\b(?!-)|(?<!-)\b(?:its|their|theirs|his|her|hers)\b", re.I)
 _POSSESSIVE = frozenset("its their theirs his her hers".split())
+_ASKED_NOUN = re.compile(rf"(?:which|what)\s+(?!(?:{_VERB_EN.pattern})\b)\w+", re.I)
 _POINTING = re.compile(
     r"\b(?:this|these)\b(?!\s+(?:year|season|spring|summer|autumn|winter|month|week|quarter|morning|afternoon|"
     r"evening|time)\b)|(?:^(?:are|were|do|did|can|could|should|must|will)\s+|\bof )those\b(?!\s+(?:who|with|that|in)\b)"
@@ -136,20 +137,23 @@ def _leans_en(text: str) -> bool:
 
 def _points_outside(text: str) -> bool:
     """Whether a personal pronoun stands for something that the text itself does not name before it."""
-    for found in _PERSONAL.finditer(text):
-        word, before = found.group().casefold(), text[: found.start()]
-        if word == "it" and _EXPLETIVE.match(text, found.start()):
-            continue
-        named = list(_NAMED_EN.finditer(before))
-        if word in _POSSESSIVE:
-            bare = re.sub(rf"^(?:{_ASKS_EN})\b\s*\w*", "", before, flags=re.I)
-            asked = re.match(rf"(?:which|what)\s+(?!(?:{_VERB_EN.pattern})\b)\w+", text, re.I)
-            inside = bool(named or asked) or any(word.endswith("s") or word == "staff" for word in content(bare))
-        else:  # in one clause, "it" is never what was named there: "Is the fee included in it?"
-            inside = bool(re.search(_CLAUSE, before, re.I)) and (bool(named) or bool(content(before)))
-        if not inside:
-            return True
-    return False
+    return any(
+        not _named_before(found.group().casefold(), text[: found.start()])
+        for found in _PERSONAL.finditer(text)
+        if not _EXPLETIVE.match(text, found.start())
+    )
+
+
+def _named_before(pronoun: str, before: str) -> bool:
+    """Whether what stands before a pronoun may name what it stands for."""
+    named = bool(_NAMED_EN.search(before))
+    if pronoun in _POSSESSIVE:
+        bare = re.sub(rf"^(?:{_ASKS_EN})\b\s*\w*", "", before, flags=re.I)
+        several = any(word.endswith("s") or word == "staff" for word in content(bare))
+        return named or several or bool(_ASKED_NOUN.match(before))
+    # In one clause, "it" is never what was named there: "Is the fee included in it?"
+    bare = re.sub(rf"^(?:{_ASKS_EN})\b", "", before, flags=re.I)
+    return bool(re.search(_CLAUSE, bare, re.I)) and (named or bool(content(bare)))
 
 
 def _leans_zh(text: str) -> bool:

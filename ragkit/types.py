@@ -227,6 +227,7 @@ class Turn:
 
     question: str
     answer: str
+    citations: tuple[Citation, ...] = ()  # of the answer, for the reader; a question needs none
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ragkit.types import Turn
 FOLLOW_UPS = """
 And how long is it?|How long is it?|What about sick leave?|And for contractors?|How long?|Why?|Who approves it?
 Does it include the battery?|What is its capacity?|When must they be submitted?|Is that allowed?|Why is that?
-Which one is cheaper?|And in winter?|What else is covered?|Tell me more|Can you elaborate?|Are these paid?
+Which one is cheaper?|And in winter?|What else is covered?|Tell me more|Where do I upload it?|Go on|Are these paid?
 How much does it cost to extend it?|Is the fee included in it?|Can I park there?|How many days?|Who pays?
 What happens then?|How about the Suzhou office?|When does their contract end?|Who should I tell about this?|By when?
 那保修期呢？|保修期呢？|它保修多久？|那周末？|为什么？|多少钱？|谁负责？|多久到期？|这个怎么申请？|那实习生呢？

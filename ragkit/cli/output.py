@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LANGUAGE = environment_language()
 _FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
 _QUOTE_CHARACTERS = 300  # of a passage shown
+NEAREST_SHOWN = 3  # passages, where the documents do not say
 
 
 def tr(template: str, **values: object) -> str:
@@ -220,23 +221,33 @@ def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
     click.echo("\n")
     if answer.query != answer.question:
         say_aside(tr("Searched for: {query}", query=safe(answer.query)))
-    if answer.refused:
-        click.echo(tr("Nearest passages:"))
-        for number, hit in enumerate(answer.nearest[:3], 1):
-            click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}")
-            click.echo(f"     {_short(hit.chunk.text, 120)}")
-        if not answer.nearest:
-            click.echo("  " + tr("none"))
-    elif answer.citations:
-        click.echo(tr("Sources:"))
-        for citation in answer.citations:
-            _show_citation(citation)
+    show_sources(answer)
     if answer.unread_count:
         say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
     if answer.ledger.left_out:
         say_aside(tr("Did not fit into the context: {names}", names=_names(answer.ledger.left_out)))
     for note in (*answer.ledger.notes, *answer.notes, *model_notes):
         say_aside(text_of(note))
+
+
+def show_sources(answer: Answer) -> None:
+    """The citations, or the nearest passages where the documents do not say."""
+    if not answer.refused:
+        show_citations(answer.citations)
+        return
+    click.echo(tr("Nearest passages:"))
+    for number, hit in enumerate(answer.nearest[:NEAREST_SHOWN], 1):
+        click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}")
+        click.echo(f"     {_short(hit.chunk.text, 120)}")
+    if not answer.nearest:
+        click.echo("  " + tr("none"))
+
+
+def show_citations(citations: Sequence[Citation]) -> None:
+    if citations:
+        click.echo(tr("Sources:"))
+    for citation in citations:
+        _show_citation(citation)
 
 
 def _names(entries: Sequence[LedgerEntry]) -> str:
@@ -335,16 +346,44 @@ def show_hits(hits: Sequence[ScoredChunk]) -> None:
         say_aside(tr("Nothing found."))
     for hit in hits:
         chunk = hit.chunk
-        ranks = tr(
-            "dense {dense}, lexical {lexical}, score {score}",
-            dense=hit.dense_rank or "–",
-            lexical=hit.lexical_rank or "–",
-            score=f"{hit.score:.2f}",
-        )
-        click.echo(f"{hit.rank}. {shown_path(chunk.source)}, {place_text(chunk.place)}  ({ranks})")
+        click.echo(f"{hit.rank}. {_hit_text(hit)}")
         if chunk.heading_path:
             click.echo("   " + style(safe(" > ".join(chunk.heading_path)), dim=True))
         click.echo(f"   {_short(chunk.text, _QUOTE_CHARACTERS)}")
+
+
+def _hit_text(hit: ScoredChunk) -> str:
+    """Where a passage stands, and what spoke for it."""
+    ranks = tr(
+        "dense {dense}, lexical {lexical}, score {score}",
+        dense=hit.dense_rank or "–",
+        lexical=hit.lexical_rank or "–",
+        score=f"{hit.score:.2f}",
+    )
+    return f"{shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}  ({ranks})"
+
+
+def show_reasons(answer: Answer) -> None:
+    """What an answer rested on: how it was made, the passages it was given, and those left out."""
+    ledger = answer.ledger
+    click.echo(tr("Searched for: {query}", query=safe(answer.query)))
+    click.echo(tr("Answered by {model}, from {count} passages:", model=answer.model, count=len(ledger.sent)))
+    for entry in ledger.sent:
+        click.echo(f"  [{entry.marker}] {_entry_text(entry)}")
+    if ledger.left_out:
+        click.echo(tr("Left out:"))
+    for entry in ledger.left_out:
+        click.echo(f"  {_entry_text(entry)}: {text_of(entry.reason)}")
+    click.echo(tr("Found, best first:"))
+    for hit in answer.nearest:
+        click.echo(f"  {hit.rank}. {_hit_text(hit)}")
+    for note in (*ledger.notes, *answer.notes):
+        say_aside(text_of(note))
+
+
+def _entry_text(entry: LedgerEntry) -> str:
+    tokens = tr("{count} tokens", count=entry.tokens)
+    return f"{shown_path(entry.source)}, {place_text(entry.place)} · {tokens}"
 
 
 def hits_json(question: str, hits: Sequence[ScoredChunk]) -> dict[str, object]:
