@@ -17,7 +17,7 @@ from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelUnavailable, StoreError
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Embedder, KeptConversation, LocalModels
-from ragkit.store import upkeep
+from ragkit.store import last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.locks import FileLock
@@ -25,6 +25,7 @@ from ragkit.types import (
     Answer,
     Check,
     Chunk,
+    Citation,
     Document,
     EmbedFault,
     FileOutcome,
@@ -273,6 +274,14 @@ class RagKit:
             unread_count=unread,
         )
 
+    def remember(self, answer: Answer) -> None:
+        """Keep in the index's folder where the sources of `answer` stand. Done where it can be written."""
+        last_answer.save(self.directory, answer.sources)
+
+    def last_sources(self) -> list[Citation]:
+        """The sources of the answer that was remembered last, by any process, without their quotes."""
+        return last_answer.load(self.directory)
+
     def document(self, source: str) -> Document | None:
         """The document read from the file `source` (absolute path); None when there is none."""
         return self._open_to_read().document(source)
@@ -357,6 +366,7 @@ class RagKit:
         catalog = self._open_to_write()
         sources = upkeep.named(names, catalog.files())
         upkeep.forget(catalog, sources)
+        last_answer.forget(self.directory)
         self._dense_index().discard()
         self._publish(wait=True)
         return sources

@@ -496,4 +496,18 @@ ZH: dict[str, str] = {
     "Left out:": "略去：",
     "Found, best first:": "检索到（由好到差）：",
     "{count} tokens": "{count} 个 token",
+    # opening a source
+    "Open source NUMBER of the last answer where it stands: a PDF at its page, a text at its line.": "打开上一个答案的第 NUMBER 个来源：PDF 到所在页，文本到所在行。",
+    "Only print the command or address.": "只打印命令或地址。",
+    "No answer with sources is remembered for this index.": "这个索引没有记住带来源的答案。",
+    'Ask first: ragkit ask "annual leave"': '请先提问：ragkit ask "年假"',
+    "The last answer has no source {number}; it has {numbers}.": "上一个答案没有来源 {number}；它有 {numbers}。",
+    "{path} is not there any more.": "{path} 已不存在。",
+    "VISUAL or EDITOR is not a command: {command}.": "VISUAL 或 EDITOR 不是命令：{command}。",
+    "{program} cannot be run: {why}.": "无法运行 {program}：{why}。",
+    "Set open.editor and open.pdf to programs of yours; `ragkit open --print` only prints the address.": "请把 open.editor 和 open.pdf 设为你的程序；`ragkit open --print` 只打印地址。",
+    "{program} ended with code {code}.": "{program} 以退出码 {code} 结束。",
+    "open.{name} is {command}; it must be a command with {fields}.": "open.{name} 为 {command}；它必须是带有 {fields} 的命令。",
+    "/open takes the number of a source.": "/open 需要来源的编号。",
+    "open a source of the last answer": "打开上一个答案的某个来源",
 }

@@ -259,6 +259,16 @@ class Answer:
     unread_count: int  # files of this index that could not be read
     notes: tuple[Message, ...] = ()
 
+    @property
+    def sources(self) -> tuple[Citation, ...]:
+        """What a reader can open by its number: the citations, or the nearest passages of a refusal."""
+        if not self.refused:
+            return self.citations
+        return tuple(
+            Citation(hit.rank, hit.chunk.source, hit.chunk.place, hit.chunk.start, hit.chunk.end, "", False, hit.score)
+            for hit in self.nearest
+        )
+
 
 FileState = Literal["added", "changed", "removed", "unchanged", "unreadable", "unsupported", "skipped"]
 FILE_STATES: tuple[FileState, ...] = get_args(FileState)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,58 +167,12 @@ def test_saved_markdown_shows_hostile_text_as_text(indexed: Terminal, tmp_path: 
 
 # -- on a terminal -----------------------------------------------------------------------------------
 
-pty = pytest.importorskip("pty")
-
-
-class Screen:
-    """A command on a pseudo-terminal."""
-
-    def __init__(self, terminal: Terminal, *words: str, **environment: str) -> None:
-        master, slave = pty.openpty()
-        self._master = master
-        self._command = subprocess.Popen(
-            [sys.executable, "-m", "ragkit", *words],
-            cwd=terminal.folder,
-            env={**terminal.environment, "TERM": "xterm", "NO_COLOR": "1", **environment},
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=_own_terminal,
-        )
-        os.close(slave)
-        self.shown = ""
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def wait_for(self, text: str) -> str:
-        """What is shown up to `text`, since the last call."""
-        end = time.monotonic() + DEADLINE_S
-        while text not in self.shown:
-            assert time.monotonic() < end, self.shown
-            if select.select([self._master], [], [], 1)[0]:
-                self.shown += os.read(self._master, 65536).decode("utf-8", "replace")
-        before, _, self.shown = self.shown.partition(text)
-        return before
-
-    def code(self) -> int:
-        try:
-            return self._command.wait(DEADLINE_S)
-        finally:
-            self._command.kill()
-            self._command.wait()
-            os.close(self._master)
-
-
-def _own_terminal() -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+pytest.importorskip("pty")
 
 
 def test_a_conversation_on_a_terminal(indexed: Terminal) -> None:
+    from tests.screens import Screen
+
     screen = Screen(indexed, "chat")
     screen.wait_for("> ")
     screen.type("How many days of \\\n")
@@ -238,6 +190,8 @@ def test_a_conversation_on_a_terminal(indexed: Terminal) -> None:
 
 
 def test_ctrl_c_ends_the_answer_not_the_conversation(indexed: Terminal, server: ScriptedOllama) -> None:
+    from tests.screens import Screen
+
     screen = Screen(indexed, "chat")
     screen.wait_for("> ")
     server.piece_pause_s = 1.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.cli import exits, output
+from ragkit.cli import exits, links, opening, output
 from ragkit.cli.commands import EXAMPLES, CliOptions, opened
 from ragkit.cli.output import tr
 from ragkit.cli.transcript import markdown
@@ -98,6 +98,7 @@ class _Conversation:
         self._file = file
         self._turns = file.turns() if file else []
         self._last: Answer | None = None
+        self._with_links = links.wanted(kit.config.open.links)
         self._notes_said: set[str] = set()
         self.exit_code = exits.OK  # of the last failure
         if self._turns:
@@ -132,14 +133,16 @@ class _Conversation:
         turn = Turn(answer.question, answer.text, answer.citations)
         self._last = answer
         self._turns.append(turn)
-        output.show_answer(answer, notes)
+        output.show_answer(answer, notes, with_links=self._with_links)
         click.echo()
+        self._kit.remember(answer)
         if self._file:
             self._file.append(turn)
 
     def _do(self, name: str, argument: str) -> bool:
         commands: dict[str, Callable[[str], None]] = {
             "sources": self._sources,
+            "open": self._open,
             "why": self._why,
             "save": self._save,
             "reset": self._reset,
@@ -153,11 +156,17 @@ class _Conversation:
 
     def _sources(self, _: str) -> None:
         if self._last is not None:
-            output.show_sources(self._last)
+            output.show_sources(self._last, with_links=self._with_links)
         elif self._turns:
-            output.show_citations(self._turns[-1].citations)
+            output.show_citations(self._turns[-1].citations, with_links=self._with_links)
         else:
             output.say_aside(tr("There is no answer yet."))
+
+    def _open(self, number: str) -> None:
+        if not number.isdecimal():
+            raise InputError("/open takes the number of a source.")
+        sources = self._last.sources if self._last else self._turns[-1].citations if self._turns else ()
+        opening.show(sources, int(number), self._kit.config.open)
 
     def _why(self, _: str) -> None:
         if self._last is not None:
@@ -191,6 +200,7 @@ class _Conversation:
 def _help(_: str) -> None:
     for command, meaning in (
         ("/sources", tr("the sources of the last answer")),
+        ("/open 2", tr("open a source of the last answer")),
         ("/why", tr("what the last answer rested on: passages, ranks, what was left out")),
         ("/save FILE", tr("write the conversation into a Markdown file")),
         ("/reset", tr("begin anew")),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ragkit import __version__
-from ragkit.cli import exits, output
+from ragkit.cli import exits, links, output
 from ragkit.cli.output import tr
 from ragkit.errors import RagkitError
 
@@ -204,7 +204,8 @@ def ask(options: CliOptions, question: str, as_json: bool) -> int:
         if as_json:
             output.print_json(output.answer_json(answer))
         else:
-            output.show_answer(answer, kit.model_notes)
+            output.show_answer(answer, kit.model_notes, with_links=links.wanted(kit.config.open.links))
+        kit.remember(answer)
     return exits.NOTHING_FOUND if answer.refused else exits.OK
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragkit.cli import links
 from ragkit.messages import Message, environment_language, say
 from ragkit.types import FILE_STATES
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 LANGUAGE = environment_language()
 _FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
 _QUOTE_CHARACTERS = 300  # of a passage shown
-NEAREST_SHOWN = 3  # passages, where the documents do not say
+_NEAREST_SHOWN = 3  # passages, where the documents do not say
 
 
 def tr(template: str, **values: object) -> str:
@@ -216,12 +217,12 @@ def _outcome_json(outcome: FileOutcome) -> dict[str, object]:
 # -- ask ---------------------------------------------------------------------------------------
 
 
-def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
+def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: bool) -> None:
     """What follows the streamed text: the sources, and what did not fit or could not be proved."""
     click.echo("\n")
     if answer.query != answer.question:
         say_aside(tr("Searched for: {query}", query=safe(answer.query)))
-    show_sources(answer)
+    show_sources(answer, with_links=with_links)
     if answer.unread_count:
         say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
     if answer.ledger.left_out:
@@ -230,24 +231,30 @@ def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
         say_aside(text_of(note))
 
 
-def show_sources(answer: Answer) -> None:
+def show_sources(answer: Answer, *, with_links: bool) -> None:
     """The citations, or the nearest passages where the documents do not say."""
     if not answer.refused:
-        show_citations(answer.citations)
+        show_citations(answer.citations, with_links=with_links)
         return
     click.echo(tr("Nearest passages:"))
-    for number, hit in enumerate(answer.nearest[:NEAREST_SHOWN], 1):
-        click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}")
+    for hit in answer.nearest[:_NEAREST_SHOWN]:
+        click.echo(f"  {hit.rank}. {_where(hit.chunk.source, hit.chunk.place, with_links)}")
         click.echo(f"     {_short(hit.chunk.text, 120)}")
     if not answer.nearest:
         click.echo("  " + tr("none"))
 
 
-def show_citations(citations: Sequence[Citation]) -> None:
+def show_citations(citations: Sequence[Citation], *, with_links: bool) -> None:
     if citations:
         click.echo(tr("Sources:"))
     for citation in citations:
-        _show_citation(citation)
+        _show_citation(citation, with_links)
+
+
+def _where(source: str, place: Place, with_links: bool) -> str:
+    """The file and the place in it; a terminal that knows links opens it there."""
+    text = f"{shown_path(source)}, {place_text(place)}"
+    return links.link(text, links.url(source, place)) if with_links else text
 
 
 def _names(entries: Sequence[LedgerEntry]) -> str:
@@ -258,9 +265,9 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
     return "; ".join(f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in places.items())
 
 
-def _show_citation(citation: Citation) -> None:
+def _show_citation(citation: Citation, with_links: bool) -> None:
     mark = style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
-    click.echo(f"  [{citation.marker}] {shown_path(citation.source)}, {place_text(citation.place)} · {mark}")
+    click.echo(f"  [{citation.marker}] {_where(citation.source, citation.place, with_links)} · {mark}")
     if citation.quote:
         click.echo(f"      {_short(citation.quote, _QUOTE_CHARACTERS)}")
 

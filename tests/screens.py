@@ -1,0 +1,62 @@
+"""A command on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+from tests.test_cli import Terminal
+
+DEADLINE_S = 60
+
+
+class Screen:
+    """A command on a pseudo-terminal."""
+
+    def __init__(self, terminal: Terminal, *words: str, **environment: str) -> None:
+        master, slave = pty.openpty()
+        self._master = master
+        self._command = subprocess.Popen(
+            [sys.executable, "-m", "ragkit", *words],
+            cwd=terminal.folder,
+            env={**terminal.environment, "TERM": "xterm", "NO_COLOR": "1", **environment},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=_own_terminal,
+        )
+        os.close(slave)
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def wait_for(self, text: str) -> str:
+        """What is shown up to `text`, since the last call."""
+        end = time.monotonic() + DEADLINE_S
+        while text not in self.shown:
+            assert time.monotonic() < end, self.shown
+            if select.select([self._master], [], [], 1)[0]:
+                self.shown += os.read(self._master, 65536).decode("utf-8", "replace")
+        before, _, self.shown = self.shown.partition(text)
+        return before
+
+    def code(self) -> int:
+        try:
+            return self._command.wait(DEADLINE_S)
+        finally:
+            self._command.kill()
+            self._command.wait()
+            os.close(self._master)
+
+
+def _own_terminal() -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
