@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -31,6 +32,7 @@ class Screen:
             preexec_fn=_own_terminal,
         )
         os.close(slave)
+        self._letters = codecs.getincrementaldecoder("utf-8")("replace")
         self.shown = ""
 
     def type(self, text: str) -> None:
@@ -40,9 +42,11 @@ class Screen:
         """What is shown up to `text`, since the last call."""
         end = time.monotonic() + DEADLINE_S
         while text not in self.shown:
-            assert time.monotonic() < end, self.shown
+            if time.monotonic() > end:
+                self._end()
+                raise AssertionError(f"{text!r} does not come; there is {self.shown!r}")
             if select.select([self._master], [], [], 1)[0]:
-                self.shown += os.read(self._master, 65536).decode("utf-8", "replace")
+                self.shown += self._letters.decode(os.read(self._master, 65536))
         before, _, self.shown = self.shown.partition(text)
         return before
 
@@ -50,9 +54,12 @@ class Screen:
         try:
             return self._command.wait(DEADLINE_S)
         finally:
-            self._command.kill()
-            self._command.wait()
-            os.close(self._master)
+            self._end()
+
+    def _end(self) -> None:
+        self._command.kill()
+        self._command.wait()
+        os.close(self._master)
 
 
 def _own_terminal() -> None:
