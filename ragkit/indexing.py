@@ -18,7 +18,6 @@ from ragkit import chunking, terms
 from ragkit.config import ChunkingConfig
 from ragkit.messages import Message
 from ragkit.ports import Catalog, CatalogEntry, Embedder, FileFacts, Loaded, Loader, ReportProgress
-from ragkit.prefetch import Prefetch
 from ragkit.types import (
     Chunk,
     Document,
@@ -33,10 +32,8 @@ from ragkit.types import (
 )
 
 _RACY_NS = 2_000_000_000  # a file this young when it was read may change again within its time stamp
-_GROUP_CHUNKS = 32  # small documents are embedded and committed together up to this many chunks
+_GROUP_CHUNKS = 64  # small documents are embedded and committed together up to this many chunks
 _EMBEDDINGS_AHEAD = 2  # groups that are embedded while the one before them is committed
-_LOADS_AHEAD = 32  # files that are read ahead
-_CHARACTERS_AHEAD = 16_000_000  # of their text
 
 
 @dataclass(slots=True)
@@ -57,11 +54,12 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file as it was found and what the loader made of it; None: it is surely as it was."""
+    """A file as it was found and what the loader made of it."""
 
     file: FoundFile
     seen_ns: int
-    loaded: Loaded | None
+    is_same: bool  # surely as it was: there is no need to load it
+    loaded: Loaded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +129,11 @@ def update(
     outcomes = [item for item in found if isinstance(item, FileOutcome)]
     total, done, chunks = len(found), len(outcomes), 0
     loads = _load_changed(found, known, loader, trust_times)
-    with Prefetch(loads, _loaded_size, _LOADS_AHEAD, _CHARACTERS_AHEAD) as loaded:
-        items = (_ready(item, known, catalog, loader, embedder, generation) for item in loaded)
-        try:
-            for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally):
-                outcomes.append(outcome)
-                done, chunks = done + 1, chunks + outcome.chunks
-                progress(Progress(done, total, chunks, outcome.source))
-        except BaseException:
-            loader.abort()  # it may be in the middle of a file that takes long
-            raise
+    items = (_ready(read, known, catalog, loader, embedder, generation) for read in loads)
+    for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally):
+        outcomes.append(outcome)
+        done, chunks = done + 1, chunks + outcome.chunks
+        progress(Progress(done, total, chunks, outcome.source))
     if tally.embedded:
         embedder.check_unchanged()
     _remember_unread(found, known, catalog)
@@ -228,21 +221,24 @@ def _load_changed(
     found: Sequence[FoundFile | FileOutcome], known: Mapping[str, FileFacts], loader: Loader, trust_times: bool
 ) -> Iterator[_Read]:
     """Each file of `found`, in order, read unless it is surely the same."""
-    for item in found:
-        if isinstance(item, FileOutcome):
-            continue
-        before = known.get(str(item.path))
-        seen_ns = time.time_ns()
-        if before is not None and trust_times and _surely_same(item, before, loader):
-            yield _Read(item, seen_ns, None)
-            continue
-        trusted = before is not None and before.loader_fingerprint == loader.fingerprint
-        known_hash = before.content_hash if before is not None and trusted else ""
-        yield _Read(item, seen_ns, loader.load(item.path, known_hash))
+    asked: deque[_Read] = deque()  # in order; those that were read ahead wait for what they hold
 
+    def changed() -> Iterator[tuple[Path, str]]:
+        for item in found:
+            if isinstance(item, FileOutcome):
+                continue
+            before = known.get(str(item.path))
+            surely_same = before is not None and trust_times and _surely_same(item, before, loader)
+            asked.append(_Read(item, time.time_ns(), is_same=surely_same))
+            if not surely_same:
+                trusted = before is not None and before.loader_fingerprint == loader.fingerprint
+                yield item.path, before.content_hash if before is not None and trusted else ""
 
-def _loaded_size(read: _Read) -> int:
-    return len(read.loaded.document.text) if read.loaded is not None and read.loaded.document is not None else 0
+    for loaded in loader.load_all(changed()):
+        while asked[0].is_same:
+            yield asked.popleft()
+        yield replace(asked.popleft(), loaded=loaded)
+    yield from asked
 
 
 def _ready(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -149,12 +149,9 @@ class Loaded:
 class Loader(Protocol):
     fingerprint: str  # changes when the same bytes may be read differently
 
-    def load(self, path: Path, known_hash: str) -> Loaded:
-        """Never raises for a bad file, never hangs past its limits."""
-        ...
-
-    def abort(self) -> None:
-        """End a `load` that another thread is in, which then raises RagkitError, and all later ones."""
+    def load_all(self, files: Iterable[tuple[Path, str]]) -> Iterator[Loaded]:
+        """Each (path, known content hash), in order; a few are read ahead of the caller. Never raises for a
+        bad file, never hangs past its limits."""
         ...
 
 

@@ -180,6 +180,7 @@ def test_a_half_answer_is_kept_with_its_error(indexed: Terminal, server: Scripte
         ("ask",),
         ("chat",),
         ("open",),
+        ("check-bundle",),
         ("search",),
         ("status",),
         ("doctor",),

@@ -183,7 +183,7 @@ def test_a_killed_child_is_replaced(loader: SandboxLoader, tmp_path: Path) -> No
 
 
 def test_a_crash_while_reading_is_one_sentence(hasty: SandboxLoader, tmp_path: Path) -> None:
-    child = hasty._running()
+    child, _ = hasty._running()
     watch = subprocess.Popen([sys.executable, "-c", f"import os, time; time.sleep(1); os.kill({child.pid}, 11)"])
     assert "SIGSEGV" in reason(hasty, put(tmp_path / "hang.pdf", self_drawing_pdf()))
     watch.wait()

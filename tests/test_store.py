@@ -106,7 +106,7 @@ def test_an_interrupted_commit_changes_nothing(catalog: SqliteCatalog) -> None:
     document = Document("/d/leave.md", "text/plain", "", "Another text.")
     [chunk] = split(document, EMBEDDER.count_tokens, 32, 0, "f")
     facts = FileFacts("/d/leave.md", "h2", 1, 1, 2, "l", FileOutcome("/d/leave.md", "changed"))
-    with pytest.raises(AttributeError):
+    with pytest.raises(ValueError, match="float"):
         catalog.commit(GENERATION, [CatalogEntry(facts, document, [(chunk, "k", "not a vector")])])  # type: ignore[list-item]
     assert (chunk_ids(catalog), catalog.files()) == (before, files)
 

@@ -177,17 +177,7 @@ class _Conversation:
     def _save(self, name: str) -> None:
         if not name:
             raise InputError("/save takes the name of a file.")
-        path = Path(name).expanduser()
-        try:
-            with path.open("x", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(markdown(self._turns))
-        except FileExistsError as exc:
-            raise InputError(
-                "{path} is there already.", hint="Choose another name, or remove it first.", path=path
-            ) from exc
-        except OSError as exc:
-            raise InputError("Cannot write {path}: {why}.", path=path, why=exc.strerror) from exc
-        output.say_aside(tr("Saved in {path}.", path=output.shown_path(str(path))))
+        output.write_new(Path(name), markdown(self._turns))
 
     def _reset(self, _: str) -> None:
         self._turns.clear()

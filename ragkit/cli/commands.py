@@ -190,9 +190,18 @@ def watch(options: CliOptions, paths: tuple[Path, ...], include: tuple[str, ...]
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
 )
 @click.argument("question")
+@click.option(
+    "--bundle",
+    "bundle_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=tr("Also write the answer with its proof into one HTML file, which `ragkit check-bundle` reads."),
+)
 @AS_JSON
 @click.pass_obj
-def ask(options: CliOptions, question: str, as_json: bool) -> int:
+def ask(options: CliOptions, question: str, bundle_file: Path | None, as_json: bool) -> int:
+    if bundle_file is not None:
+        output.check_new(bundle_file)  # before the model is at work for minutes
     with opened(options) as kit:
         answer: Answer | None = None
         for piece in kit.stream(text_argument(question)):
@@ -206,6 +215,8 @@ def ask(options: CliOptions, question: str, as_json: bool) -> int:
         else:
             output.show_answer(answer, kit.model_notes, with_links=links.wanted(kit.config.open.links))
         kit.remember(answer)
+        if bundle_file is not None:
+            output.write_new(bundle_file, kit.bundle(answer, output.LANGUAGE))
     return exits.NOTHING_FOUND if answer.refused else exits.OK
 
 

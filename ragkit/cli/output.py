@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragkit import places
 from ragkit.cli import links
+from ragkit.errors import InputError
 from ragkit.messages import Message, environment_language, say
 from ragkit.types import FILE_STATES
 
@@ -97,6 +99,23 @@ def print_json(value: object) -> None:
     # A lone surrogate (a file name that is not text) must not break the output.
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+def check_new(path: Path) -> None:
+    """Raises InputError when something is there already."""
+    if path.expanduser().exists():
+        raise InputError("{path} is there already.", hint="Choose another name, or remove it first.", path=path)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A new file; nothing that is there is written over. Raises InputError."""
+    check_new(path)
+    try:
+        with path.expanduser().open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            stream.write(text)
+    except OSError as exc:
+        raise InputError("Cannot write {path}: {why}.", path=path, why=exc.strerror) from exc
+    say_aside(tr("Saved in {path}.", path=shown_path(str(path))))
 
 
 @contextmanager
@@ -239,7 +258,7 @@ def show_sources(answer: Answer, *, with_links: bool) -> None:
     click.echo(tr("Nearest passages:"))
     for hit in answer.nearest[:_NEAREST_SHOWN]:
         click.echo(f"  {hit.rank}. {_where(hit.chunk.source, hit.chunk.place, with_links)}")
-        click.echo(f"     {_short(hit.chunk.text, 120)}")
+        click.echo(f"     {short(hit.chunk.text, 120)}")
     if not answer.nearest:
         click.echo("  " + tr("none"))
 
@@ -269,22 +288,11 @@ def _show_citation(citation: Citation, with_links: bool) -> None:
     mark = style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
     click.echo(f"  [{citation.marker}] {_where(citation.source, citation.place, with_links)} · {mark}")
     if citation.quote:
-        click.echo(f"      {_short(citation.quote, _QUOTE_CHARACTERS)}")
+        click.echo(f"      {short(citation.quote)}")
 
 
 def place_text(place: Place) -> str:
-    """As a person says it: page 3; slide 2; sheet “Costs”, row 7; notes/a.txt, line 4."""
-    parts = [safe(place.name)] if place.name and place.kind != "sheet" else []
-    if place.kind == "sheet" and place.name:
-        parts.append(tr("sheet “{name}”", name=safe(place.name)))
-    elif place.page is not None:
-        parts.append(tr(_PAGES[place.kind], page=place.page))
-    if place.line is not None:
-        parts.append(tr("row {line}" if place.kind == "sheet" else "line {line}", line=place.line))
-    return tr(", ").join(parts)
-
-
-_PAGES = {"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "message": "message {page}"}
+    return safe(places.spoken(place, LANGUAGE))
 
 
 def place_json(place: Place) -> dict[str, object]:
@@ -292,7 +300,8 @@ def place_json(place: Place) -> dict[str, object]:
     return {"page": place.page, "line": place.line, "page_kind": place.kind, "part": place.name}
 
 
-def _short(text: str, characters: int) -> str:
+def short(text: str, characters: int = _QUOTE_CHARACTERS) -> str:
+    """On one line, cut where it is too long."""
     line = " ".join(safe(text).split())
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
@@ -356,7 +365,7 @@ def show_hits(hits: Sequence[ScoredChunk]) -> None:
         click.echo(f"{hit.rank}. {_hit_text(hit)}")
         if chunk.heading_path:
             click.echo("   " + style(safe(" > ".join(chunk.heading_path)), dim=True))
-        click.echo(f"   {_short(chunk.text, _QUOTE_CHARACTERS)}")
+        click.echo(f"   {short(chunk.text)}")
 
 
 def _hit_text(hit: ScoredChunk) -> str:

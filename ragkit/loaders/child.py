@@ -32,12 +32,13 @@ def main(limits: Mapping[str, Any]) -> None:
     while (request := receive(requests, MB)) is not None:
         _arm(limits["timeout_s"])
         try:
-            _reply(replies, _answer(request, limits), limits)
+            answer = _answer(request, limits)
+            _arm(0)  # what follows may wait for the parent, who is at work on the files before
+            _reply(replies, answer, limits)
         except (MemoryError, RecursionError) as exc:
             # What else the error has broken is unknown: a fresh process reads the next file.
             _reply(replies, {**_failure("", _exhausted(exc, limits)), "last": True}, limits)
             return
-        _arm(0)
 
 
 def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) -> None:

@@ -6,15 +6,20 @@ length, and every value is checked before it becomes a `Document`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, cast, get_args
 
@@ -29,6 +34,8 @@ from ragkit.types import Document, Heading, Page, PageKind
 
 _NO_START = "The process that reads files does not start."
 _HINT = "Check that there is free memory, and that loading.memory_mb is not too low."
+_AHEAD = 8  # files given to the child at once: their requests fit into a pipe
+_LOOK_EVERY_S = 0.2  # of the watchdog, at its time limit
 _START_TIMEOUT_S = 60.0  # for Python to start, on a busy machine
 _BYTES_FOR_BYTE = 4  # of a frame for a byte of text: JSON's escapes, headings and line marks
 # -I would hide modules that the parent was given by PYTHONPATH: the parent's own path is handed over.
@@ -44,7 +51,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class SandboxLoader:
-    """Reads files in one long-lived child, started at the first file. One file at a time.
+    """Reads files in one long-lived child, started at the first file; for one thread.
 
     `close()` (or leaving the `with` block) ends the child; a later `load` starts another.
     """
@@ -55,9 +62,8 @@ class SandboxLoader:
         self._config = config
         self._max_frame = config.max_text_mb * MB * _BYTES_FOR_BYTE + MB
         self._child: subprocess.Popen[bytes] | None = None
+        self._watchdog: _Watchdog | None = None
         self._used = False  # the child has read a file
-        self._aborted = False
-        self._lock = threading.Lock()
 
     def __enter__(self) -> SandboxLoader:
         return self
@@ -66,82 +72,94 @@ class SandboxLoader:
         self.close()
 
     def close(self) -> None:
-        with self._lock:
-            self._end()
-
-    def abort(self) -> None:
-        self._aborted = True
-        child = self._child
-        if child is not None:
-            _kill(child)
+        self._end()
 
     def load(self, path: Path, known_hash: str) -> Loaded:
-        """Every trouble with the file is a `LoadFailure`. Raises RagkitError if no child can be started."""
-        kind = media_type(path)
-        if kind is None:
-            reason = Message("There is no reader for {suffix} files.", {"suffix": path.suffix or path.name})
-            return Loaded("", failure=LoadFailure("unsupported", reason))
-        if not is_utf8(str(path.absolute())):
-            return Loaded("", failure=LoadFailure("unreadable", NOT_UTF8))
-        request = {"path": str(path.absolute()), "media_type": kind, "known_hash": known_hash}
-        with self._lock:
-            try:
-                reply = self._ask(request)
-                if isinstance(reply, Message):
-                    self._end()
-                    return Loaded("", failure=LoadFailure("unreadable", reply))
-                if reply.get("last"):
-                    self._end()
-                return _loaded(str(path.absolute()), kind, known_hash, reply)
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-                self._end()
-                reason = Message("The reader's answer makes no sense.")
-                return Loaded("", failure=LoadFailure("unreadable", reason))
-            except BaseException:  # Ctrl-C: the answer that is still to come would be taken for the next one
-                self._end()
-                raise
+        """One file, as `load_all`."""
+        [loaded] = self.load_all([(path, known_hash)])
+        return loaded
 
-    def _ask(self, request: dict[str, str]) -> Any:
+    def load_all(self, files: Iterable[tuple[Path, str]]) -> Iterator[Loaded]:
+        """What each (path, known hash) holds, in order; the child reads ahead while the caller is at work.
+
+        Every trouble with a file is a `LoadFailure`. Raises RagkitError if no child can be started.
+        """
+        waiting: deque[_Asked] = deque()
+        source = iter(files)
+        try:
+            while True:
+                waiting.extend(_asked(*file) for file in islice(source, _AHEAD - len(waiting)))
+                if not waiting:
+                    return
+                asked = waiting.popleft()
+                yield asked.settled or self._loaded(asked, waiting)
+        finally:
+            if waiting:  # the answers that are still to come would be taken for the next ones
+                self._end()
+
+    def _loaded(self, asked: _Asked, waiting: Iterable[_Asked]) -> Loaded:
+        try:
+            reply = self._ask(asked, waiting)
+            if isinstance(reply, Message):
+                self._end()
+                return Loaded("", failure=LoadFailure("unreadable", reply))
+            if reply.get("last"):
+                self._end()
+            return _loaded(asked.source, asked.kind, asked.known_hash, reply)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            self._end()
+            return Loaded("", failure=LoadFailure("unreadable", Message("The reader's answer makes no sense.")))
+        except BaseException:
+            self._end()
+            raise
+
+    def _ask(self, asked: _Asked, waiting: Iterable[_Asked]) -> Any:
         """The child's reply, or why there is none.
 
         A child that read other files may die of them, or be killed from outside, so only the
         crash of a fresh one is the file's fault.
         """
         was_used = self._used
-        reply = self._ask_once(request)
+        reply = self._ask_once(asked, waiting)
         if was_used and isinstance(reply, _Crash):
             self._end()
-            reply = self._ask_once(request)
+            reply = self._ask_once(asked, waiting)
         if isinstance(reply, _Crash):
             template = "The reader crashed on this file or ran out of memory ({why})."
             return Message(template, {"why": reply.why})
         return reply
 
-    def _ask_once(self, request: dict[str, str]) -> Any:
-        child = self._running()
+    def _ask_once(self, asked: _Asked, waiting: Iterable[_Asked]) -> Any:
+        child, watchdog = self._running()
         self._used = True
-        with _Deadline(child, self._config.timeout_s) as deadline:
+        with watchdog.limit(self._config.timeout_s):
             try:
-                send(_pipe(child.stdin), request, MB)
+                for one in (asked, *waiting):
+                    if one.settled is None and one.sent_to is not child:
+                        one.sent_to = child
+                        send(_pipe(child.stdin), one.request(), MB)
                 reply = receive(_pipe(child.stdout), self._max_frame)
             except OSError:
                 reply = None
         if reply is not None:
             return reply
-        if deadline.passed:
+        if watchdog.passed:
             return Message(
                 "Reading it took longer than {limit} s (setting loading.timeout_s).",
                 {"limit": f"{self._config.timeout_s:g}"},
             )
         return _Crash(_end_of(child))
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._aborted:
-            raise RagkitError("Reading was ended.")
-        if self._child is None or self._child.poll() is not None:
+    def _running(self) -> tuple[subprocess.Popen[bytes], _Watchdog]:
+        if self._child is None or self._watchdog is None or self._child.poll() is not None:
             self._end()
             self._child = self._started()
-        return self._child
+            self._watchdog = _Watchdog(self._child)
+            with self._watchdog.limit(_START_TIMEOUT_S):
+                if receive(_pipe(self._child.stdout), MB) is None:
+                    self._end()
+                    raise RagkitError(_NO_START, hint=_HINT)
+        return self._child, self._watchdog
 
     def _started(self) -> subprocess.Popen[bytes]:
         config = self._config
@@ -154,7 +172,7 @@ class SandboxLoader:
         }
         where = [str(Path(entry).absolute()) for entry in sys.path]
         try:
-            child = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, json.dumps([limits, where])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -164,12 +182,6 @@ class SandboxLoader:
             )
         except OSError as exc:
             raise RagkitError(_NO_START, hint=_HINT) from exc
-        self._child = child
-        with _Deadline(child, _START_TIMEOUT_S):
-            if receive(_pipe(child.stdout), MB) is None:
-                self._end()
-                raise RagkitError(_NO_START, hint=_HINT)
-        return child
 
     def _end(self) -> None:
         if self._child is not None:
@@ -181,7 +193,34 @@ class SandboxLoader:
                     continue  # bytes that it never read
             self._child.wait()
             self._child = None
+        if self._watchdog is not None:
+            self._watchdog.end()
+            self._watchdog = None
         self._used = False
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A file on its way through the child."""
+
+    source: str
+    kind: str
+    known_hash: str
+    settled: Loaded | None = None  # set: the child is not needed
+    sent_to: subprocess.Popen[bytes] | None = None
+
+    def request(self) -> dict[str, str]:
+        return {"path": self.source, "media_type": self.kind, "known_hash": self.known_hash}
+
+
+def _asked(path: Path, known_hash: str) -> _Asked:
+    source, kind = str(path.absolute()), media_type(path)
+    if kind is None:
+        reason = Message("There is no reader for {suffix} files.", {"suffix": path.suffix or path.name})
+        return _Asked(source, "", "", Loaded("", failure=LoadFailure("unsupported", reason)))
+    if not is_utf8(source):
+        return _Asked(source, "", "", Loaded("", failure=LoadFailure("unreadable", NOT_UTF8)))
+    return _Asked(source, kind, known_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,25 +228,33 @@ class _Crash:
     why: str  # a signal's name, an exit code
 
 
-class _Deadline:
-    """Kills the child when the block lasts too long: the reads of its pipe then end."""
+class _Watchdog:
+    """Kills the child when a block lasts too long: the reads of its pipe then end."""
 
-    def __init__(self, child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self.passed = False
         self._child = child
-        self._timer = threading.Timer(timeout_s, self._pass)
-        self._timer.daemon = True
+        self._due_s = math.inf
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, name="ragkit-watchdog", daemon=True).start()
 
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
+    @contextlib.contextmanager
+    def limit(self, timeout_s: float) -> Iterator[None]:
+        self._due_s = time.monotonic() + timeout_s
+        try:
+            yield
+        finally:
+            self._due_s = math.inf
 
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+    def end(self) -> None:
+        self._ended.set()
 
-    def _pass(self) -> None:
-        self.passed = True
-        _kill(self._child)
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_EVERY_S):
+            if time.monotonic() >= self._due_s:
+                self.passed = True
+                _kill(self._child)
+                return
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

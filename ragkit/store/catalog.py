@@ -60,6 +60,7 @@ CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operati
   WITHOUT ROWID;
 """
 _BATCH = 500
+_PAGE_BYTES = 16_384  # a chunk with its vector takes two to four thousand: a page of 4,096 would hold one
 _GENERATION = tuple(field.name for field in fields(Generation))
 
 
@@ -415,14 +416,14 @@ class SqliteCatalog:
         ids = [name for (name,) in self._rows("SELECT id FROM outbox WHERE operation = 'delete' ORDER BY id")]
         yield from _parts(ids)
 
-    def unpublished_vectors(self) -> Iterator[dict[str, Vector]]:
+    def unpublished_vectors(self, at_once: int = _BATCH) -> Iterator[dict[str, Vector]]:
         """Vectors that Chroma lacks, in batches of chunk id -> vector."""
         last = ""
         while True:
             rows = self._rows(
                 "SELECT o.id, c.vector FROM outbox o JOIN chunks c ON c.generation = ? AND c.id = o.id"
                 " WHERE o.operation = 'upsert' AND o.id > ? ORDER BY o.id LIMIT ?",
-                (self.active_id(), last, _BATCH),
+                (self.active_id(), last, at_once),
             )
             if not rows:
                 return
@@ -554,6 +555,7 @@ def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) ->
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -65536")  # KiB
     if write:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file; an old one keeps its own
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
     if write and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:

@@ -15,22 +15,30 @@ from ragkit.errors import StoreError
 from ragkit.types import Vector
 
 COLLECTION = "chunks"
-_BATCH = 500  # upserts hold the interpreter for the whole call, and cost least per record from here on
+_DELETES_AT_ONCE = 500
+_FEW = 1000  # records in Chroma's log, which it reads anew at every opening
+_FLUSHES = 8  # of one long publication, at the most: each writes the whole graph
+_MOST_AT_ONCE = 500  # records of one write, which holds the interpreter all the while
 
 
 class ChromaVectors:
     """The vectors of one generation. Opening an absent directory makes an empty collection."""
 
     def __init__(self, directory: Path, dimension: int) -> None:
+        self._directory, self._dimension = directory, dimension
+        self._open(_FEW)
+
+    def _open(self, new_threshold: int) -> None:
+        """`new_threshold` is the sync_threshold of a collection that is made now."""
         try:
             self._client: Any = chromadb.PersistentClient(
-                str(directory), settings=Settings(anonymized_telemetry=False, allow_reset=False)
+                str(self._directory), settings=Settings(anonymized_telemetry=False, allow_reset=False)
             )
             self._collection: Any = self._client.get_or_create_collection(
                 COLLECTION,
                 embedding_function=None,
-                metadata={"dimension": dimension},
-                configuration={"hnsw": {"space": "cosine", "sync_threshold": 5000}},
+                metadata={"dimension": self._dimension},
+                configuration={"hnsw": {"space": "cosine", "sync_threshold": new_threshold}},
             )
             space = self._collection.configuration_json["hnsw"]["space"]
             function = self._collection.configuration_json.get("embedding_function") or {}
@@ -39,7 +47,23 @@ class ChromaVectors:
             raise _failure(exc) from exc
         if space != "cosine" or function.get("type", "legacy") != "legacy":
             self.close()
-            raise StoreError("The Chroma collection in {directory} is not one of ragkit's.", directory=directory)
+            raise StoreError("The Chroma collection in {directory} is not one of ragkit's.", directory=self._directory)
+
+    def plan_writes(self, count: int) -> int:
+        """Prepare for `count` upserts; returns how many to write at once. After the last one, little or
+        nothing is left in Chroma's log, which takes room twice and is read anew at every opening."""
+        flushes = min(max(count // _FEW, 1), _FLUSHES)
+        parts = -(-count // (flushes * _MOST_AT_ONCE)) or 1  # of what one flush writes
+        batch = -(-count // (flushes * parts)) or 1
+        threshold = max(count - (flushes - 1) * parts * batch, _FEW)
+        if threshold != self._collection.configuration_json["hnsw"]["sync_threshold"]:
+            try:
+                self._collection.modify(configuration={"hnsw": {"sync_threshold": threshold}})
+            except Exception as exc:
+                raise _failure(exc) from exc
+            self.close()  # it counts from the next opening on
+            self._open(threshold)
+        return batch
 
     def count(self) -> int:
         try:
@@ -49,12 +73,9 @@ class ChromaVectors:
 
     def upsert(self, vectors: Mapping[str, Vector]) -> None:
         """Write chunk id -> vector; repeating it changes nothing."""
-        ids = list(vectors)
         try:
-            for at in range(0, len(ids), _BATCH):
-                batch = ids[at : at + _BATCH]
-                matrix = np.array([vectors[name] for name in batch], dtype=np.float32)
-                self._collection.upsert(ids=batch, embeddings=matrix)
+            matrix = np.array(list(vectors.values()), dtype=np.float32)
+            self._collection.upsert(ids=list(vectors), embeddings=matrix)
         except Exception as exc:
             raise _failure(exc) from exc
 
@@ -70,8 +91,8 @@ class ChromaVectors:
     def delete(self, ids: Sequence[str]) -> None:
         """Remove ids; unknown ones are passed over."""
         try:
-            for at in range(0, len(ids), _BATCH):
-                self._collection.delete(ids=list(ids[at : at + _BATCH]))
+            for at in range(0, len(ids), _DELETES_AT_ONCE):
+                self._collection.delete(ids=list(ids[at : at + _DELETES_AT_ONCE]))
         except Exception as exc:
             raise _failure(exc) from exc
 

@@ -141,7 +141,8 @@ class DenseVectors:
         try:
             for ids in self._catalog.unpublished_deletes():
                 chroma.delete(ids)
-            for batch in self._catalog.unpublished_vectors():
+            at_once = chroma.plan_writes(self._catalog.unpublished_count())
+            for batch in self._catalog.unpublished_vectors(at_once):
                 chroma.upsert(batch)
             self._check_count(chroma)
         finally:

@@ -9,7 +9,6 @@ import contextlib
 import difflib
 import hashlib
 import json
-import math
 import os
 import shutil
 import sqlite3
@@ -20,7 +19,7 @@ from ragkit.chunking import embedding_key
 from ragkit.errors import InputError, RagkitError
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
-from ragkit.store.rows import CHUNK_COLUMNS, chunk_of, vector_of
+from ragkit.store.rows import CHUNK_COLUMNS, chunk_of, is_unit_vector
 
 _HASH_BYTES = 2**20  # read at once
 
@@ -204,15 +203,8 @@ def _content_problems(catalog: SqliteCatalog) -> Iterator[Message]:
                 yield Message("{source}: the text of a passage is not that of its document.", {"source": source})
             elif embedding_key(chunk) != key:
                 yield Message("{source}: a passage is not the one that was embedded.", {"source": source})
-            elif blob is not None and not _sound(blob, dimensions.get(generation)):
+            elif blob is not None and not is_unit_vector(blob, dimensions.get(generation, -1)):
                 yield Message("{source}: a vector is damaged.", {"source": source})
-
-
-def _sound(blob: bytes, dimension: int | None) -> bool:
-    if len(blob) != 4 * (dimension or -1):
-        return False
-    vector = vector_of(blob)
-    return abs(math.sqrt(math.fsum(value * value for value in vector)) - 1.0) < 1e-3
 
 
 def _seal_path(path: Path) -> Path:
