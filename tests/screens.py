@@ -40,15 +40,27 @@ class Screen:
 
     def wait_for(self, text: str) -> str:
         """What is shown up to `text`, since the last call."""
-        end = time.monotonic() + DEADLINE_S
-        while text not in self.shown:
-            if time.monotonic() > end:
-                self._end()
-                raise AssertionError(f"{text!r} does not come; there is {self.shown!r}")
-            if select.select([self._master], [], [], 1)[0]:
-                self.shown += self._letters.decode(os.read(self._master, 65536))
+        if not self._comes(text, DEADLINE_S):
+            self._end()
+            raise AssertionError(f"{text!r} does not come; there is {self.shown!r}")
         before, _, self.shown = self.shown.partition(text)
         return before
+
+    def press(self, key: str, until: str) -> None:
+        """Again, when nothing comes: a Ctrl-C while readline is drawing is seen only with the next key."""
+        for _ in range(DEADLINE_S // 5):
+            self.type(key)
+            if self._comes(until, 5):
+                break
+        self.wait_for(until)
+
+    def _comes(self, text: str, wait_s: float) -> bool:
+        """Whether `text` is shown within `wait_s`."""
+        end = time.monotonic() + wait_s
+        while text not in self.shown and time.monotonic() < end:
+            if select.select([self._master], [], [], 0.2)[0]:
+                self.shown += self._letters.decode(os.read(self._master, 65536))
+        return text in self.shown
 
     def code(self) -> int:
         try:

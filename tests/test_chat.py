@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ragkit.models.e5 import weights_path
 from ragkit.testing import ScriptedOllama
 from tests.test_cli import Terminal, terminal_in
 
@@ -165,12 +166,30 @@ def test_saved_markdown_shows_hostile_text_as_text(indexed: Terminal, tmp_path: 
     assert "is there already" in done.stderr
 
 
+@pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
+def test_follow_ups_without_a_language_model(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "127.0.0.1:9")
+    terminal.environment["RAGKIT_MODELS_BACKEND"] = "embedded"
+    samples = Path(__file__).parent.parent / "sample_docs"
+    names = ["canteen-shuttle-zh.md", "leave-policy.md"]
+    assert terminal("index", *(str(samples / name) for name in names)).returncode == 0
+    done = terminal("chat", stdin="餐厅的午餐几点开始？\n那晚餐呢？\n/reset\n餐厅有多少个座位？\n班车要付钱吗？\n")
+    assert "晚餐 | 17:40–19:00" in done.stdout
+    assert re.findall("Searched for: .*", done.stderr) == ["Searched for: 晚餐呢？ (餐厅的午餐几点开始)"]
+    question = "How many days of annual leave do employees in Bristol receive?"
+    done = terminal("chat", stdin=f"{question}\nWhat about Suzhou?\nWho approves carrying days over?\n")
+    assert "Employees in Suzhou receive 15 working days" in done.stdout
+    assert re.findall("Searched for: .*", done.stderr) == [
+        "Searched for: Suzhou? (days annual leave employees Bristol receive)"
+    ]
+
+
 # -- on a terminal -----------------------------------------------------------------------------------
 
 pytest.importorskip("pty")
 
 
-def test_a_conversation_on_a_terminal(indexed: Terminal) -> None:
+def test_a_conversation_on_a_terminal(indexed: Terminal, server: ScriptedOllama) -> None:
     from tests.screens import Screen
 
     screen = Screen(indexed, "chat")
@@ -183,10 +202,14 @@ def test_a_conversation_on_a_terminal(indexed: Terminal) -> None:
     screen.wait_for("> ")
     screen.type("\x1b[A")  # the line before comes back: readline is at work
     screen.wait_for("annual leave?")
-    screen.type("\x03")
+    screen.press("\x03", until="> ")
+    screen.type("\x1b[200~annual\nleave\x1b[201~\n")  # pasted: two lines, one question
+    screen.wait_for("Fifteen")
     screen.wait_for("> ")
     screen.type("\x04")
     assert screen.code() == 0
+    asked = [body["messages"][-1]["content"] for body in server.prompts()]
+    assert any(text.endswith("Last question: annual\nleave") for text in asked)
 
 
 def test_ctrl_c_ends_the_answer_not_the_conversation(indexed: Terminal, server: ScriptedOllama) -> None:

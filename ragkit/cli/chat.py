@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,33 +41,43 @@ _COMMAND = re.compile(r"/(\w+)(?:\s+(.*))?", re.DOTALL)
 def chat(options: CliOptions, history_file: Path | None) -> int:
     from ragkit.app import conversation_file
 
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a byte that is no letter costs a letter, not the conversation
     with opened(options) as kit:
-        kit.files(":")  # a missing index is said now, not at the first question
+        kit.document("")  # a missing index is said now, not at the first question
         conversation = _Conversation(kit, conversation_file(history_file) if history_file else None)
-        on_terminal = sys.stdin.isatty()
-        if on_terminal:
+        if sys.stdin.isatty():
             output.say_aside(tr("Ask, or /help. Ctrl-C ends an answer, Ctrl-D the conversation."))
-        for line in _typed() if on_terminal else _piped():
+            _talk(conversation)
+            return exits.OK
+        for line in sys.stdin:
             if not conversation.take(line):
                 break
-    return exits.OK if on_terminal else conversation.exit_code
+    return conversation.exit_code
 
 
-def _typed() -> Iterator[str]:
-    """What is typed; a line that ends with a backslash goes on. Ctrl-C drops the line, Ctrl-D ends."""
+def _talk(conversation: _Conversation) -> None:
+    """Until the reader leaves. Ctrl-C drops the line that is being typed, whenever it comes."""
     _edit_lines()
-    while True:
+    going = True
+    while going:
         try:
-            text = _line("> ")
-            while text.endswith("\\"):
-                text = text[:-1] + "\n" + _line(". ")
-        except EOFError:
-            click.echo(err=True)
-            return
+            line = _typed()
+            going = line is not None and conversation.take(line)
         except KeyboardInterrupt:
             click.echo(err=True)
-            continue
-        yield text
+
+
+def _typed() -> str | None:
+    """A line, or several: one that ends with a backslash goes on. None at the end: Ctrl-D."""
+    try:
+        text = _line("> ")
+        while text.endswith("\\"):
+            text = text[:-1] + "\n" + _line(". ")
+    except EOFError:
+        click.echo(err=True)
+        return None
+    return text
 
 
 def _line(prompt: str) -> str:
@@ -81,13 +92,6 @@ def _edit_lines() -> None:
         import readline
 
         readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text of many lines is one question
-
-
-def _piped() -> Iterator[str]:
-    if hasattr(sys.stdin, "reconfigure"):
-        sys.stdin.reconfigure(errors="replace")
-    for line in sys.stdin:
-        yield line.rstrip("\n")
 
 
 class _Conversation:
