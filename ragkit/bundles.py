@@ -188,6 +188,7 @@ def _proof(bundle: Bundle) -> str:
     table = "\n".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     title = _said(bundle, Message("Files, models and settings"))
     check = _said(bundle, Message("`ragkit check-bundle` tells whether the files are still the same."))
+    check = re.sub("`(.+?)`", r"<code>\1</code>", check)
     return f'<h2>{title}</h2>\n<table>\n{table}\n</table>\n<p class="dim">{check}</p>'
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from ragkit import __version__, bundles, citations
+from ragkit import __version__, bundles, citations, terms
 from ragkit.bundle_types import (
     Bundle,
     BundleCheck,
@@ -21,7 +22,8 @@ from ragkit.messages import Message, say
 from ragkit.ports import FileFacts, Loader
 from ragkit.types import Answer, Citation, Document
 
-_AROUND = 300  # characters of context before and after a quote
+_AROUND = {"en": 300, "zh": 120}  # characters of context before and after a quote
+_EMPTY_LINES = re.compile(r"\n\s*\n")
 _PASSAGE = 1200  # characters of a passage that has no verified quote
 _NEAREST = 3  # passages of a refusal
 _SECTIONS = ("models", "embedding", "chunking", "retrieval")  # the settings that shape an answer
@@ -68,7 +70,7 @@ def _quoted(citation: Citation, document: Document | None) -> BundledQuote:
     if citation.verified and citations.find_quote(citation.quote, cited) is None:
         cited = citation.quote  # the file was indexed anew since the answer: its text is another one
     elif citation.verified:
-        before, after = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
+        before, after = _around(text, start, end)
     return BundledQuote(
         citation.marker,
         citation.source,
@@ -79,6 +81,17 @@ def _quoted(citation: Citation, document: Document | None) -> BundledQuote:
         cited if citation.verified else cited[:_PASSAGE],
         after,
     )
+
+
+def _around(text: str, start: int, end: int) -> tuple[str, str]:
+    """The words before and after a span; "…" where they are cut, which is never within a word."""
+    most = _AROUND[terms.language(text[start:end])]
+    before, after = text[max(start - most, 0) : start], text[end : end + most]
+    if start > most:
+        before = "…" + re.sub(r"^\w{0,20}\s+", "", before)
+    if end + most < len(text):
+        after = re.sub(r"\s+\w{0,20}$", "", after) + "…"
+    return _EMPTY_LINES.sub("\n\n", before), _EMPTY_LINES.sub("\n\n", after)
 
 
 def _settings(config: Config, mode: str) -> dict[str, object]:
