@@ -60,6 +60,8 @@ class Document:
     """(character, line of the file) in rising order, where text and file differ in lines
     (HTML); before the first, a line of the text is a line of the file."""
     notes: tuple[Message, ...] = ()  # what in the file was not read
+    author: str = ""  # as the file says
+    date: str = ""  # YYYY-MM-DD, of the last change that the file itself names; not the file system's
 
     def place(self, offset: int) -> Place:
         """Where the character at `offset` stands."""

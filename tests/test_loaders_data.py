@@ -32,11 +32,11 @@ class Reader:
         assert loaded.document is not None
         return loaded.document
 
-    def refusal(self, name: str, data: bytes | str) -> str:
+    def refusal(self, name: str, data: bytes | str, state: str = "unreadable") -> str:
         loaded = self._loader.load(self._put(name, data), "")
         assert loaded.document is None
         assert loaded.failure is not None
-        assert loaded.failure.state == "unreadable"
+        assert loaded.failure.state == state
         assert say(loaded.failure.reason, "zh") != str(loaded.failure.reason)
         return str(loaded.failure.reason)
 

@@ -131,7 +131,16 @@ def test_an_unsupported_suffix(loader: SandboxLoader, tmp_path: Path) -> None:
 def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> None:
     from ragkit.loaders.sandbox import _loaded
 
-    fine = {"text": "abc", "title": "", "pages": [], "headings": [], "line_marks": [], "notes": []}
+    fine = {
+        "text": "abc",
+        "title": "",
+        "pages": [],
+        "headings": [],
+        "author": "",
+        "date": "",
+        "line_marks": [],
+        "notes": [],
+    }
     page = {"number": 1, "start": 0, "end": 3}
     wide = {"template": "{x:>999999999}", "values": {"x": "y"}}
     for change in (

@@ -13,6 +13,7 @@ from ragkit.types import Document
 if TYPE_CHECKING:
     from ragkit.loaders.parts import Unpacking
 
+_OPEN_XML = "application/vnd.openxmlformats-officedocument."
 SUFFIXES = {
     ".txt": "text/plain",
     ".text": "text/plain",
@@ -42,6 +43,17 @@ SUFFIXES = {
     ".mbox": "application/mbox",
     ".msg": "application/vnd.ms-outlook",
     ".zip": "application/zip",
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), _OPEN_XML + "wordprocessingml.document"),
+    **dict.fromkeys((".pptx", ".pptm", ".potx", ".potm", ".ppsx", ".ppsm"), _OPEN_XML + "presentationml.presentation"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb"), _OPEN_XML + "spreadsheetml.sheet"),
+    **dict.fromkeys((".xls", ".xlt"), "application/vnd.ms-excel"),
+    **dict.fromkeys((".odt", ".ott"), "application/vnd.oasis.opendocument.text"),
+    **dict.fromkeys((".odp", ".otp"), "application/vnd.oasis.opendocument.presentation"),
+    **dict.fromkeys((".ods", ".ots"), "application/vnd.oasis.opendocument.spreadsheet"),
+    ".epub": "application/epub+zip",
+    ".rtf": "application/rtf",
+    **dict.fromkeys((".doc", ".dot"), "application/msword"),
+    **dict.fromkeys((".ppt", ".pps"), "application/vnd.ms-powerpoint"),
     ".py": "text/x-python",
     ".pyi": "text/x-python",
     **dict.fromkeys(
@@ -65,11 +77,25 @@ _READERS = {  # (module, its function), which get the path, the bytes and the me
     "text/x-python": ("code", "read_code"),
     "text/x-source": ("code", "read_code"),
 }
+_OFFICE = (
+    _OPEN_XML + "wordprocessingml.document",
+    _OPEN_XML + "presentationml.presentation",
+    _OPEN_XML + "spreadsheetml.sheet",
+    "application/vnd.ms-excel",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.presentation",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "application/epub+zip",
+    "application/rtf",
+    "application/msword",
+    "application/vnd.ms-powerpoint",
+)
 _CONTAINERS = {  # their readers also get what the file around them has unpacked so far
     "message/rfc822": ("mail", "read_mail"),
     "application/mbox": ("mail", "read_mailbox"),
     "application/vnd.ms-outlook": ("outlook", "read_outlook"),
     "application/zip": ("archive_zip", "read_zip"),
+    **dict.fromkeys(_OFFICE, ("office", "read_office")),
 }
 VERSION = "3"  # of what the readers make of the same bytes; a new one has every file read again
 

@@ -20,7 +20,7 @@ _MOST_DEPTH = 2  # of archives within archives
 _MOST_MEMBERS = 5_000
 _MOST_RATIO = 200  # unpacked to packed; text reaches 20, a bomb 1000
 _HARMLESS_BYTES = 10 * MB  # a ratio says nothing about less
-_FAILURES = (
+FAILURES = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -39,12 +39,12 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         raise NoText("The file is empty.")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except _FAILURES as exc:
+    except FAILURES as exc:
         if not data.startswith(b"PK"):
             raise LoadError("It is not a ZIP archive, whatever its name says.") from exc
         raise LoadError("The archive is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
     members = [member for member in archive.infolist() if not member.is_dir()]
-    _check(members, unpacking)
+    check_members(members, unpacking)
     lines = Lines()
     inner_of = f"{Path(source).name}!/" if unpacking.depth else ""  # the document's own name need not be said
     for member, name in zip(members, _names(members), strict=True):
@@ -54,7 +54,7 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     return lines.document(source, media_type)
 
 
-def _check(members: list[zipfile.ZipInfo], unpacking: Unpacking) -> None:
+def check_members(members: list[zipfile.ZipInfo], unpacking: Unpacking) -> None:
     """Raises LoadError before anything is unpacked: too many files, too large, or a bomb."""
     if len(members) > _MOST_MEMBERS:
         raise LoadError(
@@ -97,7 +97,7 @@ def _add_member(
     kind = media_type(Path(name))
     try:
         data = archive.read(member) if kind else b""  # never more than the size that was checked
-    except _FAILURES as exc:
+    except FAILURES as exc:
         reason = Message("It is damaged ({why}).", {"why": str(exc)[:200] or type(exc).__name__})
         lines.note(unread(inner_of + name, reason))
         return

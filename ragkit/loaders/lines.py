@@ -123,7 +123,7 @@ class Lines:
     def is_blank(self) -> bool:
         return not any(part.strip() for part in self._parts)
 
-    def document(self, source: str, media_type: str, title: str = "") -> Document:
+    def document(self, source: str, media_type: str, title: str = "", *, author: str = "", date: str = "") -> Document:
         """Raises NoText: nothing but white space; LoadError with the first note that says why."""
         if self.is_blank():
             if self.notes:
@@ -141,4 +141,6 @@ class Lines:
             tuple(self.headings),
             () if self._aligned else tuple(self._marks),
             tuple(self.notes),
+            clean(one_line(author)),
+            date,
         )

@@ -7,11 +7,11 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ragkit.errors import LoadError, NoText, UnsupportedFormat
+from ragkit.errors import LoadError, NoText
 from ragkit.loaders.letters import add_headers, letter_text
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.mail import MOST_DEPTH, add_file, html_text
-from ragkit.loaders.parts import Unpacking, unread
+from ragkit.loaders.parts import Unpacking, needs_docs, unread
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -43,11 +43,7 @@ def _opened(data: bytes) -> Any:
     try:
         import olefile
     except ImportError as exc:
-        raise UnsupportedFormat(
-            "Reading {suffix} files needs more packages: {command}",
-            suffix=".msg",
-            command='python -m pip install "ragkit-docqa[docs]"',
-        ) from exc
+        raise needs_docs(".msg") from exc
     return olefile.OleFileIO(io.BytesIO(data))
 
 

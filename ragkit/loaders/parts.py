@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragkit.errors import LoadError
+from ragkit.errors import LoadError, UnsupportedFormat
 from ragkit.loaders.access import MB
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.messages import Message
@@ -32,6 +32,15 @@ class Unpacking:
         """Raises LoadError: a file in a file in a file, and so on."""
         if self.depth > most:
             raise LoadError("Its parts are nested too deeply to be read.")
+
+
+def needs_docs(suffix: str) -> UnsupportedFormat:
+    """To be raised where a library of the extra is not installed."""
+    return UnsupportedFormat(
+        "Reading {suffix} files needs more packages: {command}",
+        suffix=suffix,
+        command='python -m pip install "ragkit-docqa[docs]"',
+    )
 
 
 def shown(name: str) -> str:

@@ -325,7 +325,8 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
     if any(a.start > b.start for a, b in pairwise(headings)) or any(a[0] > b[0] for a, b in pairwise(marks)):
         raise ValueError("order")
     notes = tuple(_message(note) for note in found["notes"])
-    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes)
+    author, date = _text(found["author"], 1000), _text(found["date"], 10)
+    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes, author, date)
 
 
 def _message(found: dict[str, Any], depth: int = 0) -> Message:

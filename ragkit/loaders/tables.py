@@ -31,18 +31,18 @@ def read_table(source: str, data: bytes, media_type: str) -> Document:
     first = 2 if declared else 1
     body = text[declared.end() :] if declared else text
     delimiter = declared[1] if declared else _delimiter(body, "\t" if media_type.startswith("text/tab") else ",")
-    _write(lines, _rows(body, delimiter, quoted=_is_quoted(body, delimiter, lines), first=first))
+    write_rows(lines, _rows(body, delimiter, quoted=_is_quoted(body, delimiter, lines), first=first))
     return lines.document(source, media_type)
 
 
-def _write(lines: Lines, rows: Iterator[Row]) -> None:
+def write_rows(lines: Lines, rows: Iterator[Row]) -> None:
     """The rows down to the header as they are; then every value with the name of its column."""
     held = list(islice(rows, _SAMPLE_ROWS))
     at = _header_at([cells for _, cells in held])
     names = [one_line(name) for name in held[at][1]] if at is not None else []
     for number, (line, cells) in enumerate(_chained(held, rows)):
         named = names if at is not None and number > at else []
-        lines.add(_row(cells, named), line)
+        lines.add(row_text(cells, named), line)
 
 
 def _chained(held: list[Row], rows: Iterator[Row]) -> Iterator[Row]:
@@ -50,7 +50,8 @@ def _chained(held: list[Row], rows: Iterator[Row]) -> Iterator[Row]:
     yield from rows
 
 
-def _row(cells: list[str], names: list[str]) -> str:
+def row_text(cells: list[str], names: list[str]) -> str:
+    """The cells of a row, each behind the name of its column where there is one; empty ones are left out."""
     shown = []
     for place, cell in enumerate(map(one_line, cells)):
         name = names[place] if place < len(names) else ""

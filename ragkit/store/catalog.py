@@ -274,6 +274,8 @@ class SqliteCatalog:
             headings=tuple(Heading(*heading) for heading in shape["headings"]),
             line_marks=tuple((start, line) for start, line in shape["line_marks"]),
             notes=tuple(message_of(note) for note in json.loads(notes)),
+            author=shape["author"],
+            date=shape["date"],
         )
 
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:

@@ -53,6 +53,8 @@ def structure_json(document: Document) -> str:
             "pages": [astuple(page) for page in document.pages],
             "headings": [astuple(heading) for heading in document.headings],
             "line_marks": document.line_marks,
+            "author": document.author,
+            "date": document.date,
         },
         ensure_ascii=False,
         separators=(",", ":"),

@@ -1,0 +1,164 @@
+"""What ragkit's readers make of a folder of files, by format, beside MarkItDown's extraction of the same files.
+
+    python bench/formats.py FOLDER [--peer PYTHON] [--out FILE] [--files]
+
+Each file is read as `ragkit index` reads it, in the child process with its limits. `--peer` is a Python with
+`markitdown[all]`; words are compared as sets of folded words, Chinese by character, so that order and markup
+do not count. `--files` names every file that is not read, and every file with fewer than 80 % of the peer's words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragkit import terms
+from ragkit.config import LoadingConfig
+from ragkit.loaders.sandbox import SandboxLoader
+
+_WORD = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
+_MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|https?://\S+|data:image\S+")
+_LEAST_SHARE = 0.8
+
+PEER = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from markitdown import MarkItDown
+reader = MarkItDown(enable_plugins=False)
+for line in sys.stdin:
+    try:
+        text, why = reader.convert(json.loads(line)).text_content, ""
+    except BaseException as exc:
+        text, why = "", type(exc).__name__
+    print(json.dumps({"text": text, "why": why}), flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One file, read by ragkit and by the peer."""
+
+    path: Path
+    state: str  # "ready", "partly" (with notes), "unreadable", "unsupported"
+    reason: str
+    words: frozenset[str]
+    peer_words: frozenset[str]
+    seconds: float
+
+    def share(self) -> float:
+        """Of the peer's words that ragkit has too; 1.0 where it has none."""
+        return len(self.words & self.peer_words) / len(self.peer_words) if self.peer_words else 1.0
+
+    def peer_share(self) -> float:
+        return len(self.words & self.peer_words) / len(self.words) if self.words else 1.0
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(terms.fold(_MARKUP.sub(r" \1 ", text))))
+
+
+def read_all(folder: Path, peer: str) -> list[Read]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent != folder)
+    theirs = peer_texts(paths, peer) if peer else [""] * len(paths)
+    found = []
+    with SandboxLoader(LoadingConfig()) as loader:
+        for path, other in zip(paths, theirs, strict=True):
+            began = time.perf_counter()
+            loaded = loader.load(path, "")
+            seconds = time.perf_counter() - began
+            text, state, reason = "", "ready", ""
+            if loaded.document is not None:
+                text = loaded.document.text
+                state = "partly" if loaded.document.notes else "ready"
+            elif loaded.failure is not None:
+                state, reason = loaded.failure.state, str(loaded.failure.reason)
+            found.append(Read(path, state, reason, words_of(text), words_of(other), seconds))
+    return found
+
+
+def peer_texts(paths: list[Path], python: str) -> list[str]:
+    """In a process that is started again when a file kills it."""
+    texts: list[str] = []
+    while len(texts) < len(paths):
+        child = subprocess.Popen([python, "-c", PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        for path in paths[len(texts) :]:
+            try:
+                child.stdin.write(json.dumps(str(path)) + "\n")
+                child.stdin.flush()
+                line = child.stdout.readline()
+            except OSError:
+                line = ""
+            texts.append(json.loads(line)["text"] if line else "")
+            if not line:
+                break
+        child.kill()
+        child.wait()
+    return texts
+
+
+def table(found: list[Read], *, with_peer: bool) -> list[str]:
+    by_format: dict[str, list[Read]] = defaultdict(list)
+    for one in found:
+        by_format[one.path.suffix.lower().lstrip(".") or "none"].append(one)
+    head = "| format | files | ready | with notes | unreadable | unsupported | slowest s |"
+    rule = "|---|---:|---:|---:|---:|---:|---:|"
+    if with_peer:
+        head += " words | peer's words | of the peer's, ours too | of ours, the peer's too |"
+        rule += "---:|---:|---:|---:|"
+    lines = [head, rule]
+    for name, group in [*sorted(by_format.items()), ("**all**", found)]:
+        states = Counter(one.state for one in group)
+        counts = " | ".join(str(states[state]) for state in ("ready", "partly", "unreadable", "unsupported"))
+        line = f"| {name} | {len(group)} | {counts} | {max(one.seconds for one in group):.2f} |"
+        if with_peer:
+            ours, theirs = sum(len(one.words) for one in group), sum(len(one.peer_words) for one in group)
+            both = sum(len(one.words & one.peer_words) for one in group)
+            line += f" {ours:,} | {theirs:,} | {both / max(theirs, 1):.1%} | {both / max(ours, 1):.1%} |"
+        lines.append(line)
+    reasons = Counter((one.path.suffix.lower(), one.state, re.sub(r"\d+", "N", one.reason)) for one in found)
+    lines += ["", "Not read:", ""]
+    lines += [
+        f"- {suffix}, {state}, {count} x: {reason}"
+        for (suffix, state, reason), count in sorted(reasons.items())
+        if reason
+    ]
+    return lines
+
+
+def outliers(found: list[Read]) -> list[str]:
+    lines = ["", f"Fewer than {_LEAST_SHARE:.0%} of the peer's words:", ""]
+    for one in sorted(found, key=Read.share):
+        if one.share() < _LEAST_SHARE:
+            missing = " ".join(sorted(one.peer_words - one.words)[:12])
+            lines.append(f"- {one.path.name} {one.share():.0%} ({one.state} {one.reason}): {missing}")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--peer", default="", metavar="PYTHON")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--files", action="store_true")
+    options = parser.parse_args()
+    found = read_all(options.folder, options.peer)
+    lines = table(found, with_peer=bool(options.peer))
+    if options.files:
+        lines += outliers(found)
+    print("\n".join(lines))
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n", "utf-8")
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Office files, read as what they are: their names are often wrong."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ragkit.errors import LoadError, NoText, UnsupportedFormat
+from ragkit.loaders.parts import Unpacking
+from ragkit.messages import Message
+from ragkit.types import Document
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_STREAMS = (  # of the old binary formats
+    ("WordDocument", "doc", "docx"),
+    ("PowerPoint Document", "ppt", "pptx"),
+    ("Workbook", "xls", ""),
+    ("Book", "xls", ""),
+)
+_PARTS = (  # what a package holds, and what it is then
+    (r"word/document\d*\.xml", "docx"),
+    (r"ppt/presentation\.xml", "pptx"),
+    (r"xl/workbook\.(?:xml|bin)", "xlsx"),
+    (r"META-INF/container\.xml", "epub"),
+)
+_MIMETYPES = {"text": "odt", "presentation": "odp", "spreadsheet": "ods", "graphics": "odt"}
+_READERS = {
+    "docx": ("word", "read_word"),
+    "pptx": ("slides", "read_slides"),
+    "xlsx": ("sheets", "read_sheets"),
+    "xls": ("sheets", "read_sheets"),
+    "ods": ("sheets", "read_sheets"),
+    "odt": ("opendocument", "read_opendocument"),
+    "odp": ("opendocument", "read_opendocument"),
+    "epub": ("epub", "read_epub"),
+    "rtf": ("rtf", "read_rtf"),
+}
+FAMILIES = {  # media type -> what a file of that name should be
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.presentation": "odp",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/epub+zip": "epub",
+    "application/rtf": "rtf",
+    "application/msword": "doc",
+    "application/vnd.ms-powerpoint": "ppt",
+}
+
+
+def read_office(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """Raises NoText, LoadError; UnsupportedFormat: an old binary format, or its library is not installed."""
+    if not data.strip():
+        raise NoText("The file is empty.")
+    named = FAMILIES[media_type]
+    found = _kind(data, named)
+    if found in _READERS:
+        module, function = _READERS[found]
+        reader: Any = getattr(import_module(f"ragkit.loaders.{module}"), function)
+        return _noted(reader(source, data, media_type), named, found)
+    if found in ("doc", "ppt"):
+        better = next(new for _, old, new in _STREAMS if old == found)
+        raise UnsupportedFormat(
+            "The old binary format .{old} is not read: save the file as .{new}.", old=found, new=better
+        )
+    other = {"html": "text/html", "pdf": "application/pdf", "zip": "application/zip", "text": "text/plain"}.get(found)
+    if other is None:
+        raise LoadError("It is not a .{kind} file, whatever its name says.", kind=named)
+    from ragkit.loaders import parse
+
+    document = parse(Path(source), data, other, unpacking)
+    return _noted(replace(document, media_type=media_type), named, found)
+
+
+def _noted(document: Document, named: str, found: str) -> Document:
+    if named == found or {named, found} <= {"xls", "xlsx", "ods"}:
+        return document
+    note = Message("By its content it is a {found} file; it was read as one.", {"found": found})
+    return replace(document, notes=(note, *document.notes))
+
+
+def _kind(data: bytes, named: str) -> str:
+    """What the bytes are; "": nothing that is known. Raises LoadError: it is locked."""
+    head = data[:2000].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if data.startswith(b"PK"):
+        return _package_kind(data)
+    if data.startswith(_OLE):
+        return _container_kind(data, named)
+    if head.startswith(b"{\\rtf"):
+        return "rtf"
+    if head.startswith(b"%PDF-"):
+        return "pdf"
+    if re.match(rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table)", head, re.IGNORECASE):
+        return "html"
+    return "text" if b"\0" not in data[:8000] and not data.startswith((b"\x09\x08", b"\x09\x04", b"\x09\x02")) else ""
+
+
+def _container_kind(data: bytes, named: str) -> str:
+    if _ENCRYPTED in data:
+        raise LoadError("It needs a password.")
+    kinds = [kind for name, kind, _ in _STREAMS if name.encode("utf-16-le") + b"\0\0" in data]
+    return named if named in kinds else next(iter(kinds), "")  # the others are of files within
+
+
+def _package_kind(data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            if "mimetype" in names and archive.getinfo("mimetype").file_size < 200:
+                declared = archive.read("mimetype").decode("ascii", "replace").strip()
+                if declared == "application/epub+zip":
+                    return "epub"
+                if "opendocument" in declared:
+                    return _MIMETYPES.get(declared.rpartition(".")[2].split("-")[0], "")
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as exc:
+        raise LoadError("The file is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
+    for pattern, kind in _PARTS:
+        if any(re.fullmatch(pattern, name, re.IGNORECASE) for name in names):
+            return kind
+    return "odt" if "content.xml" in names else "zip"

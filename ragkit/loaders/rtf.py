@@ -1,0 +1,42 @@
+"""Rich text (.rtf), by striprtf: the words, without their structure."""
+
+from __future__ import annotations
+
+import re
+
+from ragkit.errors import LoadError, NoText
+from ragkit.loaders.lines import Lines
+from ragkit.loaders.parts import needs_docs
+from ragkit.messages import Message
+from ragkit.types import Document
+
+_RUNNING_TITLE = re.compile(rb"\{\\(?:header|footer)[lrf]?\b")  # striprtf leaves headers and footers out
+_LOOSE_STAR = re.compile(rb"(?<!\{)\\\*")  # without a group of its own it hides nothing
+_PICTURE = re.compile(rb"\\pict\b")
+_CODEPAGE = re.compile(rb"\\ansicpg(\d{3,5})")
+_BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+
+
+def read_rtf(source: str, data: bytes, media_type: str) -> Document:
+    """Lines are those of the text. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
+    if not data.strip():
+        raise NoText("The file is empty.")
+    if not data.lstrip().startswith(b"{\\rtf"):
+        raise LoadError("It is not an RTF file, whatever its name says.")
+    try:
+        from striprtf.striprtf import rtf_to_text
+    except ImportError as exc:
+        raise needs_docs(".rtf") from exc
+    found = _CODEPAGE.search(data[:4000])
+    codec = f"cp{found[1].decode()}" if found else "cp1252"
+    marked = _LOOSE_STAR.sub(b"", _RUNNING_TITLE.sub(b"{", data)).decode("latin-1")
+    try:
+        text = str(rtf_to_text(marked, encoding=codec, errors="replace"))  # type: ignore[no-untyped-call]
+    except (ValueError, LookupError, IndexError) as exc:
+        raise LoadError("The file is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+    lines = Lines()
+    lines.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
+    pictures = len(_PICTURE.findall(data))
+    if pictures:
+        lines.note(Message("Pictures that were not read: {count}.", {"count": pictures}))
+    return lines.document(source, media_type)

@@ -1,0 +1,136 @@
+"""Spreadsheets (.xlsx, .xlsm, .xlsb, .xls, .ods): a page a sheet, a line a row, by calamine."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from ragkit.errors import LoadError, NoText
+from ragkit.loaders.drawings import add_figure, paragraph_text
+from ragkit.loaders.lines import Lines, clean, one_line
+from ragkit.loaders.packages import Package, attribute, descendants, note_unread_media, properties
+from ragkit.loaders.parts import needs_docs
+from ragkit.loaders.tables import Row, write_rows
+from ragkit.messages import Message
+from ragkit.types import Document, Page
+
+_DAY = time(0, 0)
+
+
+def read_sheets(source: str, data: bytes, media_type: str) -> Document:
+    """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
+    if not data:
+        raise NoText("The file is empty.")
+    package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
+    book = _opened(data)
+    lines = Lines()
+    hidden, empty = [], []
+    for number, facts in enumerate(book.sheets_metadata, 1):
+        lines.blank()
+        start = lines.length
+        name = one_line(clean(facts.name))
+        if not _add_sheet(book, facts, lines):
+            empty.append(name)
+        if lines.length > start:
+            lines.pages.append(Page(number, start, lines.length, "sheet", name))
+        if not str(facts.visible).endswith(".Visible"):
+            hidden.append(name)
+    if hidden:
+        names = ", ".join(hidden)[:300]
+        lines.note(Message("Hidden sheets, which were read all the same: {names}.", {"names": names}))
+    if empty:
+        lines.note(Message("Sheets without text: {names}.", {"names": ", ".join(empty)[:300]}))
+    title, author, day = _about(package, lines) if package is not None else ("", "", "")
+    return lines.document(source, media_type, title, author=author, date=day)
+
+
+def _opened(data: bytes) -> Any:
+    try:
+        import python_calamine
+    except ImportError as exc:
+        raise needs_docs(".xlsx, .xls, .ods") from exc
+    try:
+        return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except python_calamine.PasswordError as exc:
+        raise LoadError("It needs a password.") from exc
+    except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError) as exc:
+        raise LoadError("The spreadsheet is damaged ({why}).", why=one_line(str(exc))[:200]) from exc
+
+
+def _add_sheet(book: Any, facts: Any, lines: Lines) -> bool:
+    """The rows under a heading of the sheet's name; False: there are none."""
+    import python_calamine
+
+    try:
+        sheet = book.get_sheet_by_name(facts.name)
+        rows = list(_rows(sheet))
+    except (python_calamine.CalamineError, python_calamine.XmlError, ValueError) as exc:
+        why = one_line(str(exc))[:200]
+        lines.note(Message("Sheet {name} was not read ({why}).", {"name": one_line(facts.name)[:100], "why": why}))
+        return True
+    if not rows:
+        return False
+    lines.head(1, facts.name)
+    write_rows(lines, iter(rows))
+    return True
+
+
+def _rows(sheet: Any) -> Iterator[Row]:
+    """The rows that hold something, by their number in the sheet; what was merged stands in all of its rows."""
+    if sheet.start is None:
+        return
+    left = sheet.start[1]
+    merged = {
+        (row, first[1]): first
+        for first, last in sheet.merged_cell_ranges or ()
+        if last[0] - first[0] < 1000
+        for row in range(first[0] + 1, last[0] + 1)
+    }
+    values: dict[tuple[int, int], str] = {}
+    starts = set(merged.values())
+    for number, row in enumerate(sheet.to_python(skip_empty_area=True), sheet.start[0]):
+        cells = [_shown(value) for value in row]
+        for column, text in enumerate(cells, left):
+            if (number, column) in starts:
+                values[number, column] = text
+            elif not text and (number, column) in merged:
+                cells[column - left] = values.get(merged[number, column], "")
+        if any(cells):
+            yield number + 1, cells
+
+
+def _shown(value: object) -> str:
+    """As a person reads it: whole numbers without a point, days without midnight."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:.15g}" if abs(value) < 1e15 else f"{value:.0f}"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == _DAY else value.isoformat(" ", "seconds")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    return str(value)
+
+
+def _about(package: Package, lines: Lines) -> tuple[str, str, str]:
+    """What stands beside the cells, on no page, and the properties."""
+    lines.blank()
+    for part in package.names(r"xl/comments\d*\.xml|xl/comments/comment\d*\.xml"):
+        root = package.optional_xml(part, lines)
+        for comment in descendants(root, "comment") if root is not None else ():
+            text = one_line("".join(t.text or "" for t in descendants(comment, "t")))
+            if text:
+                lines.add(f"{attribute(comment, 'ref')}: ({text})")
+    for part in package.names(r"xl/drawings/drawing\d*\.xml"):
+        root = package.optional_xml(part, lines)
+        for body in descendants(root, "txBody") if root is not None else ():
+            lines.add("\n".join(filter(None, (paragraph_text(p) for p in descendants(body, "p")))))
+    for part in package.names(r"xl/charts/chart\d*\.xml|xl/diagrams/data\d*\.xml"):
+        add_figure(package, part, lines)
+    note_unread_media(package, lines)
+    about = "meta.xml" if package.has("meta.xml") else "docProps/core.xml"
+    return properties(package.optional_xml(about, lines))
