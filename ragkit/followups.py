@@ -65,6 +65,7 @@ _PRONOUN_ZH = re.compile(
     "|(?<=[^，,、\\s])那(?=[个些种样里儿份家台次])|^那(?=[个些种样里儿份家台次])"
     "|^其(?![他她它中实余次间])|(?<=[，,的是和对])其(?![他她它中实余次间])"
 )
+_TAIL_ZH = re.compile(rf"(?<=[{terms.CJK}]{{3}})(?:(?<!目)的|[由在是了])$")
 _PERSONAL_ZH = re.compile("(?<![其吉])[它他她](?!人|国)[们們]?(?P<possessive>的)?")
 _SIMPLIFIED = str.maketrans("這個麼幾誰樣裡兒該為還時間嗎們於對應給請", "这个么几谁样里儿该为还时间吗们于对应给请")
 _SOFTENER = re.compile(r"呢[？?。!！\s]*$")
@@ -94,7 +95,8 @@ def leans(question: str) -> bool:
 
 def content(question: str) -> list[str]:
     """The words of a question that say what it is about, in order, as they stand."""
-    return [word for word in terms.content_words(question) if word.casefold() not in _MORE_EN]
+    found = [_TAIL_ZH.sub("", word) for word in terms.content_words(question) if word.casefold() not in _MORE_EN]
+    return [word for word in found if len(word) > 1 or not terms.is_cjk(word)]
 
 
 def _joined(first: Sequence[str], then: Sequence[str], beside: str = "") -> list[str]:

@@ -17,6 +17,7 @@ from ragkit.cli.links import known_to
 from ragkit.store import last_answer
 from ragkit.testing import ScriptedOllama
 from ragkit.types import Citation, Place
+from tests.office_files import docx, paragraph, xlsx
 from tests.pdfs import text_pdf
 from tests.test_cli import Terminal, terminal_in
 
@@ -109,6 +110,25 @@ def test_a_pdf_opens_at_its_page(tmp_path: Path, server: ScriptedOllama) -> None
     done = terminal("--set", f"open.pdf={words} --page={{page}}", "open", "1")
     assert done.returncode == 0, done.stderr
     assert given(tmp_path) == ["--page=2", source]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.docx", docx(paragraph("The rare word is quokka."))),
+        ("b.xlsx", xlsx({"袋鼠": (("animal", "word"), ("small", "quokka"))})),
+        ("c.txt", "The rare word is quokka 短尾矮袋鼠.".encode("utf-16")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_only_texts_go_to_the_editor(tmp_path: Path, server: ScriptedOllama, name: str, content: bytes) -> None:
+    terminal = terminal_in(tmp_path, server)
+    (tmp_path / "docs" / name).write_bytes(content)
+    terminal("index", "docs")
+    server.answer = '"quokka" [1]'
+    assert f"docs{os.sep}{name}" in terminal("ask", "quokka").stdout
+    printed = terminal("open", "1", "--print", EDITOR="vim").stdout
+    assert printed.startswith("vim +1 " if name == "c.txt" else "file://")
 
 
 def test_a_hostile_name_is_only_a_name(tmp_path: Path, server: ScriptedOllama) -> None:

@@ -32,6 +32,9 @@ _AT_LINE = {  # how editors take a line, by the name of their program
     **dict.fromkeys(("code", "codium", "cursor", "windsurf"), "-g {file}:{line}"),
 }
 _FIELD = re.compile(r"\{(file|line|page)\}")
+_HEAD_BYTES = 8192  # read to see whether a file is a text
+_NOT_TEXT = (b"PK\x03\x04", b"%PDF", b"{\\rtf", b"\xd0\xcf\x11\xe0")  # office files, old and new
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _FAILS_WITHIN_S = 2.0  # a viewer that is still there after this has opened
 
 
@@ -90,11 +93,21 @@ def opening_of(citation: Citation, settings: OpenConfig, environ: Mapping[str, s
     source, place = citation.source, citation.place
     address = links.url(source, place)
     values = {"file": source, "line": str(place.line or 1), "page": str(place.page or 1)}
-    is_text = place.line is not None and place.kind == "page"
+    is_text = place.line is not None and place.kind == "page" and _is_text(Path(source))
     words = (command_words(settings.editor) or _own_editor(environ)) if is_text else []
     if not words and source.lower().endswith(".pdf"):
         words = command_words(settings.pdf)
     return Opening(address, _filled(words, values), waits=is_text)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether an editor can show a file; taken for granted when it is not there."""
+    if not path.is_file():
+        return True
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+        return not head.startswith(_NOT_TEXT) and (b"\0" not in head or head.startswith(_UTF_16))
+    return True
 
 
 def _own_editor(environ: Mapping[str, str]) -> list[str]:
