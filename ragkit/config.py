@@ -137,12 +137,17 @@ class LoadingConfig:
 class RetrievalConfig:
     k: int = 8  # passages for an answer
     candidates: int = 50  # taken from each of the dense and the lexical search
-    cover_weight: float = 3.0  # of the shared words, in standard deviations of the cosine
+    mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    words_weight: float = 3.0  # of the BM25 score, in standard deviations of the cosine
+    cover_weight: float = 3.0  # of the share of the question's words, likewise
+    feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
 
     def __post_init__(self) -> None:
         _between("retrieval.k", self.k, 1, 1000)
         _between("retrieval.candidates", self.candidates, 1, 1000)
+        _between("retrieval.words_weight", self.words_weight, 0, 100)
         _between("retrieval.cover_weight", self.cover_weight, 0, 100)
+        _between("retrieval.feedback", self.feedback, 0, 100)
 
 
 Links = Literal["auto", "always", "never"]

@@ -59,9 +59,10 @@ def score(
     """The sentences, best first: cosine in standard deviations, plus three times the share of the
     question's weighted words (words that most candidates share weigh little), less half of what the
     sentence's passage is behind the best one."""
-    texts = [frozenset(terms.document_terms(sentence.text)) for sentence in sentences]
     question_terms = terms.query_terms(question)
-    frequencies = {term: sum(terms.holds(term, text) for text in texts) for term in question_terms}
+    matcher = terms.Matcher(question_terms)
+    texts = [matcher.count(sentence.text) for sentence in sentences]
+    frequencies = {term: sum(term in text for text in texts) for term in question_terms}
     weights = ranking.term_weights(question_terms, frequencies, len(sentences))
     mean = fmean(similarities) if similarities else 0.0
     deviation = max(pstdev(similarities), 0.01) if similarities else 1.0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ragkit import chunking, terms
+from ragkit.config import RetrievalConfig
 from ragkit.types import Chunk, DenseHits, ScoredChunk
+
+_K1, _B = 1.2, 0.75  # of BM25, as in the lexical index
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +35,53 @@ def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int]
     return {term: max(weight, 0.05) for term, weight in weights.items()}
 
 
-def fuse(found: Candidates, cover_weight: float) -> list[ScoredChunk]:
-    """All candidates, best first: the cosine in standard deviations above an ordinary chunk, plus
-    `cover_weight` times the share of the question's weighted words that the chunk holds.
+def fuse(found: Candidates, nearness: DenseHits, settings: RetrievalConfig) -> list[ScoredChunk]:
+    """All candidates, best first. Three things speak for a chunk: its cosine in `nearness`, in standard
+    deviations above an ordinary chunk; its BM25 score, as a share of the best candidate's; and the share
+    of the question's weighted words that it holds.
 
-    The share cannot drown the meaning as a raw BM25 score can, and is near 0 where only common
+    The shares cannot drown the meaning as a raw BM25 score can, and are near 0 where only common
     words are shared. Ties are broken by the chunk's id.
     """
     dense_ranks = {name: rank for rank, name in enumerate(found.dense.similarities, 1)}
     lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
+    matcher = terms.Matcher(found.term_weights)
+    texts = {name: chunking.embedding_text(chunk) for name, chunk in found.chunks.items()}
+    counts = {name: matcher.count(text) for name, text in texts.items()}
+    usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
+    words = {name: _bm25(found.term_weights, counts[name], len(texts[name]) / usual) for name in counts}
+    most = max(words.values(), default=0.0) or 1.0
     scored = []
     for name, chunk in found.chunks.items():
-        similarity = found.similarities.get(name)
-        share = terms.cover(found.term_weights, frozenset(terms.document_terms(chunking.embedding_text(chunk))))
-        nearness = 0.0 if similarity is None else (similarity - found.dense.mean) / found.dense.deviation
-        scored.append((nearness + cover_weight * share, name, chunk, similarity, share))
+        near = nearness.similarities.get(name)
+        share = terms.cover(found.term_weights, counts[name])
+        score = 0.0 if near is None else (near - nearness.mean) / nearness.deviation
+        score += settings.words_weight * words[name] / most + settings.cover_weight * share
+        scored.append((score, name, chunk, share))
     scored.sort(key=lambda item: (-item[0], item[1]))
     return [
-        ScoredChunk(chunk, score, rank, dense_ranks.get(name), lexical_ranks.get(name), similarity, share)
-        for rank, (score, name, chunk, similarity, share) in enumerate(scored, 1)
+        ScoredChunk(
+            chunk, score, rank, dense_ranks.get(name), lexical_ranks.get(name), found.similarities.get(name), share
+        )
+        for rank, (score, name, chunk, share) in enumerate(scored, 1)
     ]
+
+
+def feedback(ranked: Sequence[ScoredChunk], most: int) -> dict[str, float]:
+    """The best chunks, id -> weight (they sum to 1): what is likely to be like the answer."""
+    best = ranked[:most]
+    shares = [math.exp(hit.score - best[0].score) for hit in best]
+    return {hit.chunk.id: share / sum(shares) for hit, share in zip(best, shares, strict=True)}
+
+
+def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -> list[ScoredChunk]:
+    """`ranked` in the order of the dense or the lexical search alone, without what it did not find."""
+    order = {name: at for at, name in enumerate(found.dense.similarities if mode == "dense" else found.lexical)}
+    kept = sorted((hit for hit in ranked if hit.chunk.id in order), key=lambda hit: order[hit.chunk.id])
+    return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)]
+
+
+def _bm25(weights: Mapping[str, float], counts: Mapping[str, int], length: float) -> float:
+    """Of a text that is `length` times as long as the others."""
+    room = _K1 * (1 - _B + _B * length)
+    return sum(weights[term] * times * (_K1 + 1) / (times + room) for term, times in counts.items())

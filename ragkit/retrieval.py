@@ -1,6 +1,8 @@
-"""From a question to ranked chunks: embed -> dense + lexical -> fuse."""
+"""From a question to ranked chunks: embed -> dense + lexical -> fuse -> feedback -> fuse."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from ragkit import ranking, terms
 from ragkit.config import RetrievalConfig
@@ -28,4 +30,10 @@ def retrieve(
             question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"]
         ),
     )
-    return ranking.fuse(found, settings.cover_weight)[:k]
+    ranked = ranking.fuse(found, replace(near, similarities=similarities), settings)
+    if settings.mode != "hybrid":
+        return ranking.by_one_search(found, ranked, settings.mode)[:k]
+    if settings.feedback and ranked:
+        like = ranking.feedback(ranked, settings.feedback)
+        ranked = ranking.fuse(found, dense.nearer(vector, like, list(found.chunks)), settings)
+    return ranked[:k]

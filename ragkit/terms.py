@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ CJK = HAN + r"\u3040-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u31ff\uac00-\ud7af"
 _CJK_CHARACTER = re.compile(f"[{CJK}]")
 _RUN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:[-_.:/+#@'][^\W_{CJK}]+)*[+#]*")
 _PART = re.compile(r"[-_.:/+#@']+")
+_LETTER = rf"[^\W_{CJK}]"
+_IRREGULAR = {"die": "dy", "lie": "ly", "tie": "ty"}
 
 _STOP_EN = frozenset(
     "a an the of in on at to for from by with about into over under and or but nor not no so if then than "
@@ -116,16 +118,46 @@ def _stemmer() -> Any:
     return snowballstemmer.stemmer("english")
 
 
-def holds(term: str, terms: frozenset[str]) -> bool:
-    """Whether a text with these document terms matches a query term."""
-    if term in terms:
-        return True
-    return len(term) == 1 and is_cjk(term) and any(other.startswith(term) for other in terms)
+class Matcher:
+    """Counts a question's terms in texts, as the lexical index does, without taking every word apart."""
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        self._stems: set[str] = set()
+        self._pieces: list[tuple[str, re.Pattern[str] | None]] = []  # None: CJK, which has no borders
+        for term in terms:
+            if is_cjk(term):
+                self._pieces.append((term, None))
+            elif _PART.search(term):
+                self._pieces.append((term, re.compile(rf"(?<!{_LETTER}){re.escape(term)}(?!{_LETTER})")))
+            else:
+                self._stems.add(term)
+        starts = {start for found in self._stems for start in _starts(found)}
+        likely = "|".join(re.escape(start) for start in sorted(starts))
+        self._likely = re.compile(rf"(?<!{_LETTER})(?:{likely}){_LETTER}*") if starts else None
+
+    def count(self, text: str) -> dict[str, int]:
+        """Term -> how often it stands in `text`; those that do not are left out."""
+        folded = fold(text)
+        found: dict[str, int] = {}
+        for word in self._likely.findall(folded) if self._likely else ():
+            stemmed = stem(word)
+            if stemmed in self._stems:
+                found[stemmed] = found.get(stemmed, 0) + 1
+        for term, pattern in self._pieces:
+            times = folded.count(term) if pattern is None else len(pattern.findall(folded))
+            if times:
+                found[term] = times
+        return found
 
 
-def cover(terms: Mapping[str, float], text_terms: frozenset[str]) -> float:
-    """The share, 0 to 1, of the weight of `terms` (term -> weight) that a text holds."""
-    total = sum(terms.values())
+def _starts(stemmed: str) -> tuple[str, ...]:
+    """What a word of this stem begins with: Snowball keeps the first two letters but in three words."""
+    return (stemmed[:2], _IRREGULAR[stemmed]) if stemmed in _IRREGULAR else (stemmed[:2],)
+
+
+def cover(weights: Mapping[str, float], held: Collection[str]) -> float:
+    """The share, 0 to 1, of the weight of the question's terms that a text holds."""
+    total = sum(weights.values())
     if total <= 0:
         return 0.0
-    return sum(weight for term, weight in terms.items() if holds(term, text_terms)) / total
+    return sum(weight for term, weight in weights.items() if term in held) / total

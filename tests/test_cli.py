@@ -17,7 +17,7 @@ from ragkit.testing import Scripted, ScriptedOllama
 FILES = {
     "leave.md": "# Leave\n\nStaff have 15 days of annual leave.\n",
     "假期.md": "# 假期\n\n员工每年享有十五天年假。\n",
-    "notes.docx": "not read",
+    "notes.blob": "not read",
 }
 SCHEMAS = Path(__file__).parent.parent / "docs" / "json.md"
 
@@ -76,7 +76,7 @@ def test_index_reports_every_file(tmp_path: Path, server: ScriptedOllama) -> Non
     first = terminal("index", "docs")
     assert first.returncode == 0, first.stderr
     assert "3 files: 2 added, 1 unsupported" in first.stdout
-    assert f"docs{os.sep}notes.docx: There is no reader for .docx files." in first.stderr
+    assert f"docs{os.sep}notes.blob: There is no reader for .blob files." in first.stderr
     second = terminal("index", "docs")
     assert second.stdout.splitlines()[0] == "Nothing to do: all 2 files are up to date."
     (tmp_path / "docs" / "empty.txt").touch()

@@ -36,7 +36,7 @@ def test_folders_are_walked_in_order_and_everything_is_named(tmp_path: Path) -> 
         "a/手册.pdf",
         ".git/config",
         ".env",
-        "c.docx",
+        "c.blob",
         "README",
         "index/catalog.md",
     ):
@@ -51,7 +51,7 @@ def test_folders_are_walked_in_order_and_everything_is_named(tmp_path: Path) -> 
         ("z.TXT", "read"),
         ("手册.pdf", "read"),
         ("b.md", "read"),
-        ("c.docx", "unsupported: There is no reader for .docx files."),
+        ("c.blob", "unsupported: There is no reader for .blob files."),
         ("index", "skipped: It is the index itself."),
         ("link.md", "skipped: It is a symbolic link; links are not followed."),
         ("loop", "skipped: It is a symbolic link; links are not followed."),

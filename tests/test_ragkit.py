@@ -32,7 +32,7 @@ FILES = {
     "leave.md": "# Leave\n\nStaff have 15 days of annual leave.\n\nUnused days expire on 31 March.\n",
     "假期.md": "# 假期\n\n员工每年享有十五天年假。\n\n未休完的年假可以结转五天。\n",
     "travel.txt": "Hotels cost at most 120 euros a night.\nTrains are booked in second class.\n",
-    "data.xlsx": "not read",
+    "data.blob": "not read",
 }
 
 
@@ -86,7 +86,7 @@ def test_added_changed_renamed_and_removed_files(tmp_path: Path, folder: Path, s
         (folder / "new.md").write_text("The sauna opens at six.\n", "utf-8")
         (folder / "leave.md").write_text(FILES["leave.md"].replace("15 days", "20 days"), "utf-8")
         (folder / "travel.txt").rename(folder / "trips.txt")
-        (folder / "data.xlsx").unlink()
+        (folder / "data.blob").unlink()
         report = kit.index([folder])
         states = {Path(outcome.source).name: outcome.state for outcome in report.outcomes}
         assert states == {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from collections import Counter
 
-from ragkit.terms import cover, document_terms, language, query_terms
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragkit.terms import Matcher, cover, document_terms, language, query_terms
 
 
 @pytest.mark.parametrize(
@@ -20,8 +24,20 @@ from ragkit.terms import cover, document_terms, language, query_terms
     ],
 )
 def test_a_question_meets_its_document(question: str, text: str) -> None:
-    weights = dict.fromkeys(query_terms(question), 1.0)
-    assert cover(weights, frozenset(document_terms(text))) > 0
+    asked = query_terms(question)
+    assert cover(dict.fromkeys(asked, 1.0), Matcher(asked).count(text)) > 0
+    indexed = list(document_terms(text))
+    assert any(term in indexed or any(other.startswith(term) for other in indexed) for term in asked)
+
+
+WORDS = ["dying", "tied", "lies", "happy", "happily", "ERR-1042", "C++", "don't", "3.11", "naïve", "x", "v2.3.1"]
+
+
+@given(st.lists(st.sampled_from([*WORDS, "年假", "休", "税率", " ", "-", "，", "Straße", "a"]), max_size=12))
+def test_a_text_is_counted_as_the_index_counts_it(pieces: list[str]) -> None:
+    text, asked = " ".join(pieces), query_terms(" ".join(WORDS) + " 年假 税率")
+    counted = Counter(document_terms(text))
+    assert Matcher(asked).count(text) == {term: counted[term] for term in asked if term in counted}
 
 
 def test_question_words_carry_no_weight() -> None:

@@ -192,9 +192,10 @@ class ExtractiveChat:
             check_in()
             part = passages[at : at + _PASSAGES_AT_ONCE]
             cosines += _cosines(self._embedder, query, [passage.text for passage in part])
-        texts = [frozenset(terms.document_terms(passage.text)) for passage in passages]
         asked = terms.query_terms(question)
-        frequencies = {term: sum(terms.holds(term, text) for text in texts) for term in asked}
+        matcher = terms.Matcher(asked)
+        texts = [matcher.count(passage.text) for passage in passages]
+        frequencies = {term: sum(term in text for text in texts) for term in asked}
         weights = ranking.term_weights(asked, frequencies, len(passages))
         found = []
         for passage, near, text in zip(passages, cosines, texts, strict=True):

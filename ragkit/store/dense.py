@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_FEEDBACK_WEIGHT = 0.5  # of the best chunks, beside 1 for the question
 _SAMPLE = 512  # chunks that stand for an ordinary chunk
 _PUBLISH_WAIT_S = 10.0  # for searches of other processes to end
 
@@ -49,9 +50,7 @@ class DenseVectors:
     def nearest(self, vector: Vector, limit: int) -> DenseHits:
         """The `limit` nearest live chunks, from Chroma plus what Chroma does not have yet."""
         query = np.asarray(vector, dtype=np.float32)
-        sample = self._background()
-        cosines = sample @ query if sample.size else np.zeros(1, dtype=np.float32)
-        mean, deviation = float(cosines.mean()), max(float(cosines.std()), 0.01)
+        mean, deviation = self._ordinary(query)
         found = self._published_hits(vector, limit)
         if found is None:
             found = _scan(query, self._catalog.vectors(), limit)
@@ -63,6 +62,23 @@ class DenseVectors:
     def similarities(self, vector: Vector, ids: Sequence[str]) -> dict[str, float]:
         """Exact cosines of the given chunks; one without a vector is left out."""
         return _scan(np.asarray(vector, dtype=np.float32), [self._catalog.vectors_of(ids)], len(ids))
+
+    def nearer(self, vector: Vector, like: Mapping[str, float], ids: Sequence[str]) -> DenseHits:
+        """Similarities of `ids` to the question moved towards the chunks of `like` (id -> weight, in all 1):
+        relevance feedback after Rocchio (1971), without the negative part."""
+        query = np.asarray(vector, dtype=np.float32)
+        known = self._catalog.vectors_of([*ids, *like])
+        for name, weight in like.items():
+            if name in known:
+                query = query + _FEEDBACK_WEIGHT * weight * np.asarray(known[name], dtype=np.float32)
+        query = query / max(float(np.linalg.norm(query)), 1e-6)
+        return DenseHits(_scan(query, [known], len(known)), *self._ordinary(query))
+
+    def _ordinary(self, query: npt.NDArray[np.float32]) -> tuple[float, float]:
+        """Mean and deviation of the cosines of a sample of all chunks."""
+        sample = self._background()
+        cosines = sample @ query if sample.size else np.zeros(1, dtype=np.float32)
+        return float(cosines.mean()), max(float(cosines.std()), 0.01)
 
     def publish(self, *, wait: bool) -> int:
         """Bring Chroma up to the catalog; returns how many chunks are still unpublished.
