@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ragkit import terms
 from ragkit.types import Turn
 
+_CODE = re.compile(r"([A-Za-z]+-?)\d[\w.-]*")
 _WORDS_ADDED = 12  # of the questions before; in Chinese, runs of characters
 
 # -- English -------------------------------------------------------------------------------------
@@ -80,7 +81,9 @@ def condense(question: str, history: Sequence[Turn]) -> str:
     for turn in history:
         said = content(turn.question)
         topic = _joined(topic, said) if leans(turn.question) else said
-    added = _joined([], topic, beside=question) if leans(question) else []
+    joined = _joined(topic, content(question)) if topic and leans(question) else []
+    said_now = {word.casefold() for word in terms.content_words(question)}
+    added = [word for word in joined if word.casefold() not in said_now and not _within(word, question)]
     if not added:
         return question
     bare = _without_leading(question)
@@ -99,14 +102,19 @@ def content(question: str) -> list[str]:
     return [word for word in found if len(word) > 1 or not terms.is_cjk(word)]
 
 
-def _joined(first: Sequence[str], then: Sequence[str], beside: str = "") -> list[str]:
-    """Both lists, each word once, none that `beside` holds, the first and the latest if there are many."""
-    said = {word.casefold() for word in terms.content_words(beside)}
-    words = [
-        word for word in dict.fromkeys((*first, *then)) if word.casefold() not in said and not _within(word, beside)
-    ]
+def _joined(topic: Sequence[str], then: Sequence[str]) -> list[str]:
+    """Both lists, each word once, the first and the latest if there are many. A code takes the place of
+    those of its family: who asks of the BL-200 after the BL-510 means the BL-200 alone."""
+    families = {_family(word) for word in then} - {""}
+    words = list(dict.fromkeys([*(word for word in topic if _family(word) not in families), *then]))
     half = _WORDS_ADDED // 2
     return words if len(words) <= _WORDS_ADDED else [*words[:half], *words[-half:]]
+
+
+def _family(word: str) -> str:
+    """The letters before the number of a code such as "BL-510" or "A1"; "" for other words."""
+    code = _CODE.fullmatch(word)
+    return code[1].casefold() if code else ""
 
 
 def _within(word: str, text: str) -> bool:
