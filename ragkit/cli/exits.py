@@ -12,6 +12,7 @@ PARTLY = 4  # done, but some files could not be read
 NOTHING_FOUND = 5  # the documents do not say
 INDEX = 6  # the index is missing, in use, damaged, or of another version
 DISK_FULL = 7
+CHANGED = 8  # check-bundle: a file or a quote is not as it was
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
