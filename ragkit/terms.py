@@ -76,6 +76,13 @@ def query_terms(question: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def content_words(question: str) -> list[str]:
+    """The words of a question as they stand, question words and other small words left out; of CJK text
+    the runs between them."""
+    runs = _RUN.findall(_STOP_ZH.sub(" ", unicodedata.normalize("NFKC", question)))
+    return [run for run in runs if run.casefold() not in _STOP_EN]
+
+
 def _query_terms(folded: str) -> Iterator[str]:
     for run in _RUN.findall(folded):
         if not _CJK_CHARACTER.match(run):

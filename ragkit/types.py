@@ -229,6 +229,7 @@ class Turn:
 
     question: str
     answer: str
+    citations: tuple[Citation, ...] = ()  # of the answer, for the reader; a question needs none
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +260,16 @@ class Answer:
     nearest: tuple[ScoredChunk, ...]  # the best passages, whatever the answer
     unread_count: int  # files of this index that could not be read
     notes: tuple[Message, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Citation, ...]:
+        """What a reader can open by its number: the citations, or the nearest passages of a refusal."""
+        if not self.refused:
+            return self.citations
+        return tuple(
+            Citation(hit.rank, hit.chunk.source, hit.chunk.place, hit.chunk.start, hit.chunk.end, "", False, hit.score)
+            for hit in self.nearest
+        )
 
 
 FileState = Literal["added", "changed", "removed", "unchanged", "unreadable", "unsupported", "skipped"]

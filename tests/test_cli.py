@@ -173,7 +173,20 @@ def test_a_half_answer_is_kept_with_its_error(indexed: Terminal, server: Scripte
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("index",), ("ask",), ("search",), ("status",), ("doctor",), ("config",), ("completion",)]
+    "words",
+    [
+        (),
+        ("index",),
+        ("ask",),
+        ("chat",),
+        ("open",),
+        ("check-bundle",),
+        ("search",),
+        ("status",),
+        ("doctor",),
+        ("config",),
+        ("completion",),
+    ],
 )
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_help_has_an_example(indexed: Terminal, words: tuple[str, ...], language: str) -> None:

@@ -12,9 +12,10 @@ import pytest
 import ragkit
 
 ROOT = Path(ragkit.__file__).parent
-VOCABULARY = {"types", "errors", "options", "model_types", "config", "ports", "messages", "messages_zh"}
-PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction"}
-USE_CASES = {"indexing", "retrieval", "answering"}
+VOCABULARY = {"types", "errors", "options", "model_types", "bundle_types", "config", "ports", "places"}
+VOCABULARY |= {"messages", "messages_zh"}
+PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups", "bundles"}
+USE_CASES = {"indexing", "retrieval", "answering", "bundling"}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}

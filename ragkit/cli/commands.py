@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ragkit import __version__
-from ragkit.cli import exits, output
+from ragkit.cli import exits, links, output
 from ragkit.cli.output import tr
 from ragkit.errors import RagkitError
 
@@ -190,9 +190,18 @@ def watch(options: CliOptions, paths: tuple[Path, ...], include: tuple[str, ...]
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
 )
 @click.argument("question")
+@click.option(
+    "--bundle",
+    "bundle_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=tr("Also write the answer with its proof into one HTML file, which `ragkit check-bundle` reads."),
+)
 @AS_JSON
 @click.pass_obj
-def ask(options: CliOptions, question: str, as_json: bool) -> int:
+def ask(options: CliOptions, question: str, bundle_file: Path | None, as_json: bool) -> int:
+    if bundle_file is not None:
+        output.check_new(bundle_file)  # before the model is at work for minutes
     with opened(options) as kit:
         answer: Answer | None = None
         for piece in kit.stream(text_argument(question)):
@@ -204,7 +213,10 @@ def ask(options: CliOptions, question: str, as_json: bool) -> int:
         if as_json:
             output.print_json(output.answer_json(answer))
         else:
-            output.show_answer(answer, kit.model_notes)
+            output.show_answer(answer, kit.model_notes, with_links=links.wanted(kit.config.open.links))
+        kit.remember(answer)
+        if bundle_file is not None:
+            output.write_new(bundle_file, kit.bundle(answer, output.LANGUAGE))
     return exits.NOTHING_FOUND if answer.refused else exits.OK
 
 

@@ -12,7 +12,8 @@ PARTLY = 4  # done, but some files could not be read
 NOTHING_FOUND = 5  # the documents do not say
 INDEX = 6  # the index is missing, in use, damaged, or of another version
 DISK_FULL = 7
-BROKEN_ANSWER = 8  # an answer of `ragkit test` is not as expected
+CHANGED = 8  # check-bundle: a file or a quote is not as it was
+BROKEN_ANSWER = 9  # an answer of `ragkit test` is not as expected
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 

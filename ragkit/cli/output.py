@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragkit import places
+from ragkit.cli import links
+from ragkit.errors import InputError
 from ragkit.messages import Message, environment_language, say
 from ragkit.types import FILE_STATES
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 LANGUAGE = environment_language()
 _FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
 _QUOTE_CHARACTERS = 300  # of a passage shown
+_NEAREST_SHOWN = 3  # passages, where the documents do not say
 
 
 def tr(template: str, **values: object) -> str:
@@ -95,6 +99,23 @@ def print_json(value: object) -> None:
     # A lone surrogate (a file name that is not text) must not break the output.
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+def check_new(path: Path) -> None:
+    """Raises InputError when something is there already."""
+    if path.expanduser().exists():
+        raise InputError("{path} is there already.", hint="Choose another name, or remove it first.", path=path)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A new file; nothing that is there is written over. Raises InputError."""
+    check_new(path)
+    try:
+        with path.expanduser().open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            stream.write(text)
+    except OSError as exc:
+        raise InputError("Cannot write {path}: {why}.", path=path, why=exc.strerror) from exc
+    say_aside(tr("Saved in {path}.", path=shown_path(str(path))))
 
 
 @contextmanager
@@ -215,28 +236,44 @@ def _outcome_json(outcome: FileOutcome) -> dict[str, object]:
 # -- ask ---------------------------------------------------------------------------------------
 
 
-def show_answer(answer: Answer, model_notes: Sequence[Message]) -> None:
+def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: bool) -> None:
     """What follows the streamed text: the sources, and what did not fit or could not be proved."""
     click.echo("\n")
     if answer.query != answer.question:
         say_aside(tr("Searched for: {query}", query=safe(answer.query)))
-    if answer.refused:
-        click.echo(tr("Nearest passages:"))
-        for number, hit in enumerate(answer.nearest[:3], 1):
-            click.echo(f"  {number}. {shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}")
-            click.echo(f"     {_short(hit.chunk.text, 120)}")
-        if not answer.nearest:
-            click.echo("  " + tr("none"))
-    elif answer.citations:
-        click.echo(tr("Sources:"))
-        for citation in answer.citations:
-            _show_citation(citation)
+    show_sources(answer, with_links=with_links)
     if answer.unread_count:
         say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
     if answer.ledger.left_out:
         say_aside(tr("Did not fit into the context: {names}", names=_names(answer.ledger.left_out)))
     for note in (*answer.ledger.notes, *answer.notes, *model_notes):
         say_aside(text_of(note))
+
+
+def show_sources(answer: Answer, *, with_links: bool) -> None:
+    """The citations, or the nearest passages where the documents do not say."""
+    if not answer.refused:
+        show_citations(answer.citations, with_links=with_links)
+        return
+    click.echo(tr("Nearest passages:"))
+    for hit in answer.nearest[:_NEAREST_SHOWN]:
+        click.echo(f"  {hit.rank}. {_where(hit.chunk.source, hit.chunk.place, with_links)}")
+        click.echo(f"     {short(hit.chunk.text, 120)}")
+    if not answer.nearest:
+        click.echo("  " + tr("none"))
+
+
+def show_citations(citations: Sequence[Citation], *, with_links: bool) -> None:
+    if citations:
+        click.echo(tr("Sources:"))
+    for citation in citations:
+        _show_citation(citation, with_links)
+
+
+def _where(source: str, place: Place, with_links: bool) -> str:
+    """The file and the place in it; a terminal that knows links opens it there."""
+    text = f"{shown_path(source)}, {place_text(place)}"
+    return links.link(text, links.url(source, place)) if with_links else text
 
 
 def _names(entries: Sequence[LedgerEntry]) -> str:
@@ -247,26 +284,15 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
     return "; ".join(f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in places.items())
 
 
-def _show_citation(citation: Citation) -> None:
+def _show_citation(citation: Citation, with_links: bool) -> None:
     mark = style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
-    click.echo(f"  [{citation.marker}] {shown_path(citation.source)}, {place_text(citation.place)} · {mark}")
+    click.echo(f"  [{citation.marker}] {_where(citation.source, citation.place, with_links)} · {mark}")
     if citation.quote:
-        click.echo(f"      {_short(citation.quote, _QUOTE_CHARACTERS)}")
+        click.echo(f"      {short(citation.quote)}")
 
 
 def place_text(place: Place) -> str:
-    """As a person says it: page 3; slide 2; sheet “Costs”, row 7; notes/a.txt, line 4."""
-    parts = [safe(place.name)] if place.name and place.kind != "sheet" else []
-    if place.kind == "sheet" and place.name:
-        parts.append(tr("sheet “{name}”", name=safe(place.name)))
-    elif place.page is not None:
-        parts.append(tr(_PAGES[place.kind], page=place.page))
-    if place.line is not None:
-        parts.append(tr("row {line}" if place.kind == "sheet" else "line {line}", line=place.line))
-    return tr(", ").join(parts)
-
-
-_PAGES = {"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "message": "message {page}"}
+    return safe(places.spoken(place, LANGUAGE))
 
 
 def place_json(place: Place) -> dict[str, object]:
@@ -274,7 +300,8 @@ def place_json(place: Place) -> dict[str, object]:
     return {"page": place.page, "line": place.line, "page_kind": place.kind, "part": place.name}
 
 
-def _short(text: str, characters: int) -> str:
+def short(text: str, characters: int = _QUOTE_CHARACTERS) -> str:
+    """On one line, cut where it is too long."""
     line = " ".join(safe(text).split())
     return line if len(line) <= characters else line[: characters - 1] + "…"
 
@@ -335,16 +362,44 @@ def show_hits(hits: Sequence[ScoredChunk]) -> None:
         say_aside(tr("Nothing found."))
     for hit in hits:
         chunk = hit.chunk
-        ranks = tr(
-            "dense {dense}, lexical {lexical}, score {score}",
-            dense=hit.dense_rank or "–",
-            lexical=hit.lexical_rank or "–",
-            score=f"{hit.score:.2f}",
-        )
-        click.echo(f"{hit.rank}. {shown_path(chunk.source)}, {place_text(chunk.place)}  ({ranks})")
+        click.echo(f"{hit.rank}. {_hit_text(hit)}")
         if chunk.heading_path:
             click.echo("   " + style(safe(" > ".join(chunk.heading_path)), dim=True))
-        click.echo(f"   {_short(chunk.text, _QUOTE_CHARACTERS)}")
+        click.echo(f"   {short(chunk.text)}")
+
+
+def _hit_text(hit: ScoredChunk) -> str:
+    """Where a passage stands, and what spoke for it."""
+    ranks = tr(
+        "dense {dense}, lexical {lexical}, score {score}",
+        dense=hit.dense_rank or "–",
+        lexical=hit.lexical_rank or "–",
+        score=f"{hit.score:.2f}",
+    )
+    return f"{shown_path(hit.chunk.source)}, {place_text(hit.chunk.place)}  ({ranks})"
+
+
+def show_reasons(answer: Answer) -> None:
+    """What an answer rested on: how it was made, the passages it was given, and those left out."""
+    ledger = answer.ledger
+    click.echo(tr("Searched for: {query}", query=safe(answer.query)))
+    click.echo(tr("Answered by {model}, from {count} passages:", model=answer.model, count=len(ledger.sent)))
+    for entry in ledger.sent:
+        click.echo(f"  [{entry.marker}] {_entry_text(entry)}")
+    if ledger.left_out:
+        click.echo(tr("Left out:"))
+    for entry in ledger.left_out:
+        click.echo(f"  {_entry_text(entry)}: {text_of(entry.reason)}")
+    click.echo(tr("Found, best first:"))
+    for hit in answer.nearest:
+        click.echo(f"  {hit.rank}. {_hit_text(hit)}")
+    for note in (*ledger.notes, *answer.notes):
+        say_aside(text_of(note))
+
+
+def _entry_text(entry: LedgerEntry) -> str:
+    tokens = tr("{count} tokens", count=entry.tokens)
+    return f"{shown_path(entry.source)}, {place_text(entry.place)} · {tokens}"
 
 
 def hits_json(question: str, hits: Sequence[ScoredChunk]) -> dict[str, object]:

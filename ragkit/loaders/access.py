@@ -6,6 +6,9 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
 
 from ragkit.errors import LoadError
 from ragkit.messages import Message
@@ -13,6 +16,7 @@ from ragkit.messages import Message
 MB = 1 << 20
 NOT_UTF8 = Message("Its name is not valid UTF-8; rename it to have it read.")
 _PIECE = 1 << 20
+_MOST_LOOKED_AT = 20_000  # files of a folder, for one that was moved
 # A FIFO must not block the open, a link that took the file's place must not be followed.
 _WHERE_THE_SYSTEM_HAS_THEM = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WHERE_THE_SYSTEM_HAS_THEM)
@@ -100,3 +104,26 @@ def has_hash(path: str, content_hash: str) -> bool:
     except OSError:
         return False
     return found.hexdigest() == content_hash
+
+
+def where_is(content_hash: str, size_bytes: int, files: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:
+    """The files that have this SHA-256: of `files`, then of those under `folders` that have the size. Links
+    are not followed, and a folder is looked through only so far."""
+    under = (path for folder in folders for path in islice(_files_under(folder), _MOST_LOOKED_AT))
+    for path in chain(files, (path for path in under if _size(path) == size_bytes)):
+        if has_hash(str(path), content_hash):
+            yield path
+
+
+def _files_under(folder: Path) -> Iterator[Path]:
+    for here, _, names in os.walk(folder):
+        for name in sorted(names):
+            yield Path(here) / name
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1

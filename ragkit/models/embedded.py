@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ragkit import chunking, extraction, prompts, ranking, terms
+from ragkit import chunking, extraction, followups, prompts, ranking, terms
 from ragkit.errors import ModelError, ModelUnavailable
 from ragkit.models.e5 import WEIGHTS_BYTES, WEIGHTS_SHA256, E5Model, weights_path
 from ragkit.ports import CheckIn
@@ -116,8 +116,8 @@ class ExtractiveAnswerer:
         return self._embedder.count_tokens(text)
 
     def condense(self, question: str, history: Sequence[Turn]) -> str:
-        """The last question before it, then the question: both sets of words are searched for."""
-        return f"{history[-1].question} {question}" if history else question
+        """A follow-up with the words that it leans on; any other question as it is."""
+        return followups.condense(question, history)
 
     def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
         query = self._embedder.embed_query(question)
