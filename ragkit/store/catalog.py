@@ -35,7 +35,7 @@ from ragkit.store.rows import (
 from ragkit.terms import document_terms, is_cjk
 from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Place, Vector
 
-FORMAT = 2
+FORMAT = 3
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('format', '{FORMAT}');
