@@ -98,8 +98,8 @@ def quoted(sentence: Sentence) -> str:
 
 
 def _says_something(text: str) -> bool:
-    """Whether a piece of text can be an answer: a sentence, a row or an item, not a title."""
-    if len(text) > _MAX_CHARACTERS:
+    """Whether a piece of text can be an answer: a sentence, a row or an item, not a title or a question."""
+    if len(text) > _MAX_CHARACTERS or text.rstrip("\"'”’」』)）").endswith(("?", "？")):
         return False
     words = len(re.findall(r"[^\W_]+", text))
     characters = len(re.findall(f"[{terms.CJK}]", text))

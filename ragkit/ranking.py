@@ -10,6 +10,9 @@ from ragkit import chunking, terms
 from ragkit.config import RetrievalConfig
 from ragkit.types import Chunk, DenseHits, ScoredChunk
 
+_TRUSTED_COVER = (0.1, 0.4)  # of the best candidate: from no trust in shared words to all of it
+_TELLING = 3.0  # the weight of a term that one chunk in twenty holds
+_ENOUGH_TERMS = 3
 _K1, _B = 1.2, 0.75  # of BM25, as in the lexical index
 
 
@@ -35,43 +38,66 @@ def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int]
     return {term: max(weight, 0.05) for term, weight in weights.items()}
 
 
-def fuse(found: Candidates, nearness: DenseHits, settings: RetrievalConfig) -> list[ScoredChunk]:
-    """All candidates, best first. Three things speak for a chunk: its cosine in `nearness`, in standard
+def telling(weights: Mapping[str, float]) -> list[str]:
+    """The terms to look up: those in more than a twentieth of all chunks, whose long lists cost most and
+    tell least, are left out where enough others remain."""
+    rare = [term for term, weight in weights.items() if weight >= _TELLING]
+    return rare if len(rare) >= _ENOUGH_TERMS else list(weights)
+
+
+class Fusion:
+    """One order of all candidates of a question. Three things speak for a chunk: its cosine, in standard
     deviations above an ordinary chunk; its BM25 score, as a share of the best candidate's; and the share
     of the question's weighted words that it holds.
 
-    The shares cannot drown the meaning as a raw BM25 score can, and are near 0 where only common
-    words are shared. Ties are broken by the chunk's id.
+    The shares cannot drown the meaning as a raw BM25 score can. Where no candidate holds much of the
+    question, as across languages, BM25 has nothing to say: its weight is `trust` of the whole one.
     """
-    dense_ranks = {name: rank for rank, name in enumerate(found.dense.similarities, 1)}
-    lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
-    matcher = terms.Matcher(found.term_weights)
-    texts = {name: chunking.embedding_text(chunk) for name, chunk in found.chunks.items()}
-    counts = {name: matcher.count(text) for name, text in texts.items()}
-    usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
-    words = {name: _bm25(found.term_weights, counts[name], len(texts[name]) / usual) for name in counts}
-    most = max(words.values(), default=0.0) or 1.0
-    scored = []
-    for name, chunk in found.chunks.items():
-        near = nearness.similarities.get(name)
-        share = terms.cover(found.term_weights, counts[name])
-        score = 0.0 if near is None else (near - nearness.mean) / nearness.deviation
-        score += settings.words_weight * words[name] / most + settings.cover_weight * share
-        scored.append((score, name, chunk, share))
-    scored.sort(key=lambda item: (-item[0], item[1]))
-    return [
-        ScoredChunk(
-            chunk, score, rank, dense_ranks.get(name), lexical_ranks.get(name), found.similarities.get(name), share
-        )
-        for rank, (score, name, chunk, share) in enumerate(scored, 1)
-    ]
+
+    def __init__(self, found: Candidates, settings: RetrievalConfig) -> None:
+        matcher = terms.Matcher(found.term_weights)
+        texts = {name: chunking.embedding_text(chunk) for name, chunk in found.chunks.items()}
+        counts = {name: matcher.count(text) for name, text in texts.items()}
+        usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
+        words = {name: _bm25(found.term_weights, counts[name], len(texts[name]) / usual) for name in counts}
+        most = max(words.values(), default=0.0) or 1.0
+        self._found = found
+        self._covers = {name: terms.cover(found.term_weights, counts[name]) for name in counts}
+        low, high = _TRUSTED_COVER
+        self.trust = min(max((max(self._covers.values(), default=0.0) - low) / (high - low), 0.0), 1.0)
+        self._words = {
+            name: settings.words_weight * self.trust * words[name] / most + settings.cover_weight * self._covers[name]
+            for name in counts
+        }
+
+    def ranked(self, nearness: DenseHits) -> list[ScoredChunk]:
+        """All candidates, best first, by the cosines of `nearness`. Ties are broken by the chunk's id."""
+        found = self._found
+        dense_ranks = {name: rank for rank, name in enumerate(found.dense.similarities, 1)}
+        lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
+        scores = {}
+        for name, words in self._words.items():
+            near = nearness.similarities.get(name)
+            scores[name] = words + (0.0 if near is None else (near - nearness.mean) / nearness.deviation)
+        return [
+            ScoredChunk(
+                chunk=found.chunks[name],
+                score=scores[name],
+                rank=rank,
+                dense_rank=dense_ranks.get(name),
+                lexical_rank=lexical_ranks.get(name),
+                similarity=found.similarities.get(name),
+                cover=self._covers[name],
+            )
+            for rank, name in enumerate(sorted(scores, key=lambda name: (-scores[name], name)), 1)
+        ]
 
 
-def feedback(ranked: Sequence[ScoredChunk], most: int) -> dict[str, float]:
-    """The best chunks, id -> weight (they sum to 1): what is likely to be like the answer."""
+def feedback(ranked: Sequence[ScoredChunk], most: int, trust: float) -> dict[str, float]:
+    """The best chunks, id -> weight (they sum to `trust`): what is likely to be like the answer."""
     best = ranked[:most]
     shares = [math.exp(hit.score - best[0].score) for hit in best]
-    return {hit.chunk.id: share / sum(shares) for hit, share in zip(best, shares, strict=True)}
+    return {hit.chunk.id: trust * share / sum(shares) for hit, share in zip(best, shares, strict=True)}
 
 
 def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -> list[ScoredChunk]:

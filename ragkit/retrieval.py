@@ -18,7 +18,11 @@ def retrieve(
     vector = embedder.embed_query(question)
     question_terms = terms.query_terms(question)
     near = dense.nearest(vector, limit)
-    lexical = catalog.lexical(question_terms, limit)
+    weights = ranking.term_weights(
+        question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"]
+    )
+    looked_up = list(weights) if settings.mode == "lexical" else ranking.telling(weights)
+    lexical = catalog.lexical(looked_up, limit)
     only_lexical = [name for name in lexical if name not in near.similarities]
     similarities = {**near.similarities, **dense.similarities(vector, only_lexical)}
     found = ranking.Candidates(
@@ -26,14 +30,13 @@ def retrieve(
         dense=near,
         lexical=lexical,
         similarities=similarities,
-        term_weights=ranking.term_weights(
-            question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"]
-        ),
+        term_weights=weights,
     )
-    ranked = ranking.fuse(found, replace(near, similarities=similarities), settings)
+    fusion = ranking.Fusion(found, settings)
+    ranked = fusion.ranked(replace(near, similarities=similarities))
     if settings.mode != "hybrid":
         return ranking.by_one_search(found, ranked, settings.mode)[:k]
-    if settings.feedback and ranked:
-        like = ranking.feedback(ranked, settings.feedback)
-        ranked = ranking.fuse(found, dense.nearer(vector, like, list(found.chunks)), settings)
+    if settings.feedback and ranked and fusion.trust:
+        like = ranking.feedback(ranked, settings.feedback, fusion.trust)
+        ranked = fusion.ranked(dense.nearer(vector, like, list(found.chunks)))
     return ranked[:k]

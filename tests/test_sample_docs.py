@@ -58,7 +58,7 @@ def test_most_answers_quote_the_right_place(kit: RagKit) -> None:
         right.append(bool(cited))
         proved += [citation.verified for citation in answer.citations]
     assert sum(right) >= 15
-    assert sum(refused) >= 2
+    assert sum(refused) >= 1
     assert all(proved)
 
 

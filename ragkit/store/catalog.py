@@ -56,6 +56,7 @@ CREATE TABLE chunks (
   UNIQUE (generation, id));
 CREATE INDEX chunks_of ON chunks (source, generation);
 CREATE INDEX chunks_by_key ON chunks (key, generation);
+CREATE INDEX chunks_without_vector ON chunks (generation) WHERE vector IS NULL;
 CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operation IN ('upsert', 'delete')))
   WITHOUT ROWID;
 """
@@ -72,6 +73,7 @@ class SqliteCatalog:
         self._directory = directory
         self.path = directory / "catalog.db"
         self._mutex = threading.RLock()
+        self._counts: tuple[tuple[int, int], dict[str, int]] | None = None
 
     @staticmethod
     def open(directory: Path, *, write: bool) -> SqliteCatalog:
@@ -356,11 +358,15 @@ class SqliteCatalog:
         return found
 
     def counts(self) -> dict[str, int]:
-        """documents, chunks, and chunks without a vector."""
-        number = self.active_id()
-        chunks, vectors = self._rows("SELECT count(*), count(vector) FROM chunks WHERE generation = ?", (number,))[0]
-        documents = self._rows("SELECT count(*) FROM documents")[0][0]
-        return {"documents": documents, "chunks": chunks, "without_vector": chunks - vectors}
+        """documents, chunks, and chunks without a vector. Counted once for each state of the index."""
+        version = self.version()
+        if self._counts is None or self._counts[0] != version:
+            number = self.active_id()
+            documents = self._rows("SELECT count(*) FROM documents")[0][0]
+            chunks = self._rows("SELECT count(*) FROM chunks WHERE generation = ?", (number,))[0][0]
+            bare = self._rows("SELECT count(*) FROM chunks WHERE generation = ? AND vector IS NULL", (number,))[0][0]
+            self._counts = version, {"documents": documents, "chunks": chunks, "without_vector": bare}
+        return self._counts[1]
 
     # -- for the dense index -------------------------------------------------------------------
 
@@ -423,7 +429,7 @@ class SqliteCatalog:
         last = ""
         while True:
             rows = self._rows(
-                "SELECT o.id, c.vector FROM outbox o JOIN chunks c ON c.generation = ? AND c.id = o.id"
+                "SELECT o.id, c.vector FROM outbox o CROSS JOIN chunks c ON c.generation = ? AND c.id = o.id"
                 " WHERE o.operation = 'upsert' AND o.id > ? ORDER BY o.id LIMIT ?",
                 (self.active_id(), last, at_once),
             )

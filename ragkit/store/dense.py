@@ -64,7 +64,7 @@ class DenseVectors:
         return _scan(np.asarray(vector, dtype=np.float32), [self._catalog.vectors_of(ids)], len(ids))
 
     def nearer(self, vector: Vector, like: Mapping[str, float], ids: Sequence[str]) -> DenseHits:
-        """Similarities of `ids` to the question moved towards the chunks of `like` (id -> weight, in all 1):
+        """Similarities of `ids` to the question moved towards the chunks of `like` (id -> weight, in all up to 1):
         relevance feedback after Rocchio (1971), without the negative part."""
         query = np.asarray(vector, dtype=np.float32)
         known = self._catalog.vectors_of([*ids, *like])
