@@ -276,6 +276,12 @@ class RagKit:
             unread_count=unread,
         )
 
+    def prepare(self) -> None:
+        """Load what answering needs, so that the first question waits no longer than the others. Raises what
+        `search` and `ask` raise for an index or a model that cannot be used."""
+        self.search("?", 1)
+        self._answerer_of(self._open_to_read().active())
+
     def remember(self, answer: Answer) -> None:
         """Keep in the index's folder where the sources of `answer` stand. Done where it can be written."""
         last_answer.save(self.directory, answer.sources)

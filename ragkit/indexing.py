@@ -287,6 +287,7 @@ def _facts(item: FoundFile, seen_ns: int, loaded: Loaded, loader: Loader, before
     elif loaded.document is not None:
         read_before = before is not None and before.outcome.state in ("added", "changed", "unchanged")
         outcome = FileOutcome(source, "changed" if read_before else "added", notes=loaded.document.notes)
+        outcome = replace(outcome, pages=len(loaded.document.pages), weak_pages=loaded.document.weak_pages)
     else:
         assert before is not None
         outcome = before.outcome

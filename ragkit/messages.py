@@ -7,7 +7,7 @@ language and a program can still read the English. Chinese texts stand in `messa
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -45,3 +45,15 @@ def environment_language(environ: Mapping[str, str] | None = None) -> str:
         if env.get(name):
             return "zh" if env[name].lower().startswith("zh") else "en"
     return "en"
+
+
+def runs(numbers: Sequence[int], most: int = 12) -> str:
+    """ "3, 7-9": runs of rising numbers are joined; after `most` of them an ellipsis."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    shown = [str(a) if a == b else f"{a}-{b}" for a, b in found[:most]]
+    return ", ".join([*shown, "…"] if len(found) > most else shown)

@@ -47,6 +47,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class WeakPage:
+    """A page that was not read, or reads badly."""
+
+    number: int  # 0: the whole of a document without pages
+    score: float  # 0: nothing of it was read, to 1: it reads well
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One file's text. Every other position in ragkit is a character span of `text`."""
 
@@ -62,6 +71,7 @@ class Document:
     notes: tuple[Message, ...] = ()  # what in the file was not read
     author: str = ""  # as the file says
     date: str = ""  # YYYY-MM-DD, of the last change that the file itself names; not the file system's
+    weak_pages: tuple[WeakPage, ...] = ()  # by number
 
     def place(self, offset: int) -> Place:
         """Where the character at `offset` stands."""
@@ -285,6 +295,8 @@ class FileOutcome:
     reason: Message = field(default_factory=Message)
     notes: tuple[Message, ...] = ()  # parts of a readable file that were not read
     chunks: int = 0
+    pages: int = 0  # of a readable file; 0: its format has none
+    weak_pages: tuple[WeakPage, ...] = ()  # of a readable file: those that are not, or hardly
 
 
 @dataclass(frozen=True, slots=True)

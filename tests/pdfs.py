@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 
 def pdf(*objects: bytes, root: int = 1) -> bytes:
@@ -25,8 +26,8 @@ def stream(data: bytes, entries: bytes = b"", *, deflate: bool = False) -> bytes
     return b"<<%b/Length %d>>\nstream\n%b\nendstream" % (entries, len(data), data)
 
 
-def text_pdf(*pages: str) -> bytes:
-    """One page for each text; "\\n" parts its lines."""
+def text_pdf(*pages: str, drawn: Sequence[int] = ()) -> bytes:
+    """One page for each text; "\\n" parts its lines. On the pages `drawn` (from 1) there is a black square."""
     count = len(pages)
     kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(count))
     objects = [
@@ -35,10 +36,11 @@ def text_pdf(*pages: str) -> bytes:
         b"<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>",
     ]
     for number, page in enumerate(pages):
+        square = b"9 9 99 99 re f" if number + 1 in drawn else b""
         shown = b"".join(b"(%b) Tj T*\n" % line.encode("latin-1") for line in page.split("\n"))
         objects += [
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources 3 0 R>>" % (5 + 2 * number),
-            stream(b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"ET" if page else b""),
+            stream(b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"ET" if page else square),
         ]
     return pdf(*objects)
 

@@ -102,6 +102,11 @@ def test_a_missing_index_is_said_at_once(indexed: Terminal) -> None:
     assert indexed("--index", "nowhere", "chat", stdin="annual leave\n").returncode == 6
 
 
+def test_a_server_that_is_not_there_is_said_at_once(indexed: Terminal) -> None:
+    done = indexed("chat", stdin="annual leave\nannual leave\n", OLLAMA_HOST="127.0.0.1:9")
+    assert (done.returncode, done.stdout, done.stderr.count("No Ollama server")) == (3, "", 1)
+
+
 def test_a_conversation_is_kept_and_gone_on_with(indexed: Terminal, tmp_path: Path) -> None:
     file = str(tmp_path / "gespräch.jsonl")
     indexed("chat", "--history", file, stdin="How many days of annual leave?\n")

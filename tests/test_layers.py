@@ -15,6 +15,7 @@ ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "errors", "options", "model_types", "bundle_types", "config", "ports", "places"}
 VOCABULARY |= {"messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups", "bundles"}
+PURE |= {"readability"}
 USE_CASES = {"indexing", "retrieval", "answering", "bundling"}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}

@@ -302,11 +302,17 @@ def test_pdf_pages_are_exact_spans() -> None:
         "Third",
     ]
     assert document.place(document.text.index("Third")).page == 3
-    assert notes(document) == "Pages without text (scanned images?): 2."
+    assert notes(document) == ""  # blank paper is nothing to be told
+
+
+def test_pdf_pages_that_are_pictures_are_told_from_blank_ones() -> None:
+    document = read("a.pdf", text_pdf("First", "", "", "Last", drawn=(3,)))
+    assert notes(document) == "Pages without text (scanned images?): 3."
+    assert [(page.number, page.score) for page in document.weak_pages] == [(3, 0.0)]
 
 
 def test_pdf_empty_pages_are_named_in_runs() -> None:
-    document = read("a.pdf", text_pdf("", "a", "", "", "", "b", ""))
+    document = read("a.pdf", text_pdf("", "a", "", "", "", "b", "", drawn=(1, 3, 4, 5, 7)))
     assert notes(document).endswith(": 1, 3-5, 7.")
 
 

@@ -140,6 +140,7 @@ def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> N
         "date": "",
         "line_marks": [],
         "notes": [],
+        "weak_pages": [],
     }
     page = {"number": 1, "start": 0, "end": 3}
     wide = {"template": "{x:>999999999}", "values": {"x": "y"}}

@@ -44,7 +44,7 @@ def chat(options: CliOptions, history_file: Path | None) -> int:
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # a byte that is no letter costs a letter, not the conversation
     with opened(options) as kit:
-        kit.document("")  # a missing index is said now, not at the first question
+        kit.prepare()  # now: a missing index or server is said at once, and Ctrl-C never meets a half-loaded library
         conversation = _Conversation(kit, conversation_file(history_file) if history_file else None)
         if sys.stdin.isatty():
             output.say_aside(tr("Ask, or /help. Ctrl-C ends an answer, Ctrl-D the conversation."))

@@ -143,4 +143,17 @@ def import_file(options: CliOptions, file: Path, as_json: bool) -> int:
     return exits.OK
 
 
-COMMANDS = (list_files, show, remove, forget, verify, rebuild, compact, export, import_file)
+@click.command(
+    help=tr("List the files and pages that could not be read, or hardly, and why; the worst first."),
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit audit contracts/",
+)
+@click.argument("part", default="")
+@AS_JSON
+@click.pass_obj
+def audit(options: CliOptions, part: str, as_json: bool) -> int:
+    with opened(options) as kit:
+        upkeep_output.show_audit(kit.files(part), as_json=as_json)
+    return exits.OK
+
+
+COMMANDS = (list_files, audit, show, remove, forget, verify, rebuild, compact, export, import_file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.cli.output import place_json, place_text, print_json, safe, say_aside, shown_path, style, text_of, tr
+from ragkit.messages import runs
 from ragkit.types import Page
 
 if TYPE_CHECKING:
     from ragkit.messages import Message
-    from ragkit.types import Chunk, Document, FileOutcome
+    from ragkit.types import Chunk, Document, FileOutcome, WeakPage
 
 
 def show_files(files: Sequence[FileOutcome], *, as_json: bool) -> None:
@@ -41,6 +43,59 @@ def show_files(files: Sequence[FileOutcome], *, as_json: bool) -> None:
 
 
 _UNREAD = ("unreadable", "unsupported", "skipped")
+
+
+def readiness(outcome: FileOutcome) -> str:
+    """ "ready", "partly readable", or why it is not read."""
+    if outcome.state in _UNREAD:
+        return outcome.state
+    return "partly readable" if outcome.weak_pages else "ready"
+
+
+def show_audit(files: Sequence[FileOutcome], *, as_json: bool) -> None:
+    """Files of which nothing was read, then those with bad pages; the worst share of bad pages first."""
+    bad = [outcome for outcome in files if readiness(outcome) != "ready"]
+    bad.sort(key=lambda outcome: (outcome.state not in _UNREAD, -_bad_share(outcome), outcome.source))
+    states = Counter(map(readiness, files))
+    if as_json:
+        print_json({"counts": {state: states[state] for state in _READINESS}, "files": [_audit_json(o) for o in bad]})
+        return
+    for outcome in bad:
+        click.echo(f"{shown_path(outcome.source)}  {style(tr(readiness(outcome)), fg='yellow')}")
+        if outcome.state in _UNREAD:
+            click.echo(f"  {text_of(outcome.reason)}")
+        for reason, numbers in _by_reason(outcome.weak_pages):
+            named = tr("Pages {pages} of {count}: {why}", pages=numbers, count=outcome.pages, why=text_of(reason))
+            click.echo("  " + (named if outcome.pages else text_of(reason)))
+    counted = ", ".join(f"{states[state]} {tr(state)}" for state in _READINESS if states[state])
+    say_aside(tr("{count} files: {states}.", count=len(files), states=counted or "–"))
+
+
+_READINESS = ("ready", "partly readable", *_UNREAD)
+
+
+def _bad_share(outcome: FileOutcome) -> float:
+    return sum(1 - page.score for page in outcome.weak_pages) / max(outcome.pages, 1)
+
+
+def _by_reason(pages: Sequence[WeakPage]) -> list[tuple[Message, str]]:
+    """Each reason with its pages: "3, 7-9"."""
+    numbers: dict[str, tuple[Message, list[int]]] = {}
+    for page in pages:
+        numbers.setdefault(str(page.reason), (page.reason, []))[1].append(page.number)
+    return [(reason, runs(found)) for reason, found in numbers.values()]
+
+
+def _audit_json(outcome: FileOutcome) -> dict[str, object]:
+    return {
+        "source": outcome.source,
+        "state": readiness(outcome),
+        "reason": str(outcome.reason),
+        "pages": outcome.pages,
+        "weak_pages": [
+            {"page": page.number, "score": page.score, "reason": str(page.reason)} for page in outcome.weak_pages
+        ],
+    }
 
 
 def show_document(document: Document, chunks: Sequence[Chunk], page: int | None, *, as_json: bool) -> None:

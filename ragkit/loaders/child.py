@@ -19,6 +19,7 @@ from ragkit.errors import LoadError, UnsupportedFormat
 from ragkit.loaders import parse
 from ragkit.loaders.access import MB, read_bytes
 from ragkit.messages import Message
+from ragkit.readability import hopeless, judged
 
 _GRACE_S = 10  # the parent is the first to stop a slow file; this ends us if the parent is gone
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
@@ -88,12 +89,23 @@ def _answer(request: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, 
         return _failure(content_hash, reason)
     if len(document.text.encode("utf-8", "replace")) > limits["max_text_mb"] * MB:
         return _failure(content_hash, _too_much(limits))
+    document = judged(document)
+    why = hopeless(document)
+    if why is not None:
+        return _failure(content_hash, Message("No page of it can be read: {why}.", {"why": why}))
     return {"hash": content_hash, "document": asdict(document)}
 
 
 def _failure(content_hash: str, reason: Message, state: str = "unreadable") -> dict[str, Any]:
-    values = {name: value if isinstance(value, int) else str(value) for name, value in reason.values.items()}
-    return {"hash": content_hash, "failure": {"state": state, "template": reason.template, "values": values}}
+    return {"hash": content_hash, "failure": {"state": state, **_plain(reason)}}
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    values = {
+        name: _plain(value) if isinstance(value, Message) else value if isinstance(value, int) else str(value)
+        for name, value in message.values.items()
+    }
+    return {"template": message.template, "values": values}
 
 
 def _too_much(limits: Mapping[str, Any]) -> Message:

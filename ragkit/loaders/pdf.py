@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from ragkit.errors import LoadError, NoText
-from ragkit.messages import Message
-from ragkit.types import Document, Page
+from ragkit.messages import Message, runs
+from ragkit.types import Document, Page, WeakPage
 
 _BETWEEN_PAGES = "\n\n"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
@@ -30,7 +30,6 @@ _NO_TITLE = re.compile(
     r".*\.(docx?|pptx?|xlsx?|pdf|tex|dvi|indd|qxd|fm|rtf|odt|html?|eps|ps|p65)",
     re.IGNORECASE | re.DOTALL,
 )
-_PAGES_NAMED = 12  # in one note
 
 Pages = list[str | None]  # None: the page could not be read
 
@@ -39,26 +38,29 @@ def read_pdf(source: str, data: bytes) -> Document:
     """Raises LoadError (no PDF, damaged, locked) and NoText (no page has any)."""
     if not data:
         raise NoText("The file is empty.")
-    title, raw = _read(data)
+    title, raw, drawn = _read(data)
     pages = [None if page is None else _clean(page) for page in raw]
     pages = _joined_hyphens(pages)
-    notes = _notes(raw, pages)
+    notes = _notes(raw, pages, drawn)
     if not any(page and page.strip() for page in pages):
         raise _no_text(pages)
     text, spans = _laid_out(pages)
-    return Document(source, "application/pdf", title, text, pages=spans, notes=notes)
+    weak = _weak(raw, pages, drawn)
+    return Document(source, "application/pdf", title, text, pages=spans, notes=notes, weak_pages=weak)
 
 
 # -- the two readers -----------------------------------------------------------------------------
 
 
-def _read(data: bytes) -> tuple[str, Pages]:
-    """(title, text of each page): PDFium's, with pypdf's for the pages it failed on."""
+def _read(data: bytes) -> tuple[str, Pages, set[int]]:
+    """(title, text of each page, those (from 1) without text on which something is drawn): PDFium's, with
+    pypdf's for the pages it failed on."""
     try:
-        title, pages = _with_pdfium(data)
+        title, pages, drawn = _with_pdfium(data)
     except LoadError as first:
         try:
-            return _with_pypdf(data)
+            title, pages = _with_pypdf(data)
+            return title, pages, {number for number, page in enumerate(pages, 1) if not page}
         except LoadError as second:
             raise (second if second.message.template == _LOCKED else first) from second
     failed = [number for number, page in enumerate(pages) if page is None]
@@ -66,9 +68,9 @@ def _read(data: bytes) -> tuple[str, Pages]:
         try:
             _, others = _with_pypdf(data, failed)
         except LoadError:
-            return title, pages  # the note names the pages
+            return title, pages, drawn  # the note names the pages
         pages = [other if page is None else page for page, other in zip(pages, others, strict=True)]
-    return title, pages
+    return title, pages, drawn
 
 
 _LOCKED = "It needs a password."
@@ -76,7 +78,7 @@ _NO_PDF = "It is not a PDF file, whatever its name says."
 _DAMAGED = "The PDF is too damaged to be opened ({why})."
 
 
-def _with_pdfium(data: bytes) -> tuple[str, Pages]:
+def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     import pypdfium2
 
     try:
@@ -88,7 +90,23 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages]:
         title = _sane_title(document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError:
         title = ""
-    return title, [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
+    pages = [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
+    bare = [number for number, page in enumerate(pages) if page is not None and not page.strip()]
+    return title, pages, {number + 1 for number in bare if _is_drawn(document, number)}
+
+
+def _is_drawn(document: Any, number: int) -> bool:
+    """Whether a page without text is more than blank paper."""
+    import pypdfium2.raw as pdfium
+
+    def objects() -> str:
+        page = document[number]
+        try:
+            return "x" * int(pdfium.FPDFPage_CountObjects(page))
+        finally:
+            page.close()
+
+    return bool(_page_text(objects))
 
 
 def _pdfium_page(document: Any, number: int) -> str:
@@ -229,16 +247,26 @@ def _laid_out(pages: Pages) -> tuple[str, tuple[Page, ...]]:
     return _BETWEEN_PAGES.join(page or "" for page in pages), tuple(spans)
 
 
-def _notes(raw: Pages, pages: Pages) -> tuple[Message, ...]:
+def _notes(raw: Pages, pages: Pages, drawn: set[int]) -> tuple[Message, ...]:
     failed = [n for n, page in enumerate(pages, 1) if page is None]
-    empty = [n for n, page in enumerate(pages, 1) if page is not None and not page.strip()]
+    empty = sorted(drawn)
     coded = [n for n, page in enumerate(raw, 1) if page and _is_undecodable(page)]
     found = (
         (failed, "Pages that could not be read: {pages}."),
         (empty, "Pages without text (scanned images?): {pages}."),
         (coded, "Pages with fonts that do not say their characters, so that words are missing: {pages}."),
     )
-    return tuple(Message(text, {"pages": _named(which)}) for which, text in found if which)
+    return tuple(Message(text, {"pages": runs(which)}) for which, text in found if which)
+
+
+def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> tuple[WeakPage, ...]:
+    failed, scanned = Message("it could not be read"), Message("it is a picture without text, perhaps a scan")
+    found = {n: WeakPage(n, 0.0, failed) for n, page in enumerate(pages, 1) if page is None}
+    found |= {n: WeakPage(n, 0.0, scanned) for n in drawn}
+    for number, page in enumerate(raw, 1):
+        if page and _is_undecodable(page):
+            found[number] = WeakPage(number, 0.4, Message("its fonts do not say their characters"))
+    return tuple(found[number] for number in sorted(found))
 
 
 def _is_undecodable(page: str) -> bool:
@@ -253,15 +281,3 @@ def _no_text(pages: Pages) -> LoadError:
     if any(page is not None for page in pages):
         return NoText("It holds no text that can be read: scanned images? (pages: {count})", count=len(pages))
     return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
-
-
-def _named(numbers: Sequence[int]) -> str:
-    """ "3, 7-9": runs are joined, a long list ends in an ellipsis."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    shown = [str(a) if a == b else f"{a}-{b}" for a, b in runs[:_PAGES_NAMED]]
-    return ", ".join([*shown, "…"] if len(runs) > _PAGES_NAMED else shown)

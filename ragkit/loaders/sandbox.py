@@ -30,7 +30,7 @@ from ragkit.loaders.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.child import receive, send
 from ragkit.messages import Message
 from ragkit.ports import Loaded, LoadFailure
-from ragkit.types import Document, Heading, Page, PageKind
+from ragkit.types import Document, Heading, Page, PageKind, WeakPage
 
 _NO_START = "The process that reads files does not start."
 _HINT = "Check that there is free memory, and that loading.memory_mb is not too low."
@@ -325,8 +325,12 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
     if any(a.start > b.start for a, b in pairwise(headings)) or any(a[0] > b[0] for a, b in pairwise(marks)):
         raise ValueError("order")
     notes = tuple(_message(note) for note in found["notes"])
+    weak = tuple(
+        WeakPage(_whole(page["number"], 0), _share(page["score"]), _message(page["reason"]))
+        for page in found["weak_pages"]
+    )
     author, date = _text(found["author"], 1000), _text(found["date"], 10)
-    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes, author, date)
+    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes, author, date, weak)
 
 
 def _message(found: dict[str, Any], depth: int = 0) -> Message:
@@ -358,6 +362,12 @@ def _text(value: object, most: int | None = None) -> str:
         raise ValueError("text")
     value.encode()  # UnicodeEncodeError, a ValueError: lone surrogates
     return value
+
+
+def _share(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("share")
+    return float(value)
 
 
 def _whole(value: object, least: int, most: int = 1 << 31) -> int:

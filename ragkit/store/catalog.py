@@ -29,11 +29,13 @@ from ragkit.store.rows import (
     structure_json,
     vector_blob,
     vector_of,
+    weak_pages_json,
+    weak_pages_of,
 )
 from ragkit.terms import document_terms, is_cjk
 from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Place, Vector
 
-FORMAT = 2
+FORMAT = 3
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('format', '{FORMAT}');
@@ -45,7 +47,8 @@ CREATE TABLE generations (
 CREATE TABLE files (
   source TEXT PRIMARY KEY, content_hash TEXT NOT NULL, size_bytes INTEGER NOT NULL,
   modified_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL, loader TEXT NOT NULL,
-  state TEXT NOT NULL, reason TEXT NOT NULL, notes TEXT NOT NULL);
+  state TEXT NOT NULL, reason TEXT NOT NULL, notes TEXT NOT NULL,
+  pages INTEGER NOT NULL, weak_pages TEXT NOT NULL);
 CREATE TABLE documents (
   source TEXT PRIMARY KEY REFERENCES files(source), media_type TEXT NOT NULL, title TEXT NOT NULL,
   structure TEXT NOT NULL, body BLOB NOT NULL);
@@ -239,7 +242,7 @@ class SqliteCatalog:
             )
         )
         found = {}
-        for source, content_hash, size, modified, seen, loader, state, reason, notes in self._rows(
+        for source, content_hash, size, modified, seen, loader, state, reason, notes, pages, weak in self._rows(
             "SELECT * FROM files ORDER BY source"
         ):
             outcome = FileOutcome(
@@ -248,6 +251,8 @@ class SqliteCatalog:
                 message_of(json.loads(reason)),
                 tuple(message_of(note) for note in json.loads(notes)),
                 counts.get(source, 0),
+                pages,
+                weak_pages_of(weak),
             )
             found[source] = FileFacts(source, content_hash, size, modified, seen, loader, outcome)
         return found
@@ -486,10 +491,11 @@ class SqliteCatalog:
     def _put_file(self, facts: FileFacts) -> None:
         outcome = facts.outcome
         self._db.execute(
-            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET"
+            "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET"
             " content_hash = excluded.content_hash, size_bytes = excluded.size_bytes,"
             " modified_ns = excluded.modified_ns, seen_ns = excluded.seen_ns, loader = excluded.loader,"
-            " state = excluded.state, reason = excluded.reason, notes = excluded.notes",
+            " state = excluded.state, reason = excluded.reason, notes = excluded.notes,"
+            " pages = excluded.pages, weak_pages = excluded.weak_pages",
             (
                 facts.source,
                 facts.content_hash,
@@ -500,6 +506,8 @@ class SqliteCatalog:
                 outcome.state,
                 json.dumps(message_json(outcome.reason), ensure_ascii=False),
                 json.dumps([message_json(note) for note in outcome.notes], ensure_ascii=False),
+                outcome.pages,
+                weak_pages_json(outcome.weak_pages),
             ),
         )
 

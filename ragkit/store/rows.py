@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ragkit.messages import Message
-from ragkit.types import Chunk, Document, Place, Vector
+from ragkit.types import Chunk, Document, Place, Vector, WeakPage
 
 CHUNK_COLUMNS = "id, source, ordinal, text, start, end, place, headings"  # the fields of a Chunk
 
@@ -59,6 +59,14 @@ def structure_json(document: Document) -> str:
         ensure_ascii=False,
         separators=(",", ":"),
     )
+
+
+def weak_pages_json(pages: Sequence[WeakPage]) -> str:
+    return json.dumps([[page.number, page.score, message_json(page.reason)] for page in pages], ensure_ascii=False)
+
+
+def weak_pages_of(stored: str) -> tuple[WeakPage, ...]:
+    return tuple(WeakPage(number, score, message_of(reason)) for number, score, reason in json.loads(stored))
 
 
 def message_json(message: Message) -> list[object]:
