@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from ragkit import chunking, terms
 from ragkit.config import RetrievalConfig
@@ -56,7 +57,7 @@ class Fusion:
 
     def __init__(self, found: Candidates, settings: RetrievalConfig) -> None:
         matcher = terms.Matcher(found.term_weights)
-        texts = {name: chunking.embedding_text(chunk) for name, chunk in found.chunks.items()}
+        texts = {name: f"{PurePath(c.source).stem}\n{chunking.embedding_text(c)}" for name, c in found.chunks.items()}
         counts = {name: matcher.count(text) for name, text in texts.items()}
         usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
         words = {name: _bm25(found.term_weights, counts[name], len(texts[name]) / usual) for name in counts}
