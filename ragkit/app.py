@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, bundles, bundling, indexing, retrieval
+from ragkit import answering, bundles, bundling, filters, indexing, retrieval
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
@@ -228,15 +228,17 @@ class RagKit:
         found = list(discover(roots, self.directory, include, exclude))
         return [root.resolve() for root in roots], found
 
-    def search(self, question: str, k: int = 8) -> list[ScoredChunk]:
-        """The `k` best chunks for `question`, best first; [] when nothing is indexed.
+    def search(self, question: str, k: int = 8, where: Sequence[str] = ()) -> list[ScoredChunk]:
+        """The `k` best chunks for `question`, best first; [] when nothing is indexed. `where` holds
+        conditions such as "type=pdf" (see `filters.FIELDS`), which all have to hold.
 
-        Raises InputError (empty question), IndexMissing, IndexMismatch, ModelError.
+        Raises InputError (empty question, no condition), IndexMissing, IndexMismatch, ModelError.
         """
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit search "annual leave"')
         if k < 1:
             raise InputError("k is {k}; it must be at least 1.", k=k)
+        conditions = filters.parse(where)
         catalog = self._open_to_read()
         active = catalog.active()
         if active is None:
@@ -251,16 +253,17 @@ class RagKit:
                 dense=self._dense_index(),
                 embedder=embedder,
                 settings=self.config.retrieval,
+                where=conditions,
             )
 
-    def ask(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
         """The answer to `question` with checked citations. `history` holds earlier turns, oldest
-        first. Raises what `search` raises, and ModelError from the answering model."""
-        *_, answer = self.stream(question, history)
+        first; `where` as in `search`. Raises what `search` raises, and ModelError from the answering model."""
+        *_, answer = self.stream(question, history, where)
         assert isinstance(answer, Answer)
         return answer
 
-    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[str | Answer]:
+    def stream(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Iterator[str | Answer]:
         """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
@@ -270,7 +273,7 @@ class RagKit:
         yield from answering.stream(
             question,
             history,
-            retrieve=lambda query: self.search(query, self.config.retrieval.k),
+            retrieve=lambda query: self.search(query, self.config.retrieval.k, where),
             read=self.document,
             answerer=self._answerer_of(catalog.active()),
             unread_count=unread,

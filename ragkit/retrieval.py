@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ragkit import ranking, terms
 from ragkit.config import RetrievalConfig
 from ragkit.ports import Catalog, DenseIndex, Embedder
-from ragkit.types import ScoredChunk
+from ragkit.types import Condition, ScoredChunk
 
 
 def retrieve(
-    question: str, k: int, *, catalog: Catalog, dense: DenseIndex, embedder: Embedder, settings: RetrievalConfig
+    question: str,
+    k: int,
+    *,
+    catalog: Catalog,
+    dense: DenseIndex,
+    embedder: Embedder,
+    settings: RetrievalConfig,
+    where: Sequence[Condition] = (),
 ) -> list[ScoredChunk]:
-    """The `k` best chunks for `question`, best first; fewer when the index holds fewer."""
+    """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
+    there are fewer."""
     limit = max(settings.candidates, k)
     vector = embedder.embed_query(question)
     question_terms = terms.query_terms(question)
-    near = dense.nearest(vector, limit)
+    near = dense.nearest(vector, limit, where)
     weights = ranking.term_weights(
         question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"]
     )
     looked_up = list(weights) if settings.mode == "lexical" else ranking.telling(weights)
-    lexical = catalog.lexical(looked_up, limit)
+    lexical = catalog.lexical(looked_up, limit, where)
     only_lexical = [name for name in lexical if name not in near.similarities]
     similarities = {**near.similarities, **dense.similarities(vector, only_lexical)}
     found = ranking.Candidates(

@@ -134,6 +134,15 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What has to hold of a passage to be found; made by `filters.parse`."""
+
+    field: str
+    operator: str  # =, !=, >=, <=, >, <
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class DenseHits:
     """The nearest chunks to a query, and how near an ordinary chunk is."""
 

@@ -185,6 +185,16 @@ def watch(options: CliOptions, paths: tuple[Path, ...], include: tuple[str, ...]
     return exits.OK
 
 
+WHERE = click.option(
+    "--where",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help=tr(
+        "Only passages for which this holds; repeatable. Fields: source, folder, type, language, author, date, page."
+    ),
+)
+
+
 @main.command(
     help=tr("Answer QUESTION from the indexed documents, with checked citations."),
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
@@ -197,14 +207,15 @@ def watch(options: CliOptions, paths: tuple[Path, ...], include: tuple[str, ...]
     metavar="FILE",
     help=tr("Also write the answer with its proof into one HTML file, which `ragkit check-bundle` reads."),
 )
+@WHERE
 @AS_JSON
 @click.pass_obj
-def ask(options: CliOptions, question: str, bundle_file: Path | None, as_json: bool) -> int:
+def ask(options: CliOptions, question: str, bundle_file: Path | None, where: tuple[str, ...], as_json: bool) -> int:
     if bundle_file is not None:
         output.check_new(bundle_file)  # before the model is at work for minutes
     with opened(options) as kit:
         answer: Answer | None = None
-        for piece in kit.stream(text_argument(question)):
+        for piece in kit.stream(text_argument(question), where=where):
             if not isinstance(piece, str):
                 answer = piece
             elif not as_json:
@@ -226,11 +237,12 @@ def ask(options: CliOptions, question: str, bundle_file: Path | None, as_json: b
 )
 @click.argument("question")
 @click.option("-k", "k", type=click.IntRange(1, 1000), default=8, show_default=True, help=tr("How many passages."))
+@WHERE
 @AS_JSON
 @click.pass_obj
-def search(options: CliOptions, question: str, k: int, as_json: bool) -> int:
+def search(options: CliOptions, question: str, k: int, where: tuple[str, ...], as_json: bool) -> int:
     with opened(options) as kit:
-        hits = kit.search(text_argument(question), k)
+        hits = kit.search(text_argument(question), k, where)
     if as_json:
         output.print_json(output.hits_json(question, hits))
     else:

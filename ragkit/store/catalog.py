@@ -19,6 +19,7 @@ from typing import Any, cast
 from ragkit.chunking import embedding_text
 from ragkit.errors import IndexMismatch, IndexMissing
 from ragkit.ports import CatalogEntry, FileFacts
+from ragkit.store import conditions
 from ragkit.store.faults import damaged, translated
 from ragkit.store.rows import (
     CHUNK_COLUMNS,
@@ -32,8 +33,8 @@ from ragkit.store.rows import (
     weak_pages_json,
     weak_pages_of,
 )
-from ragkit.terms import document_terms, is_cjk
-from ragkit.types import Chunk, Document, FileOutcome, FileState, Generation, Heading, Page, Place, Vector
+from ragkit.terms import document_terms, is_cjk, language
+from ragkit.types import Chunk, Condition, Document, FileOutcome, FileState, Generation, Heading, Page, Place, Vector
 
 FORMAT = 3
 _SCHEMA = f"""
@@ -329,19 +330,21 @@ class SqliteCatalog:
             )
         }
 
-    def lexical(self, terms: Sequence[str], limit: int) -> dict[str, float]:
+    def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> dict[str, float]:
         """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score
-        (FTS5's: k1 1.2, b 0.75; higher is better)."""
+        (FTS5's: k1 1.2, b 0.75; higher is better); with conditions, of the chunks for which they hold."""
         number = self.active_id()
         if not terms or number is None:
             return {}
+        clause, values = conditions.sql(where)
         return dict(
             self._rows(
                 "WITH hits AS MATERIALIZED"
                 f" (SELECT rowid AS number, -bm25(lexical_{number}) AS score FROM lexical_{number}"
                 f" WHERE lexical_{number} MATCH ? ORDER BY rank LIMIT ?)"
-                " SELECT id, score FROM hits JOIN chunks USING (number) ORDER BY score DESC, id",
-                (" OR ".join(map(_match, terms)), limit),
+                f" SELECT chunks.id, score FROM hits JOIN chunks USING (number){conditions.JOINS if where else ''}"
+                f" WHERE {clause} ORDER BY score DESC, chunks.id LIMIT ?",
+                (" OR ".join(map(_match, terms)), -1 if where else limit, *values, limit),
             )
         )
 
@@ -379,14 +382,15 @@ class SqliteCatalog:
         counts = self.counts()
         return counts["chunks"] - counts["without_vector"]
 
-    def vectors(self) -> Iterator[dict[str, Vector]]:
-        """Every vector of the active generation, in batches of chunk id -> vector."""
+    def vectors(self, where: Sequence[Condition] = ()) -> Iterator[dict[str, Vector]]:
+        """The vectors of the active generation for which all conditions hold, in batches of chunk id -> vector."""
+        clause, values = conditions.sql(where)
         last = 0
         while True:
             rows = self._rows(
-                "SELECT number, id, vector FROM chunks WHERE generation = ? AND number > ? AND vector IS NOT NULL"
-                " ORDER BY number LIMIT 2000",
-                (self.active_id(), last),
+                f"SELECT number, id, vector FROM chunks{conditions.JOINS if where else ''}"
+                f" WHERE generation = ? AND number > ? AND vector IS NOT NULL AND {clause} ORDER BY number LIMIT 2000",
+                (self.active_id(), last, *values),
             )
             if not rows:
                 return
@@ -568,6 +572,7 @@ class SqliteCatalog:
 
 
 def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) -> None:
+    connection.create_function("ragkit_language", 1, language, deterministic=True)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -65536")  # KiB
     if write:

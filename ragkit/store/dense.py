@@ -24,7 +24,7 @@ from ragkit.errors import StoreError
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.locks import FileLock
-from ragkit.types import DenseHits, Vector
+from ragkit.types import Condition, DenseHits, Vector
 
 if TYPE_CHECKING:
     from ragkit.store.chroma import ChromaVectors
@@ -47,13 +47,14 @@ class DenseVectors:
         self._chroma: ChromaVectors | None = None
         self._sample: tuple[tuple[int, int], npt.NDArray[np.float32]] | None = None
 
-    def nearest(self, vector: Vector, limit: int) -> DenseHits:
-        """The `limit` nearest live chunks, from Chroma plus what Chroma does not have yet."""
+    def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> DenseHits:
+        """The `limit` nearest live chunks, from Chroma plus what Chroma does not have yet. With conditions:
+        of the chunks for which they hold, by an exact scan, as Chroma's graph finds few of a few."""
         query = np.asarray(vector, dtype=np.float32)
         mean, deviation = self._ordinary(query)
-        found = self._published_hits(vector, limit)
+        found = None if where else self._published_hits(vector, limit)
         if found is None:
-            found = _scan(query, self._catalog.vectors(), limit)
+            found = _scan(query, self._catalog.vectors(where), limit)
         else:
             found.update(_scan(query, self._catalog.unpublished_vectors(), limit))
         best = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:limit]
