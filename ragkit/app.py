@@ -6,14 +6,14 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, bundles, bundling, filters, indexing, retrieval
+from ragkit import answering, bundles, bundling, explain, filters, indexing, retrieval
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
@@ -39,6 +39,7 @@ from ragkit.types import (
     ScoredChunk,
     Turn,
     Vector,
+    WhyNot,
 )
 
 if TYPE_CHECKING:
@@ -246,15 +247,8 @@ class RagKit:
         embedder = self._embedder_for(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
-            return retrieval.retrieve(
-                question,
-                k,
-                catalog=catalog,
-                dense=self._dense_index(),
-                embedder=embedder,
-                settings=self.config.retrieval,
-                where=conditions,
-            )
+            index = retrieval.Index(catalog, self._dense_index(), embedder, self.config.retrieval)
+            return retrieval.retrieve(question, k, index, conditions)
 
     def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
         """The answer to `question` with checked citations. `history` holds earlier turns, oldest
@@ -262,6 +256,32 @@ class RagKit:
         *_, answer = self.stream(question, history, where)
         assert isinstance(answer, Answer)
         return answer
+
+    def why_not(self, question: str, expect: str, where: Sequence[str] = ()) -> WhyNot:
+        """The stage in which the answer to `question` lost an expected passage. `expect` is a file, a file and
+        page ("plan.pdf:3"), or words of the passage. Raises what `search` raises."""
+        if not question.strip() or not expect.strip():
+            raise InputError("The question is empty." if not question.strip() else "The expected passage is empty.")
+        conditions = filters.parse(where)
+        catalog = self._open_to_read()
+        active = catalog.active()
+        if active is None:
+            raise InputError("The index is empty.", hint="Run: ragkit index FOLDER")
+        files = {source: facts.outcome for source, facts in catalog.files().items()}
+        expected = explain.expected_of(
+            expect,
+            files,
+            lambda name: _known_names(name, files),
+            self.document,
+            lambda text: list(dict.fromkeys(hit.chunk.source for hit in self.search(text, 50))),
+        )
+        if isinstance(expected, WhyNot):  # lost before any search
+            return expected
+        embedder = self._embedder_for(active, to_index=False)
+        self._publish(wait=False)
+        with catalog.snapshot():
+            index = retrieval.Index(catalog, self._dense_index(), embedder, self.config.retrieval)
+            return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
 
     def stream(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Iterator[str | Answer]:
         """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
@@ -618,3 +638,11 @@ class RagKit:
         else:
             self._notes[role] = Message("Answering with {model} on Ollama.", {"model": model})
         return "embedded" if missing else "ollama"
+
+
+def _known_names(name: str, files: Mapping[str, FileOutcome]) -> list[str]:
+    """The one file that `name` means; []: none, or several."""
+    try:
+        return upkeep.named([name], files)
+    except InputError:
+        return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ragkit import ranking, terms
 from ragkit.config import RetrievalConfig
@@ -11,20 +11,26 @@ from ragkit.ports import Catalog, DenseIndex, Embedder
 from ragkit.types import Condition, ScoredChunk
 
 
-def retrieve(
-    question: str,
-    k: int,
-    *,
-    catalog: Catalog,
-    dense: DenseIndex,
-    embedder: Embedder,
-    settings: RetrievalConfig,
-    where: Sequence[Condition] = (),
-) -> list[ScoredChunk]:
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What retrieval works with."""
+
+    catalog: Catalog
+    dense: DenseIndex
+    embedder: Embedder
+    settings: RetrievalConfig
+
+
+def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
     """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
-    limit = max(settings.candidates, k)
-    vector = embedder.embed_query(question)
+    return candidates(question, max(index.settings.candidates, k), index, where)[:k]
+
+
+def candidates(question: str, limit: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
+    """All that the two searches find, `limit` each, best first."""
+    catalog, dense, settings = index.catalog, index.dense, index.settings
+    vector = index.embedder.embed_query(question)
     question_terms = terms.query_terms(question)
     near = dense.nearest(vector, limit, where)
     weights = ranking.term_weights(
@@ -44,8 +50,8 @@ def retrieve(
     fusion = ranking.Fusion(found, settings)
     ranked = fusion.ranked(replace(near, similarities=similarities))
     if settings.mode != "hybrid":
-        return ranking.by_one_search(found, ranked, settings.mode)[:k]
+        return ranking.by_one_search(found, ranked, settings.mode)
     if settings.feedback and ranked and fusion.trust:
         like = ranking.feedback(ranked, settings.feedback, fusion.trust)
         ranked = fusion.ranked(dense.nearer(vector, like, list(found.chunks)))
-    return ranked[:k]
+    return ranked

@@ -291,6 +291,19 @@ class Answer:
         )
 
 
+Stage = Literal["index", "reading", "splitting", "conditions", "candidates", "ranking", "packing", "given"]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """What became of an expected passage on its way into an answer."""
+
+    stage: Stage  # that lost it; "given": none did, the answerer had it
+    why: Message
+    fix: Message  # the one thing that would have kept it; empty for "given"
+    seen: tuple[Message, ...] = ()  # what the stages before made of it
+
+
 FileState = Literal["added", "changed", "removed", "unchanged", "unreadable", "unsupported", "skipped"]
 FILE_STATES: tuple[FileState, ...] = get_args(FileState)
 

@@ -251,6 +251,26 @@ def search(options: CliOptions, question: str, k: int, where: tuple[str, ...], a
 
 
 @main.command(
+    "why-not",
+    help=tr("Tell why an expected passage is not in the answer to QUESTION, and what would have kept it."),
+    epilog=EXAMPLES + tr("Example:") + '\n  ragkit why-not "How much leave?" --expect handbook.pdf:3',
+)
+@click.argument("question")
+@click.option("--expect", required=True, metavar="PASSAGE", help=tr("A file, FILE:PAGE, or words of the passage."))
+@WHERE
+@AS_JSON
+@click.pass_obj
+def why_not(options: CliOptions, question: str, expect: str, where: tuple[str, ...], as_json: bool) -> int:
+    with opened(options) as kit:
+        found = kit.why_not(text_argument(question), text_argument(expect), where)
+    if as_json:
+        output.print_json(output.why_not_json(found))
+    else:
+        output.show_why_not(found)
+    return exits.OK if found.stage == "given" else exits.NOTHING_FOUND
+
+
+@main.command(
     help=tr("Show what the index holds and what it could not read."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit --index ./my-index status",
 )

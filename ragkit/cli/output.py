@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         LedgerEntry,
         Place,
         ScoredChunk,
+        WhyNot,
     )
 
 LANGUAGE = environment_language()
@@ -355,6 +356,36 @@ def _entry_json(entry: LedgerEntry) -> dict[str, object]:
 
 
 # -- search ------------------------------------------------------------------------------------
+
+
+def show_why_not(found: WhyNot) -> None:
+    for message in found.seen:
+        click.echo(f"  {text_of(message)}")
+    name = style(tr(_STAGES[found.stage]), fg="green" if found.stage == "given" else "red")
+    click.echo(f"{name}: {text_of(found.why)}")
+    if found.fix:
+        say_aside(text_of(found.fix))
+
+
+_STAGES = {
+    "index": "not indexed",
+    "reading": "not read",
+    "splitting": "split",
+    "conditions": "left out by a condition",
+    "candidates": "not found",
+    "ranking": "ranked too low",
+    "packing": "did not fit",
+    "given": "given",
+}
+
+
+def why_not_json(found: WhyNot) -> dict[str, object]:
+    return {
+        "stage": found.stage,
+        "why": str(found.why),
+        "fix": str(found.fix),
+        "seen": [str(message) for message in found.seen],
+    }
 
 
 def show_hits(hits: Sequence[ScoredChunk]) -> None:
