@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ragkit.store.rows import vector_of
 from ragkit.testing import Scripted, ScriptedOllama, json_reply
 
 POINTS = int(os.environ.get("KILL_POINTS", "4"))
@@ -62,8 +63,7 @@ def content(index: Path) -> dict[str, list[tuple[Any, ...]]]:
     queries = {
         "files": "SELECT source, content_hash, size_bytes, state, reason FROM files ORDER BY source",
         "documents": "SELECT source, media_type, title, structure, body FROM documents ORDER BY source",
-        "chunks": "SELECT id, source, ordinal, start, end, page, line, headings, text, key, vector"
-        " FROM chunks ORDER BY id",
+        "chunks": "SELECT id, source, ordinal, start, end, place, headings, text, key, vector FROM chunks ORDER BY id",
         "terms": "SELECT term, doc, cnt FROM words_1 ORDER BY term",
         "outbox": "SELECT * FROM outbox",
         "integrity": "PRAGMA integrity_check",
@@ -98,7 +98,7 @@ def chroma_equals(index: Path, expected: dict[str, bytes]) -> bool:
             found[name] = np.asarray(vector, dtype=np.float32)
     client.close()
     return found.keys() == expected.keys() and all(
-        np.allclose(found[name], np.frombuffer(expected[name], dtype=np.float32), atol=1e-6) for name in found
+        np.allclose(found[name], np.asarray(vector_of(expected[name])), atol=1e-5) for name in found
     )
 
 

@@ -1,0 +1,122 @@
+"""A run that dies, tears a write, or meets a full or broken disk at any of its writes, syncs and renames: what
+was acknowledged stays, a plain second run makes the same index, and little is embedded twice.
+
+`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ragkit.testing import ScriptedOllama
+
+from .test_kill import cheap_vectors, chroma_equals, content, documents_in
+
+POINTS = int(os.environ.get("FAULT_POINTS", "3"))
+Done = subprocess.CompletedProcess[str]
+KINDS = ("kill", "torn", "full", "sync")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("cc") is None or sys.platform != "linux", reason="needs Linux and a C compiler"),
+]
+
+
+class Run:
+    """`ragkit index` over one folder of 30 files, with or without a fault."""
+
+    def __init__(self, base: Path, url: str) -> None:
+        self.shim = base / "faulty.so"
+        source = Path(__file__).with_name("faulty_writes.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self.shim, source, "-ldl"], check=True)
+        self.folder = base / "docs"
+        self.folder.mkdir()
+        for number in range(30):
+            text = f"# Rule {number}\n\n" + f"Rule {number} grants {number} days. 规定第 {number} 条。\n" * (
+                number % 7 + 1
+            )
+            (self.folder / f"{number:02}.md").write_text(text, "utf-8")
+        self.environment = {
+            **os.environ,
+            "OLLAMA_HOST": url,
+            "RAGKIT_MODELS_BACKEND": "ollama",
+            "RAGKIT_OLLAMA_EMBED_MODEL": "embed",
+        }
+
+    def __call__(
+        self, index: Path, verb: str = "index", kind: str = "", at: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "ragkit", "--index", str(index), verb]
+        words += [str(self.folder)] if verb == "index" else ["--deep"]
+        faults = {"LD_PRELOAD": str(self.shim), "FAULT_FOLDER": str(index), "FAULT_KIND": kind, "FAULT_AT": str(at)}
+        faults["FAULT_COUNT"] = str(index) + ".count"
+        return subprocess.run(
+            words,
+            env={**self.environment, **(faults if kind else {})},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedOllama]:
+    with ScriptedOllama(behaviour=cheap_vectors) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) -> Run:
+    return Run(tmp_path_factory.mktemp("base"), server.url)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_fault_at_any_write_a_second_run_makes_the_same_index(
+    tmp_path: Path, run: Run, server: ScriptedOllama, kind: str
+) -> None:
+    assert run(tmp_path / "whole", kind="count").returncode == 0
+    expected = content(tmp_path / "whole")
+    vectors = {row[0]: row[-1] for row in expected["chunks"]}
+    most = int((tmp_path / "whole.count").read_text())
+    assert most > 100
+    tried = range(1, most + 1) if not POINTS else [1 + most * step // POINTS for step in range(POINTS)]
+    for at in tried:
+        index = tmp_path / f"{kind}-{at}"
+        first = run(index, kind=kind, at=at)
+        if kind in ("full", "sync") and first.returncode not in (0, 4):
+            assert "Traceback" not in first.stderr, f"{kind} at {at}: {first.stderr}"
+            assert len(first.stderr.strip().splitlines()) <= 5, first.stderr
+        kept, sent = documents_in(index), server.texts_embedded()
+        again = run(index)
+        assert again.returncode == 0, f"{kind} at {at} of {most}: {again.stderr}"
+        assert content(index) == expected, f"{kind} at {at} of {most}"
+        # two samples that recognise the model, and what was not committed
+        assert server.texts_embedded() - sent <= len(vectors) - kept + 2, f"{kind} at {at} of {most}"
+        deep = run(index, "verify")
+        assert deep.returncode == 0, f"{kind} at {at} of {most}: {deep.stdout}"
+        assert chroma_equals(index, vectors), f"{kind} at {at} of {most}"
+        shutil.rmtree(index)
+
+
+def test_many_indexers_at_once_make_one_index(tmp_path: Path, run: Run) -> None:
+    assert run(tmp_path / "whole").returncode == 0
+    expected = content(tmp_path / "whole")
+    for count in (2, 5):
+        index = tmp_path / f"shared-{count}"
+        words = [sys.executable, "-m", "ragkit", "--index", str(index), "index", str(run.folder)]
+        started = [
+            subprocess.Popen(words, env=run.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(count)
+        ]
+        codes = [one.wait(120) for one in started]
+        assert 0 in codes
+        assert run(index).returncode == 0
+        assert content(index) == expected
+        assert run(index, "verify").returncode == 0
