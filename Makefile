@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 RAGKIT := $(RUN) -m ragkit --index .demo-index --config configs/embedded.toml
 
-.PHONY: demo test lint slow bench lock clean
+.PHONY: demo test lint slow faults lock clean
 
 demo: $(VENV)/ready-run
 	@echo '$$ ragkit index sample_docs'
@@ -31,6 +31,11 @@ lint: $(VENV)/ready-dev
 
 slow: $(VENV)/ready-dev
 	$(RUN) -m pytest -m slow
+
+# Every single write, sync and rename of a run as a place to fail, and hundreds of kills: takes hours.
+faults: $(VENV)/ready-dev
+	FAULT_POINTS=0 FAULT_RACES=100 KILL_POINTS=200 FLIPS=500 $(RUN) -m pytest -m "slow or not slow" -s \
+		tests/test_fault_points.py tests/test_kill.py tests/test_upkeep.py
 
 # Needs uv; writes the two lock files anew.
 lock:

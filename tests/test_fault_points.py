@@ -1,15 +1,18 @@
 """A run that dies, tears a write, or meets a full or broken disk at any of its writes, syncs and renames: what
 was acknowledged stays, a plain second run makes the same index, and little is embedded twice.
 
-`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one.
+`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one; so does `FAULT_RACES`, the runs
+during which files change.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from ragkit.testing import ScriptedOllama
 from .test_kill import cheap_vectors, chroma_equals, content, documents_in
 
 POINTS = int(os.environ.get("FAULT_POINTS", "3"))
+RACES = int(os.environ.get("FAULT_RACES", "3"))
 Done = subprocess.CompletedProcess[str]
 KINDS = ("kill", "torn", "full", "sync")
 pytestmark = [
@@ -120,3 +124,40 @@ def test_many_indexers_at_once_make_one_index(tmp_path: Path, run: Run) -> None:
         assert run(index).returncode == 0
         assert content(index) == expected
         assert run(index, "verify").returncode == 0
+
+
+def test_files_that_change_while_they_are_read(tmp_path: Path, run: Run) -> None:
+    """Edits, renames, deletions and new files during a run: a run after the last of them equals a fresh one."""
+    folder, chance = tmp_path / "docs", random.Random(5)
+    shutil.copytree(run.folder, folder)
+    words = [sys.executable, "-m", "ragkit", "--index", str(tmp_path / "index"), "index", str(folder)]
+    for turn in range(RACES):
+        running = subprocess.Popen(words, env=run.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while running.poll() is None:
+            _edit(folder, chance)
+            time.sleep(0.01)
+        assert running.returncode in (0, 4), turn
+    for number in range(2):  # the second one, beside it, starts from nothing
+        words[4] = str(tmp_path / ("index", "fresh")[number])
+        assert subprocess.run(words, env=run.environment, capture_output=True, check=False).returncode == 0
+    assert _texts(tmp_path / "index") == _texts(tmp_path / "fresh")
+    assert run(tmp_path / "index", "verify").returncode == 0
+
+
+def _edit(folder: Path, chance: random.Random) -> None:
+    files = sorted(folder.glob("*.md"))
+    path, number = chance.choice(files), chance.randrange(1000)
+    match chance.randrange(5):
+        case 0 if len(files) > 10:
+            path.unlink()
+        case 1:
+            path.rename(folder / f"moved-{number}.md")
+        case 2:
+            (folder / f"new-{number}.md").write_text(f"New rule {number}. 新规定第 {number} 条。\n", "utf-8")
+        case _:
+            path.write_text(f"Rule {number} as it is now. 现行规定。\n" * (number % 5 + 1), "utf-8")
+
+
+def _texts(index: Path) -> dict[str, list[tuple[object, ...]]]:
+    found = content(index)
+    return {"documents": found["documents"], "chunks": found["chunks"]}
