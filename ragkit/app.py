@@ -289,14 +289,13 @@ class RagKit:
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
         catalog = self._open_to_read()
-        unread = sum(facts.outcome.state in ("unreadable", "unsupported") for facts in catalog.files().values())
         yield from answering.stream(
             question,
             history,
             retrieve=lambda query: self.search(query, self.config.retrieval.k, where),
             read=self.document,
             answerer=self._answerer_of(catalog.active()),
-            unread_count=unread,
+            unread_count=catalog.counts()["unread"],
         )
 
     def prepare(self) -> None:

@@ -366,14 +366,17 @@ class SqliteCatalog:
         return found
 
     def counts(self) -> dict[str, int]:
-        """documents, chunks, and chunks without a vector. Counted once for each state of the index."""
+        """documents, chunks, chunks without a vector, and files that were not read (unreadable or unsupported).
+        Counted once for each state of the index."""
         version = self.version()
         if self._counts is None or self._counts[0] != version:
             number = self.active_id()
             documents = self._rows("SELECT count(*) FROM documents")[0][0]
             chunks = self._rows("SELECT count(*) FROM chunks WHERE generation = ?", (number,))[0][0]
             bare = self._rows("SELECT count(*) FROM chunks WHERE generation = ? AND vector IS NULL", (number,))[0][0]
-            self._counts = version, {"documents": documents, "chunks": chunks, "without_vector": bare}
+            unread = self._rows("SELECT count(*) FROM files WHERE state IN ('unreadable', 'unsupported')")[0][0]
+            counts = {"documents": documents, "chunks": chunks, "without_vector": bare, "unread": unread}
+            self._counts = version, counts
         return self._counts[1]
 
     # -- for the dense index -------------------------------------------------------------------
