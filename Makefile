@@ -40,7 +40,7 @@ faults: $(VENV)/ready-dev
 # Needs uv; writes the two lock files anew.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra docs --extra embedded --extra eval --extra server --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
+		--extra docs --extra embedded --extra eval --extra ocr --extra server --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra docs --extra embedded -c requirements/dev.txt pyproject.toml requirements/build.in -o requirements/run.txt
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ragkit.models.openai import OpenAIServer
     from ragkit.store.dense import DenseVectors
 
+_READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
 _PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
 
 
@@ -162,7 +163,8 @@ class RagKit:
         roots, found = self._found(paths, include, exclude)
         catalog = self._open_to_write()
         embedder = self._embedder_for(catalog.active(), to_index=True)
-        with closing(SandboxLoader(self.config.loading)) as loader:
+        readings = self.directory / _READINGS
+        with closing(SandboxLoader(self.config.loading, readings)) as loader:
             report = indexing.update(
                 found,
                 roots,
@@ -173,6 +175,7 @@ class RagKit:
                 progress=progress,
                 trust_times=not checksum,
             )
+        readings.unlink(missing_ok=True)  # the catalog holds them now
         unpublished, trouble = self._publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
 
@@ -426,6 +429,7 @@ class RagKit:
         sources = upkeep.named(names, catalog.files())
         upkeep.forget(catalog, sources)
         last_answer.forget(self.directory)
+        (self.directory / _READINGS).unlink(missing_ok=True)
         self._dense_index().discard()
         self._publish(wait=True)
         return sources

@@ -125,6 +125,7 @@ class LoadingConfig:
     memory_mb: int = 2048  # address space of the process that reads files
     max_file_mb: int = 512
     max_text_mb: int = 128  # of text out of one file
+    ocr: Literal["auto", "off"] = "auto"  # of pictures and pages without text; auto: if it is installed
 
     def __post_init__(self) -> None:
         _between("loading.timeout_s", self.timeout_s, 0.1, 86_400)

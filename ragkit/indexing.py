@@ -17,7 +17,7 @@ from typing import cast
 from ragkit import chunking, terms
 from ragkit.config import ChunkingConfig
 from ragkit.messages import Message
-from ragkit.ports import Catalog, CatalogEntry, Embedder, FileFacts, Loaded, Loader, ReportProgress
+from ragkit.ports import Catalog, CatalogEntry, Embedder, FileFacts, Loaded, Loader, OnPage, ReportProgress
 from ragkit.types import (
     Chunk,
     Document,
@@ -128,7 +128,11 @@ def update(
     known = catalog.files()
     outcomes = [item for item in found if isinstance(item, FileOutcome)]
     total, done, chunks = len(found), len(outcomes), 0
-    loads = _load_changed(found, known, loader, trust_times)
+
+    def reading(source: str, pages_done: int, pages: int) -> None:
+        progress(Progress(done, total, chunks, source, pages_done, pages))
+
+    loads = _load_changed(found, known, loader, trust_times, reading)
     items = (_ready(read, known, catalog, loader, embedder, generation) for read in loads)
     for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally):
         outcomes.append(outcome)
@@ -171,7 +175,7 @@ def plan(
             continue
         source = str(item.path)
         before = known.get(source)
-        trusted = before is not None and before.loader_fingerprint == loader.fingerprint
+        trusted = before is not None and loader.trusts(before)
         if before is None or before.outcome.state in ("unreadable", "unsupported", "skipped"):
             state: FileState = "added"
         elif trusted and (_surely_same(item, before, loader) or same_content(item, before.content_hash)):
@@ -218,7 +222,11 @@ def _use_generation(
 
 
 def _load_changed(
-    found: Sequence[FoundFile | FileOutcome], known: Mapping[str, FileFacts], loader: Loader, trust_times: bool
+    found: Sequence[FoundFile | FileOutcome],
+    known: Mapping[str, FileFacts],
+    loader: Loader,
+    trust_times: bool,
+    on_page: OnPage,
 ) -> Iterator[_Read]:
     """Each file of `found`, in order, read unless it is surely the same."""
     asked: deque[_Read] = deque()  # in order; those that were read ahead wait for what they hold
@@ -231,10 +239,10 @@ def _load_changed(
             surely_same = before is not None and trust_times and _surely_same(item, before, loader)
             asked.append(_Read(item, time.time_ns(), is_same=surely_same))
             if not surely_same:
-                trusted = before is not None and before.loader_fingerprint == loader.fingerprint
+                trusted = before is not None and loader.trusts(before)
                 yield item.path, before.content_hash if before is not None and trusted else ""
 
-    for loaded in loader.load_all(changed()):
+    for loaded in loader.load_all(changed(), on_page):
         while asked[0].is_same:
             yield asked.popleft()
         yield replace(asked.popleft(), loaded=loaded)
@@ -266,7 +274,7 @@ def _ready(
 
 def _surely_same(item: FoundFile, before: FileFacts, loader: Loader) -> bool:
     return (
-        before.loader_fingerprint == loader.fingerprint
+        loader.trusts(before)
         and bool(before.content_hash)
         and (item.size_bytes, item.modified_ns) == (before.size_bytes, before.modified_ns)
         and before.modified_ns < before.seen_ns - _RACY_NS

@@ -59,6 +59,8 @@ ZH: dict[str, str] = {
     "sheet {page}": "第 {page} 张工作表",
     "sheet “{name}”": "工作表“{name}”",
     "message {page}": "第 {page} 封邮件",
+    "page {page} (OCR)": "第 {page} 页（OCR）",
+    ", OCR {done}/{pages}": "，光学识别 {done}/{pages}",
     ", ": "，",
     "Searched for: {query}": "检索内容：{query}",
     "Nothing found.": "没有找到。",
@@ -275,7 +277,21 @@ ZH: dict[str, str] = {
     "did not fit": "放不下",
     "given": "已提供",
     "The PDF has no pages.": "PDF 没有页面。",
-    "It holds no text that can be read: scanned images? (pages: {count})": "没有可读的文字：可能是扫描图像（共 {count} 页）。",
+    "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them.": (
+        "没有可读的文字：可能是扫描图像（共 {count} 页）。安装附加组件 {extra} 后可识别。"
+    ),
+    "It holds no text, and OCR found none on it (pages: {count}).": "没有文字，光学识别（OCR）也没有找到文字（共 {count} 页）。",
+    "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}.": (
+        "由光学识别（OCR）读出，字符把握 {percent}%，引用请对照原图：第 {pages} 页。"
+    ),
+    "OCR failed on it": "光学识别（OCR）失败",
+    "OCR found no text on it": "光学识别（OCR）没有找到文字",
+    "OCR is not sure of its letters": "光学识别（OCR）对字符没有把握",
+    "Pictures are read by OCR, which is off (setting loading.ocr).": "图片由光学识别（OCR）读取，而它已关闭（设置 loading.ocr）。",
+    "No text was found on the picture.": "图片上没有找到文字。",
+    "The picture is damaged ({why}).": "图片已损坏（{why}）。",
+    "The picture is too large to be read.": "图片太大，无法读取。",
+    "It is not a picture, whatever its name says.": "它不是图片，与文件名不符。",
     "No page of it could be read (pages: {count}).": "没有一页能读出来（共 {count} 页）。",
     "Pages that could not be read: {pages}.": "无法读取的页：{pages}。",
     "Pages without text (scanned images?): {pages}.": "没有文字的页（可能是扫描图像）：{pages}。",

@@ -5,7 +5,13 @@ from __future__ import annotations
 from ragkit.messages import Message, say
 from ragkit.types import Place
 
-_PAGES = {"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "message": "message {page}"}
+_PAGES = {
+    "page": "page {page}",
+    "slide": "slide {page}",
+    "sheet": "sheet {page}",
+    "message": "message {page}",
+    "scan": "page {page} (OCR)",
+}
 
 
 def spoken(place: Place, language: str) -> str:

@@ -26,6 +26,8 @@ from ragkit.types import (
 
 CountTokens = Callable[[str], int]
 ReportProgress = Callable[[Progress], None]
+OnPage = Callable[[str, int, int], None]
+"""Told of each page that OCR has read: (source, pages read, pages to read)."""
 CheckIn = Callable[[], None]
 """Called now and then during long work; what it raises ends the work."""
 
@@ -148,9 +150,13 @@ class Loaded:
 
 
 class Loader(Protocol):
-    fingerprint: str  # changes when the same bytes may be read differently
+    fingerprint: str  # of how it reads; what was read with one is written down beside it
 
-    def load_all(self, files: Iterable[tuple[Path, str]]) -> Iterator[Loaded]:
+    def trusts(self, before: FileFacts) -> bool:
+        """Whether the same bytes would be read again as they were."""
+        ...
+
+    def load_all(self, files: Iterable[tuple[Path, str]], on_page: OnPage = ...) -> Iterator[Loaded]:
         """Each (path, known content hash), in order; a few are read ahead of the caller. Never raises for a
         bad file, never hangs past its limits."""
         ...

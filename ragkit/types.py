@@ -15,7 +15,7 @@ Vector: TypeAlias = "array[float]"
 """Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
 
 
-PageKind = Literal["page", "slide", "sheet", "message", "file"]
+PageKind = Literal["page", "slide", "sheet", "message", "file", "scan"]  # "scan": a page read by OCR
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,3 +379,5 @@ class Progress:
     total_files: int
     chunks: int
     source: str
+    pages_done: int = 0  # by OCR, of the file `source`
+    pages: int = 0

@@ -46,6 +46,8 @@ ONE_IMPORTER = {
     "pypdfium2": "loaders/pdf.py",
     "charset_normalizer": "loaders/text.py",
     "olefile": "loaders/outlook.py",
+    "PIL": "loaders/picture.py",
+    "rapidocr": "loaders/ocr.py",
     "snowballstemmer": "terms.py",
     "platformdirs": "app.py",
     "pathspec": "loaders/rules.py",

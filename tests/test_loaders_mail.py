@@ -95,12 +95,12 @@ def test_attachments_are_read_under_their_names_or_named(read: Reader) -> None:
     made.add_attachment(SENTENCE.encode("gb18030"), maintype="text", subtype="plain", filename="规定.txt")
     made.add_attachment(b"# Rules\n\nNo.\n", maintype="application", subtype="octet-stream", filename="r.md")
     made.add_attachment(text_pdf("On paper"), maintype="application", subtype="pdf")
-    made.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="照片.png")
+    made.add_attachment(b"\x89PNG", maintype="image", subtype="heic", filename="照片.heic")
     document = read("a.eml", bytes(made))
     assert titles(document) == [(1, "规定.txt"), (1, "r.md"), (2, "Rules"), (1, "application-pdf.pdf")]
     assert f"规定.txt\n{SENTENCE}\n" in document.text
     assert "On paper" in document.text
-    assert "照片.png was not read: There is no reader for .png files." in notes(document)
+    assert "照片.heic was not read: There is no reader for .heic files." in notes(document)
     assert "规定.txt: The file does not say its encoding" in notes(document)
 
 

@@ -252,7 +252,7 @@ def test_the_child_has_no_network_and_starts_nothing(tmp_path: Path) -> None:
         import socket, subprocess
         from pathlib import Path
         from ragkit.loaders.child import _confine
-        _confine(1024)
+        _confine(1024, 512)
         for trial in (socket.socket, lambda: subprocess.run(["true"]), lambda: Path("made").write_text("x")):
             try:
                 trial()

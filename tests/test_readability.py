@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ def test_the_audit_lists_the_worst_first(tmp_path: Path, config: Config) -> None
     (docs / "part.pdf").write_bytes(text_pdf("First page", "", "", "Last page", drawn=(2, 3)))
     (docs / "scan.pdf").write_bytes(text_pdf("", "", drawn=(1, 2)))
     (docs / "乱码.txt").write_text(CHINESE.encode().decode("latin-1"), "utf-8")
+    config = replace(config, loading=replace(config.loading, ocr="off"))
     with RagKit.open(index, config) as kit:
         report = kit.index([docs])
         assert report.count("unreadable") == 2

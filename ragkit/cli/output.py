@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         IndexStatus,
         LedgerEntry,
         Place,
+        Progress,
         ScoredChunk,
         WhyNot,
     )
@@ -126,18 +127,24 @@ def progress() -> Iterator[ReportProgress]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn(tr("Indexing")),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(tr("files") + ", {task.fields[chunks]} " + tr("chunks")),
+        TextColumn(tr("files") + ", {task.fields[chunks]} " + tr("chunks") + "{task.fields[page]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("index", total=None, chunks=0)
-        yield lambda step: bar.update(task, total=step.total_files, completed=step.done_files, chunks=step.chunks)
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("index", total=None, chunks=0, page="")
+
+        def show(step: Progress) -> None:
+            page = tr(", OCR {done}/{pages}", done=step.pages_done, pages=step.pages) if step.pages else ""
+            bar.update(task, total=step.total_files, completed=step.done_files, chunks=step.chunks, page=page)
+
+        yield show
 
 
 # -- index -------------------------------------------------------------------------------------

@@ -43,6 +43,11 @@ SUFFIXES = {
     ".mbox": "application/mbox",
     ".msg": "application/vnd.ms-outlook",
     ".zip": "application/zip",
+    **dict.fromkeys((".png", ".apng"), "image/png"),
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg"),
+    **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
+    ".webp": "image/webp",
+    ".bmp": "image/bmp",
     **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), _OPEN_XML + "wordprocessingml.document"),
     **dict.fromkeys((".pptx", ".pptm", ".potx", ".potm", ".ppsx", ".ppsm"), _OPEN_XML + "presentationml.presentation"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb"), _OPEN_XML + "spreadsheetml.sheet"),
@@ -90,14 +95,17 @@ _OFFICE = (
     "application/msword",
     "application/vnd.ms-powerpoint",
 )
-_CONTAINERS = {  # their readers also get what the file around them has unpacked so far
+PICTURES = ("image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp")
+_CONTAINERS = {  # their readers also get what the readers of one file share
     "message/rfc822": ("mail", "read_mail"),
     "application/mbox": ("mail", "read_mailbox"),
     "application/vnd.ms-outlook": ("outlook", "read_outlook"),
     "application/zip": ("archive_zip", "read_zip"),
+    "application/pdf": ("pdf", "read_pdf"),
+    **dict.fromkeys(PICTURES, ("picture", "read_picture")),
     **dict.fromkeys(_OFFICE, ("office", "read_office")),
 }
-VERSION = "3"  # of what the readers make of the same bytes; a new one has every file read again
+VERSION = "4"  # of what the readers make of the same bytes; a new one has every file read again
 
 
 def media_type(path: Path) -> str | None:
@@ -110,14 +118,11 @@ def media_type(path: Path) -> str | None:
 def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None = None) -> Document:
     """The text of `data`; `path` only names it. Run on files of strangers, this may crash or hang.
 
-    `unpacking` is given for a file within a file: what the one around it has unpacked so far.
+    `unpacking` tells how pictures are read, and of a file within a file what the one around it has unpacked
+    so far.
 
     Raises LoadError: the file is not what its name says, holds no text, or is locked.
     """
-    if media_type == "application/pdf":
-        from ragkit.loaders.pdf import read_pdf
-
-        return read_pdf(str(path), data)
     if media_type == "text/html":
         from ragkit.loaders.html import read_html
 

@@ -5,6 +5,7 @@ Frames on stdin and stdout: 8 bytes of length, then JSON. It ends when stdin doe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ from typing import Any, BinaryIO
 from ragkit.errors import LoadError, UnsupportedFormat
 from ragkit.loaders import parse
 from ragkit.loaders.access import MB, read_bytes
+from ragkit.loaders.ocr import MEMORY_MB, Ocr, Reading, readings
+from ragkit.loaders.parts import Unpacking
 from ragkit.messages import Message
 from ragkit.readability import hopeless, judged
 
@@ -28,12 +31,13 @@ _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.p
 def main(limits: Mapping[str, Any]) -> None:
     """Answer requests until stdin ends. `limits`: timeout_s and LoadingConfig's sizes in MB."""
     requests, replies = sys.stdin.buffer, _private_stdout()
-    _confine(int(limits["memory_mb"]))
+    _confine(int(limits["memory_mb"]), MEMORY_MB if limits["ocr"] else 0)
+    ocr = _ocr(replies, limits) if limits["ocr"] else None
     send(replies, {"ready": True}, limits["max_frame"])
     while (request := receive(requests, MB)) is not None:
         _arm(limits["timeout_s"])
         try:
-            answer = _answer(request, limits)
+            answer = _answer(request, limits, ocr)
             _arm(0)  # what follows may wait for the parent, who is at work on the files before
             _reply(replies, answer, limits)
         except (MemoryError, RecursionError) as exc:
@@ -70,14 +74,26 @@ def send(stream: BinaryIO, value: Any, limit: int) -> None:
     stream.flush()
 
 
-def _answer(request: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
+    """Whose readings are sent at once: the time limit is then one of a page, and no reading is lost."""
+
+    def tell(key: str, reading: Reading, done: int, total: int) -> None:
+        _arm(0)  # the parent may be at work on the files before
+        send(replies, {"reading": {"key": key, **asdict(reading)}, "done": done, "total": total}, limits["max_frame"])
+        _arm(limits["timeout_s"])
+
+    known = readings(Path(limits["readings"])) if limits["readings"] else {}
+    return Ocr(known, _make_room, tell)
+
+
+def _answer(request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None) -> dict[str, Any]:
     content_hash = ""
     try:
         data = read_bytes(request["path"], limits["max_file_mb"])
         content_hash = hashlib.sha256(data).hexdigest()
         if content_hash == request["known_hash"]:
             return {"hash": content_hash}
-        document = parse(Path(request["path"]), data, request["media_type"])
+        document = parse(Path(request["path"]), data, request["media_type"], Unpacking(ocr))
     except UnsupportedFormat as exc:
         return _failure(content_hash, exc.message, "unsupported")
     except LoadError as exc:
@@ -132,26 +148,42 @@ def _private_stdout() -> BinaryIO:
     return replies
 
 
-def _confine(memory_mb: int) -> None:
+def _confine(memory_mb: int, spare_mb: int) -> None:
     """Bounded memory, no core dump, no file written (where the system has such limits); no network,
-    no other program."""
+    no other program. `_make_room` gives the spare memory free."""
     try:
         import resource
     except ImportError:  # Windows: the time limit remains
         pass
     else:
         for kind, most in (
-            (resource.RLIMIT_AS, memory_mb * MB),
+            (resource.RLIMIT_AS, (memory_mb + spare_mb) * MB),
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, 0),
         ):
             _lower(resource, kind, most)
+        _soft(resource, memory_mb * MB)
 
     def audit(event: str, _arguments: tuple[object, ...]) -> None:
         if event.startswith(_FORBIDDEN):
             raise PermissionError(f"{event} is not for readers of files")
 
     sys.addaudithook(audit)
+
+
+def _make_room() -> None:
+    """For the OCR engine, which is large; from then on also what else is read has this room."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _soft(resource, resource.getrlimit(resource.RLIMIT_AS)[1])
+
+
+def _soft(resource: Any, most: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    with contextlib.suppress(ValueError, OSError):  # as in `_lower`; a lower hard limit holds anyway
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _lower(resource: Any, kind: int, most: int) -> None:

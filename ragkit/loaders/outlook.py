@@ -11,7 +11,7 @@ from ragkit.errors import LoadError, NoText
 from ragkit.loaders.letters import add_headers, letter_text
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.mail import MOST_DEPTH, add_file, html_text
-from ragkit.loaders.parts import Unpacking, needs_docs, unread
+from ragkit.loaders.parts import Unpacking, needs_extra, unread
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -43,7 +43,7 @@ def _opened(data: bytes) -> Any:
     try:
         import olefile
     except ImportError as exc:
-        raise needs_docs(".msg") from exc
+        raise needs_extra("docs", ".msg") from exc
     return olefile.OleFileIO(io.BytesIO(data))
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ragkit.errors import LoadError, UnsupportedFormat
 from ragkit.loaders.access import MB
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.messages import Message
 
+if TYPE_CHECKING:
+    from ragkit.loaders.ocr import Ocr
+
 _LONGEST_NAME = 300  # characters that a note shows
 
 
 @dataclass
 class Unpacking:
-    """Counted over everything inside one file, however deep."""
+    """What the readers of one file and of everything inside it share, however deep."""
 
+    ocr: Ocr | None = None  # None: pictures are not read
     depth: int = 0  # files around the one that is read now
     bytes_left: int = 512 * MB
     parts_left: int = 10_000
@@ -34,12 +39,12 @@ class Unpacking:
             raise LoadError("Its parts are nested too deeply to be read.")
 
 
-def needs_docs(suffix: str) -> UnsupportedFormat:
+def needs_extra(extra: str, suffix: str) -> UnsupportedFormat:
     """To be raised where a library of the extra is not installed."""
     return UnsupportedFormat(
         "Reading {suffix} files needs more packages: {command}",
         suffix=suffix,
-        command='python -m pip install "ragkit-docqa[docs]"',
+        command=f'python -m pip install "ragkit-docqa[{extra}]"',
     )
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError, NoText
+from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, reading_notes, weak_reading
 from ragkit.messages import Message, runs
+from ragkit.readability import BAD, judge
 from ragkit.types import Document, Page, WeakPage
 
+if TYPE_CHECKING:
+    from ragkit.loaders.ocr import Ocr, Pixels, Reading
+    from ragkit.loaders.parts import Unpacking
+
+_FEW_CHARACTERS = 20  # on a page that is a picture but for them
+_PICTURE_SHARE = 0.5  # of the page: less is an illustration
 _BETWEEN_PAGES = "\n\n"
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
@@ -34,19 +42,25 @@ _NO_TITLE = re.compile(
 Pages = list[str | None]  # None: the page could not be read
 
 
-def read_pdf(source: str, data: bytes) -> Document:
-    """Raises LoadError (no PDF, damaged, locked) and NoText (no page has any)."""
+def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """Pages that do not read well are read by OCR, where there is one. Raises LoadError (no PDF, damaged,
+    locked) and NoText (no page has any)."""
     if not data:
         raise NoText("The file is empty.")
     title, raw, drawn = _read(data)
-    pages = [None if page is None else _clean(page) for page in raw]
-    pages = _joined_hyphens(pages)
-    notes = _notes(raw, pages, drawn)
-    if not any(page and page.strip() for page in pages):
-        raise _no_text(pages)
-    text, spans = _laid_out(pages)
+    pages = _joined_hyphens([None if page is None else _clean(page) for page in raw])
     weak = _weak(raw, pages, drawn)
-    return Document(source, "application/pdf", title, text, pages=spans, notes=notes, weak_pages=weak)
+    scans: dict[int, Reading] = {}
+    if unpacking.ocr is not None:
+        weak |= _badly_spelled(pages, weak)
+        scans = _scans(data, pages, weak, unpacking.ocr)
+        pages = [_clean(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
+    notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
+    if not any(page and page.strip() for page in pages):
+        raise _no_text(pages, unpacking.ocr)
+    text, spans = _laid_out(pages, scans)
+    weak_pages = tuple(weak[number] for number in sorted(weak))
+    return Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
 
 
 # -- the two readers -----------------------------------------------------------------------------
@@ -91,22 +105,29 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     except pypdfium2.PdfiumError:
         title = ""
     pages = [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
-    bare = [number for number, page in enumerate(pages) if page is not None and not page.strip()]
-    return title, pages, {number + 1 for number in bare if _is_drawn(document, number)}
+    sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
+    bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
+    return title, pages, {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
 
 
-def _is_drawn(document: Any, number: int) -> bool:
-    """Whether a page without text is more than blank paper."""
+def _is_picture(document: Any, number: int, *, blank: bool) -> bool:
+    """Whether a page without text is more than blank paper; one with a few words, hardly more than an image."""
     import pypdfium2.raw as pdfium
 
-    def objects() -> str:
+    def marks() -> str:
         page = document[number]
         try:
-            return "x" * int(pdfium.FPDFPage_CountObjects(page))
+            if blank:
+                return "x" * min(int(pdfium.FPDFPage_CountObjects(page)), 1)
+            images = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+            boxes = [image.get_bounds() for image in images]
+            width, height = page.get_size()
+            largest = max(((box[2] - box[0]) * (box[3] - box[1]) for box in boxes), default=0)
+            return "x" if largest >= _PICTURE_SHARE * width * height else ""
         finally:
             page.close()
 
-    return bool(_page_text(objects))
+    return bool(_page_text(marks))
 
 
 def _pdfium_page(document: Any, number: int) -> str:
@@ -179,6 +200,55 @@ def _refused(data: bytes, why: str, *, locked: bool) -> LoadError:
     return LoadError(_DAMAGED, why=" ".join(why.split())[:200].rstrip("."))
 
 
+# -- pages as pictures ---------------------------------------------------------------------------
+
+
+def _badly_spelled(pages: Pages, known: Collection[int]) -> dict[int, WeakPage]:
+    """Pages, but the `known` ones, whose text is none that a person could read."""
+    judged = ((number, judge(page)) for number, page in enumerate(pages, 1) if page and number not in known)
+    return {number: WeakPage(number, round(score, 2), why) for number, (score, why) in judged if score < BAD}
+
+
+def _scans(data: bytes, pages: Pages, weak: dict[int, WeakPage], ocr: Ocr) -> dict[int, Reading]:
+    """What OCR makes of the `weak` pages, where that is more than is known; `weak` is left with those that
+    it did not make readable."""
+    scans = {}
+    for number, reading in _readings(data, sorted(weak), ocr).items():
+        has_text = bool((pages[number - 1] or "").strip())
+        if has_text and (reading is None or reading.confidence < UNSURE or len(reading.text) < _FEW_CHARACTERS):
+            continue
+        if reading is not None and reading.text:
+            scans[number] = reading
+        trouble = weak_reading(number, reading)
+        if trouble is None:
+            del weak[number]
+        else:
+            weak[number] = trouble
+    return scans
+
+
+def _readings(data: bytes, numbers: Sequence[int], ocr: Ocr) -> dict[int, Reading | None]:
+    import pypdfium2
+
+    if not numbers:
+        return {}
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError:  # pypdf alone could open it
+        return {}
+    return ocr.read_all(numbers, lambda number: _drawn_page(document, number))
+
+
+def _drawn_page(document: Any, number: int) -> Pixels:
+    page = document[number - 1]
+    try:
+        scale = min(DPI / 72, MOST_PIXELS / max(*page.get_size(), 1))
+        pixels: Pixels = page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False).to_numpy()[:, :, :3].copy()
+        return pixels
+    finally:
+        page.close()
+
+
 # -- cleaning ------------------------------------------------------------------------------------
 
 
@@ -237,20 +307,20 @@ def _sane_title(title: str) -> str:
 # -- putting together ----------------------------------------------------------------------------
 
 
-def _laid_out(pages: Pages) -> tuple[str, tuple[Page, ...]]:
+def _laid_out(pages: Pages, scans: Collection[int]) -> tuple[str, tuple[Page, ...]]:
     spans = []
     start = 0
     for number, page in enumerate(pages, 1):
         end = start + len(page or "")
-        spans.append(Page(number, start, end))
+        spans.append(Page(number, start, end, "scan" if number in scans else "page"))
         start = end + len(_BETWEEN_PAGES)
     return _BETWEEN_PAGES.join(page or "" for page in pages), tuple(spans)
 
 
-def _notes(raw: Pages, pages: Pages, drawn: set[int]) -> tuple[Message, ...]:
+def _notes(raw: Pages, pages: Pages, drawn: set[int], scans: Collection[int]) -> tuple[Message, ...]:
     failed = [n for n, page in enumerate(pages, 1) if page is None]
-    empty = sorted(drawn)
-    coded = [n for n, page in enumerate(raw, 1) if page and _is_undecodable(page)]
+    empty = sorted(drawn.difference(scans))
+    coded = [n for n, page in enumerate(raw, 1) if page and _is_undecodable(page) and n not in scans]
     found = (
         (failed, "Pages that could not be read: {pages}."),
         (empty, "Pages without text (scanned images?): {pages}."),
@@ -259,14 +329,14 @@ def _notes(raw: Pages, pages: Pages, drawn: set[int]) -> tuple[Message, ...]:
     return tuple(Message(text, {"pages": runs(which)}) for which, text in found if which)
 
 
-def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> tuple[WeakPage, ...]:
+def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> dict[int, WeakPage]:
     failed, scanned = Message("it could not be read"), Message("it is a picture without text, perhaps a scan")
     found = {n: WeakPage(n, 0.0, failed) for n, page in enumerate(pages, 1) if page is None}
     found |= {n: WeakPage(n, 0.0, scanned) for n in drawn}
     for number, page in enumerate(raw, 1):
         if page and _is_undecodable(page):
             found[number] = WeakPage(number, 0.4, Message("its fonts do not say their characters"))
-    return tuple(found[number] for number in sorted(found))
+    return found
 
 
 def _is_undecodable(page: str) -> bool:
@@ -275,9 +345,12 @@ def _is_undecodable(page: str) -> bool:
     return odd * 20 > len(page)
 
 
-def _no_text(pages: Pages) -> LoadError:
+def _no_text(pages: Pages, ocr: Ocr | None) -> LoadError:
     if not pages:
         return NoText("The PDF has no pages.")
     if any(page is not None for page in pages):
-        return NoText("It holds no text that can be read: scanned images? (pages: {count})", count=len(pages))
+        if ocr is not None:
+            return NoText("It holds no text, and OCR found none on it (pages: {count}).", count=len(pages))
+        template = "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them."
+        return NoText(template, count=len(pages), extra='"ragkit-docqa[ocr]"')
     return LoadError("No page of it could be read (pages: {count}).", count=len(pages))

@@ -6,7 +6,7 @@ import re
 
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.lines import Lines
-from ragkit.loaders.parts import needs_docs
+from ragkit.loaders.parts import needs_extra
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -26,7 +26,7 @@ def read_rtf(source: str, data: bytes, media_type: str) -> Document:
     try:
         from striprtf.striprtf import rtf_to_text
     except ImportError as exc:
-        raise needs_docs(".rtf") from exc
+        raise needs_extra("docs", ".rtf") from exc
     found = _CODEPAGE.search(data[:4000])
     codec = f"cp{found[1].decode()}" if found else "cp1252"
     marked = _LOOSE_STAR.sub(b"", _RUNNING_TITLE.sub(b"{", data)).decode("latin-1")

@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, cast, get_args
@@ -28,8 +29,9 @@ from ragkit.errors import RagkitError
 from ragkit.loaders import VERSION, media_type
 from ragkit.loaders.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.child import receive, send
+from ragkit.loaders.ocr import Reading, entry, is_installed
 from ragkit.messages import Message
-from ragkit.ports import Loaded, LoadFailure
+from ragkit.ports import FileFacts, Loaded, LoadFailure, OnPage
 from ragkit.types import Document, Heading, Page, PageKind, WeakPage
 
 _NO_START = "The process that reads files does not start."
@@ -53,13 +55,17 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class SandboxLoader:
     """Reads files in one long-lived child, started at the first file; for one thread.
 
-    `close()` (or leaving the `with` block) ends the child; a later `load` starts another.
+    `close()` (or leaving the `with` block) ends the child; a later `load` starts another. `readings` is a
+    file where what OCR read is kept until its owner removes it: a run that was cut off does not read it again.
     """
 
-    def __init__(self, config: LoadingConfig) -> None:
+    def __init__(self, config: LoadingConfig, readings: Path | None = None) -> None:
         limits = (config.timeout_s, config.memory_mb, config.max_file_mb, config.max_text_mb)
-        self.fingerprint = ":".join([VERSION, *(f"{limit:g}" for limit in limits)])
+        self._can_read = _extras(config)
+        self.fingerprint = "+".join([":".join([VERSION, *(f"{limit:g}" for limit in limits)]), *self._can_read])
         self._config = config
+        self._kept = readings
+        self._on_page: OnPage = lambda *_: None
         self._max_frame = config.max_text_mb * MB * _BYTES_FOR_BYTE + MB
         self._child: subprocess.Popen[bytes] | None = None
         self._watchdog: _Watchdog | None = None
@@ -79,11 +85,21 @@ class SandboxLoader:
         [loaded] = self.load_all([(path, known_hash)])
         return loaded
 
-    def load_all(self, files: Iterable[tuple[Path, str]]) -> Iterator[Loaded]:
+    def trusts(self, before: FileFacts) -> bool:
+        """Whether the same bytes would be read as they were `before`. What an extra read then stays when the
+        extra is gone; a new one may read only what was not read well."""
+        then, now = before.loader_fingerprint.split("+"), self.fingerprint.split("+")
+        if then[0] != now[0] or set(then) >= set(now):
+            return then[0] == now[0]
+        return before.outcome.state not in ("unsupported", "unreadable") and not before.outcome.weak_pages
+
+    def load_all(self, files: Iterable[tuple[Path, str]], on_page: OnPage = lambda *_: None) -> Iterator[Loaded]:
         """What each (path, known hash) holds, in order; the child reads ahead while the caller is at work.
 
-        Every trouble with a file is a `LoadFailure`. Raises RagkitError if no child can be started.
+        `on_page` is told of each page read by OCR. Every trouble with a file is a `LoadFailure`. Raises
+        RagkitError if no child can be started.
         """
+        self._on_page = on_page
         waiting: deque[_Asked] = deque()
         source = iter(files)
         try:
@@ -139,6 +155,10 @@ class SandboxLoader:
                         one.sent_to = child
                         send(_pipe(child.stdin), one.request(), MB)
                 reply = receive(_pipe(child.stdout), self._max_frame)
+                while isinstance(reply, dict) and "reading" in reply:
+                    self._page_read(asked, reply)
+                    watchdog.restart(self._config.timeout_s)
+                    reply = receive(_pipe(child.stdout), self._max_frame)
             except OSError:
                 reply = None
         if reply is not None:
@@ -149,6 +169,16 @@ class SandboxLoader:
                 {"limit": f"{self._config.timeout_s:g}"},
             )
         return _Crash(_end_of(child))
+
+    def _page_read(self, asked: _Asked, reply: dict[str, Any]) -> None:
+        """Raises ValueError, TypeError, KeyError: the reply makes no sense."""
+        found = reply["reading"]
+        key, done, total = _text(found["key"], 64), _whole(reply["done"], 1), _whole(reply["total"], 1)
+        reading = Reading(_text(found["text"]), _share(found["confidence"]))
+        if self._kept is not None:
+            with contextlib.suppress(OSError), self._kept.open("a", encoding="utf-8") as kept:
+                kept.write(entry(key, reading))  # only time is lost without it
+        self._on_page(asked.source, done, total)
 
     def _running(self) -> tuple[subprocess.Popen[bytes], _Watchdog]:
         if self._child is None or self._watchdog is None or self._child.poll() is not None:
@@ -169,6 +199,8 @@ class SandboxLoader:
             "max_file_mb": config.max_file_mb,
             "max_text_mb": config.max_text_mb,
             "max_frame": self._max_frame,
+            "ocr": "ocr" in self._can_read,
+            "readings": str(self._kept or ""),
         }
         where = [str(Path(entry).absolute()) for entry in sys.path]
         try:
@@ -197,6 +229,12 @@ class SandboxLoader:
             self._watchdog.end()
             self._watchdog = None
         self._used = False
+
+
+def _extras(config: LoadingConfig) -> list[str]:
+    """What can be read besides the formats of the core."""
+    sheets = find_spec("python_calamine") is not None
+    return ["docs"] * sheets + ["ocr"] * (config.ocr == "auto" and is_installed())
 
 
 @dataclass(slots=True)
@@ -245,6 +283,10 @@ class _Watchdog:
             yield
         finally:
             self._due_s = math.inf
+
+    def restart(self, timeout_s: float) -> None:
+        """Within `limit`: so much time again."""
+        self._due_s = time.monotonic() + timeout_s
 
     def end(self) -> None:
         self._ended.set()

@@ -11,7 +11,7 @@ from ragkit.errors import LoadError, NoText
 from ragkit.loaders.drawings import add_figure, paragraph_text
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.loaders.packages import Package, attribute, descendants, note_unread_media, properties
-from ragkit.loaders.parts import needs_docs
+from ragkit.loaders.parts import needs_extra
 from ragkit.loaders.tables import Row, write_rows
 from ragkit.messages import Message
 from ragkit.types import Document, Page
@@ -50,7 +50,7 @@ def _opened(data: bytes) -> Any:
     try:
         import python_calamine
     except ImportError as exc:
-        raise needs_docs(".xlsx, .xls, .ods") from exc
+        raise needs_extra("docs", ".xlsx, .xls, .ods") from exc
     try:
         return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except python_calamine.PasswordError as exc:

@@ -1,0 +1,120 @@
+"""The order in which a person reads the lines of a page, from where they stand on it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_FULL_LINE = 0.6  # of a column's width: a line of running text; a table's cells are shorter
+_LEAST_LINES = 3  # of a column
+_LEAST_WIDTH = 0.25  # of the block: narrower is a margin, not a column
+_MOST_BANDS = 100  # looked at together: the work grows with their square
+_PARAGRAPH_GAP = 0.8  # of a line's height
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A piece of text with its box, in pixels from the upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    text: str
+
+
+def in_reading_order(lines: Sequence[Line]) -> str:
+    """The text: columns one after the other, what stands side by side on one line, paragraphs parted by an
+    empty line."""
+    return "\n\n".join(_paragraphs(block) for block in _blocks(list(lines)) if block)
+
+
+def _blocks(lines: list[Line]) -> list[list[Line]]:
+    """Parts of the page, each of one column: cut along white space, across and down (after the XY cut; Nagy
+    and Seth, 1984)."""
+    bands = _bands(lines)
+    found: list[list[Line]] = []
+    plain: list[Line] = []
+    at = 0
+    while at < len(bands):
+        end, columns = _longest_columns(bands, at)
+        if columns:
+            found += [plain, *(block for column in columns for block in _blocks(column))]
+            plain, at = [], end
+        else:
+            plain += bands[at]
+            at += 1
+    return [*found, plain]
+
+
+def _longest_columns(bands: list[list[Line]], first: int) -> tuple[int, list[list[Line]]]:
+    """As many bands from `first` on as stand in columns: (the band after them, the columns); [] if none do."""
+    for end in range(min(len(bands), first + _MOST_BANDS), first, -1):
+        columns = _columns([line for band in bands[first:end] for line in band])
+        if columns:
+            return end, columns
+    return first, []
+
+
+def _columns(lines: list[Line]) -> list[list[Line]]:
+    """Left and right of a gap that runs from top to bottom between running text; []: there is none."""
+    if len(lines) < 2 * _LEAST_LINES:
+        return []
+    height = statistics.median(line.bottom - line.top for line in lines)
+    width = max(line.right for line in lines) - min(line.left for line in lines)
+    ordered = sorted(lines, key=lambda line: line.left)
+    reach = 0.0
+    for at, line in enumerate(ordered):
+        if at and line.left - reach >= height:
+            halves = [ordered[:at], ordered[at:]]
+            if all(_is_running_text(half, width) for half in halves):
+                return halves
+        reach = max(reach, line.right)
+    return []
+
+
+def _is_running_text(lines: list[Line], block_width: float) -> bool:
+    width = max(line.right for line in lines) - min(line.left for line in lines)
+    middle = statistics.median(line.right - line.left for line in lines)
+    return len(lines) >= _LEAST_LINES and width >= _LEAST_WIDTH * block_width and middle >= _FULL_LINE * width
+
+
+def _bands(lines: list[Line]) -> list[list[Line]]:
+    """From top to bottom, with white space from side to side between them."""
+    bands: list[list[Line]] = []
+    reach = 0.0
+    for line in sorted(lines, key=lambda line: line.top):
+        if bands and line.top < reach:
+            bands[-1].append(line)
+        else:
+            bands.append([line])
+        reach = max(reach, line.bottom)
+    return bands
+
+
+def _paragraphs(block: list[Line]) -> str:
+    rows = _rows(block)
+    height = statistics.median(line.bottom - line.top for line in block)
+    text = _row_text(rows[0])
+    for above, row in pairwise(rows):
+        gap = min(line.top for line in row) - max(line.bottom for line in above)
+        text += ("\n\n" if gap > _PARAGRAPH_GAP * height else "\n") + _row_text(row)
+    return text
+
+
+def _rows(block: list[Line]) -> list[list[Line]]:
+    """Lines whose middles stand at one height, from left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(block, key=lambda line: line.top + line.bottom):
+        middle = (line.top + line.bottom) / 2
+        if rows and middle < statistics.fmean(one.bottom for one in rows[-1]):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.left) for row in rows]
+
+
+def _row_text(row: list[Line]) -> str:
+    return " ".join(line.text for line in row)
