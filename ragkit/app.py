@@ -150,18 +150,24 @@ class RagKit:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         checksum: bool = False,
+        labels: Sequence[str] | None = None,
     ) -> IndexReport:
         """Bring the index up to date with files and folders: added, changed, removed, unreadable.
 
         `include` and `exclude` are patterns of gitignore's syntax, relative to each path; files that
         they or a `.ragkitignore` leave out count as not there. `checksum` compares contents even
-        where size and times are as they were. Whatever was committed before an interruption stays;
-        run it again to go on. Raises InputError (no such path), IndexBusy, ModelError, StoreError.
+        where size and times are as they were. `labels` are given to each path, for what lies there now
+        or later (condition "label=..."); None leaves it those that it has. Whatever was committed before
+        an interruption stays; run it again to go on. Raises InputError (no such path), IndexBusy,
+        ModelError, StoreError.
         """
         from ragkit.loaders.sandbox import SandboxLoader
 
         roots, found = self._found(paths, include, exclude)
         catalog = self._open_to_write()
+        if labels is not None:
+            for root in roots:
+                catalog.set_labels(str(root), labels)
         embedder = self._embedder_for(catalog.active(), to_index=True)
         readings = self.directory / _READINGS
         with closing(SandboxLoader(self.config.loading, readings)) as loader:
@@ -229,7 +235,7 @@ class RagKit:
         if not paths:
             raise InputError("No file or folder was given.", hint="Run: ragkit index FOLDER")
         roots = [Path(path).expanduser().absolute() for path in paths]
-        found = list(discover(roots, self.directory, include, exclude))
+        found = list(discover(roots, self.directory, include, exclude, self.config.loading.max_age_days))
         return [root.resolve() for root in roots], found
 
     def search(self, question: str, k: int = 8, where: Sequence[str] = ()) -> list[ScoredChunk]:
@@ -366,6 +372,7 @@ class RagKit:
             chunks_without_vector=counts["without_vector"],
             disk_bytes=sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file()),
             unread=unread,
+            labels=catalog.labels(),
         )
 
     def doctor(self) -> list[Check]:

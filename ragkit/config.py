@@ -125,6 +125,7 @@ class LoadingConfig:
     memory_mb: int = 2048  # address space of the process that reads files
     max_file_mb: int = 512
     max_text_mb: int = 128  # of text out of one file
+    max_age_days: int = 0  # since a file was last changed; older ones are left out; 0: none is
     ocr: Literal["auto", "off"] = "auto"  # of pictures and pages without text; auto: if it is installed
 
     def __post_init__(self) -> None:
@@ -132,6 +133,7 @@ class LoadingConfig:
         _between("loading.memory_mb", self.memory_mb, 256, 1_048_576)
         _between("loading.max_file_mb", self.max_file_mb, 1, 1_048_576)
         _between("loading.max_text_mb", self.max_text_mb, 1, 65_536)
+        _between("loading.max_age_days", self.max_age_days, 0, 100_000)
 
 
 @dataclass(frozen=True, slots=True)

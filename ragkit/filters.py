@@ -18,6 +18,7 @@ FIELDS = {  # field -> the operators that it takes
     "type": _EQUAL,  # the file's suffix: pdf, md
     "language": _EQUAL,  # of the passage: zh, en
     "author": _EQUAL,  # as the file says; any part of the name
+    "label": _EQUAL,  # of the folder or file, as it was given when it was indexed
     "date": _ORDERED,  # of the last change: the file's own word, else the file system's
     "page": _ORDERED,
 }

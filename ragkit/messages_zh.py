@@ -59,6 +59,15 @@ ZH: dict[str, str] = {
     "sheet {page}": "第 {page} 张工作表",
     "sheet “{name}”": "工作表“{name}”",
     "message {page}": "第 {page} 封邮件",
+    "A label of these paths, for `--where label=NAME`; kept until others are given. May be repeated.": (
+        "这些路径的标签，供 `--where label=NAME` 使用；给出别的之前一直有效。可重复。"
+    ),
+    "Take the labels of these paths away.": "去掉这些路径的标签。",
+    "--label and --no-labels exclude each other.": "--label 与 --no-labels 不能同时使用。",
+    "Labels of {path}: {labels}": "{path} 的标签：{labels}",
+    "It was last changed more than {days} days ago (setting loading.max_age_days).": (
+        "上次修改距今超过 {days} 天（设置 loading.max_age_days）。"
+    ),
     "page {page} (OCR)": "第 {page} 页（OCR）",
     ", OCR {done}/{pages}": "，光学识别 {done}/{pages}",
     ", ": "，",
@@ -225,7 +234,7 @@ ZH: dict[str, str] = {
     "{count} files: {states}.": "{count} 个文件：{states}。",
     "ready": "可用",
     "partly readable": "部分可读",
-    "Only passages for which this holds; repeatable. Fields: source, folder, type, language, author, date, page.": "只看满足此条件的段落；可重复。字段：source（文件）、folder（文件夹）、type（类型）、language（语言）、author（作者）、date（日期）、page（页）。",
+    "Only passages for which this holds; repeatable. Fields: source, folder, type, language, author, label, date, page.": "只看满足此条件的段落；可重复。字段：source（文件）、folder（文件夹）、type（类型）、language（语言）、author（作者）、label（标签）、date（日期）、page（页）。",
     "{written} is no condition.": "{written} 不是条件。",
     "Write FIELD=VALUE with one of: {fields}. Example: type=pdf": "请写成 字段=值，字段为：{fields}。例如：type=pdf",
     "{field} takes only {operators}.": "{field} 只能用 {operators}。",

@@ -359,6 +359,7 @@ class IndexStatus:
     chunks_without_vector: int
     disk_bytes: int
     unread: tuple[FileOutcome, ...]  # as of the last run over each file
+    labels: Mapping[str, tuple[str, ...]]  # of roots, by path
 
 
 @dataclass(frozen=True, slots=True)

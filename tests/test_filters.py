@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from ragkit import RagKit
+from ragkit.cli import main
 from ragkit.config import resolve
 from ragkit.errors import InputError
 from ragkit.testing import ScriptedOllama
@@ -37,6 +40,8 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RagKit]:
         flags |= {"ollama.chat_model": "chat", "chunking.chunk_tokens": "32", "chunking.overlap_tokens": "0"}
         with RagKit.open(base / "index", resolve(environ={}, flags=flags)[0]) as made:
             made.index([docs])
+            made.index([docs / "hr"], labels=["staff", "人事"])
+            made.index([docs / "hr_old" / "leave.pdf"], labels=["staff"])
             yield made
 
 
@@ -57,6 +62,11 @@ ALL = {"leave.md", "leave 100%.md", "leave.pdf", "signed.docx"}
         (("folder=hr",), {"leave.md", "leave 100%.md"}),
         (("folder=hr/2024/",), {"leave 100%.md"}),
         (("folder!=hr",), {"leave.pdf", "signed.docx"}),
+        (("label=staff",), ALL - {"signed.docx"}),
+        (("label=人事",), {"leave.md", "leave 100%.md"}),
+        (("label!=staff",), {"signed.docx"}),
+        (("label=staff", "label!=人事"), {"leave.pdf"}),
+        (("label=sta",), set()),
         (("source=leave.md",), {"leave.md"}),
         (("source=leave*",), ALL - {"signed.docx"}),
         (("source=leave 100%.md",), {"leave 100%.md"}),
@@ -91,3 +101,30 @@ def test_an_answer_rests_on_what_the_conditions_leave(kit: RagKit) -> None:
 def test_what_is_no_condition_is_said(kit: RagKit, written: str) -> None:
     with pytest.raises(InputError):
         kit.search("annual leave", 5, [written])
+
+
+def test_labels_are_kept_for_what_comes_later_until_they_are_taken_away(tmp_path: Path) -> None:
+    docs, index = tmp_path / "文档", tmp_path / "index"
+    docs.mkdir()
+    (docs / "one.md").write_text(f"# One\n\n{LEAVE}\n", "utf-8")
+
+    def ragkit(*words: str) -> str:
+        with ScriptedOllama() as server:
+            flags = ["--set", "models.backend=ollama", "--set", f"ollama.host={server.url}"]
+            flags += ["--set", "ollama.embed_model=embed", "--set", "ollama.chat_model=chat"]
+            done = CliRunner().invoke(main, ["--index", str(index), *flags, *words], catch_exceptions=False)
+        assert done.exit_code in (0, 5), done.output  # 5: nothing was found
+        return done.stdout
+
+    def labelled() -> set[str]:
+        hits = json.loads(ragkit("search", "annual leave", "--where", "label=人事", "--json"))["hits"]
+        return {Path(hit["source"]).name for hit in hits}
+
+    ragkit("index", str(docs), "--label", "人事", "--label", "staff")
+    (docs / "two.md").write_text(f"# Two\n\n{LEAVE}\n", "utf-8")
+    ragkit("index", str(docs))
+    assert labelled() == {"one.md", "two.md"}
+    assert f"Labels of {docs}: staff, 人事" in ragkit("status")
+    assert json.loads(ragkit("status", "--json"))["labels"] == {str(docs): ["staff", "人事"]}
+    ragkit("index", str(docs), "--no-labels")
+    assert labelled() == set()

@@ -10,7 +10,7 @@ import pytest
 
 from ragkit.errors import InputError
 from ragkit.loaders.discovery import discover
-from ragkit.types import FoundFile
+from ragkit.types import FileOutcome, FoundFile
 
 
 def put(path: Path, text: str = "x") -> Path:
@@ -113,3 +113,12 @@ def test_very_deep_folders(tmp_path: Path) -> None:
         path.rmdir()
         path = path.parent
     assert found == [("x.md", "read")]
+
+
+def test_files_that_are_too_old_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "new.md")
+    os.utime(put(tmp_path / "旧.md"), (1_600_000_000, 1_600_000_000))
+    new, old = discover([tmp_path], None, max_age_days=30)
+    assert isinstance(new, FoundFile)
+    assert isinstance(old, FileOutcome)
+    assert str(old.reason).startswith("It was last changed more than 30 days ago")

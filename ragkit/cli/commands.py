@@ -143,6 +143,14 @@ def opened(options: CliOptions) -> Iterator[RagKit]:
 @INCLUDE
 @EXCLUDE
 @click.option("--checksum", is_flag=True, help=tr("Compare contents, also where size and time are as they were."))
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME",
+    help=tr("A label of these paths, for `--where label=NAME`; kept until others are given. May be repeated."),
+)
+@click.option("--no-labels", is_flag=True, help=tr("Take the labels of these paths away."))
 @click.option("--dry-run", is_flag=True, help=tr("Only tell what would be done."))
 @AS_JSON
 @click.pass_obj
@@ -152,15 +160,20 @@ def index(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     checksum: bool,
+    labels: tuple[str, ...],
+    no_labels: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
+    if labels and no_labels:
+        raise click.UsageError(tr("--label and --no-labels exclude each other."))
     if dry_run:
         with opened(options) as kit:
             output.show_plan(kit.plan(paths, include=include, exclude=exclude), as_json=as_json)
         return exits.OK
     with opened(options) as kit, output.progress() as progress:
-        report = kit.index(paths, progress, include=include, exclude=exclude, checksum=checksum)
+        given = labels if labels or no_labels else None
+        report = kit.index(paths, progress, include=include, exclude=exclude, checksum=checksum, labels=given)
     if as_json:
         output.print_json(output.report_json(report))
     else:
@@ -190,7 +203,8 @@ WHERE = click.option(
     multiple=True,
     metavar="FIELD=VALUE",
     help=tr(
-        "Only passages for which this holds; repeatable. Fields: source, folder, type, language, author, date, page."
+        "Only passages for which this holds; repeatable. "
+        "Fields: source, folder, type, language, author, label, date, page."
     ),
 )
 

@@ -487,6 +487,8 @@ def show_status(status: IndexStatus) -> None:
                 tokens=made.chunk_tokens,
             )
         )
+    for root, labels in status.labels.items():
+        click.echo(tr("Labels of {path}: {labels}", path=shown_path(root), labels=safe(", ".join(labels))))
     if status.chunks_unpublished:
         click.echo(
             tr(
@@ -529,6 +531,7 @@ def status_json(status: IndexStatus) -> dict[str, object]:
             "chunk_tokens": made.chunk_tokens,
             "overlap_tokens": made.overlap_tokens,
         },
+        "labels": {root: list(labels) for root, labels in status.labels.items()},
         "unread": [_outcome_json(outcome) for outcome in status.unread],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,16 +16,22 @@ from ragkit.messages import Message
 from ragkit.types import FileOutcome, FileState, FoundFile
 
 Found = FoundFile | FileOutcome
+_DAY_NS = 86_400 * 10**9
 
 
 def discover(
-    roots: Sequence[Path], exclude: Path | None, include_globs: Sequence[str] = (), exclude_globs: Sequence[str] = ()
+    roots: Sequence[Path],
+    exclude: Path | None,
+    include_globs: Sequence[str] = (),
+    exclude_globs: Sequence[str] = (),
+    max_age_days: int = 0,
 ) -> Iterator[Found]:
     """Everything under `roots`, folders in the order of their sorted names, each path once.
 
     A root is resolved first and read even if its name is hidden. `exclude` is a folder that is not
     entered (the index). The globs and `.ragkitignore` files are patterns of gitignore's syntax,
-    relative to a root or to their folder; without `include_globs` every file is wanted. Raises
+    relative to a root or to their folder; without `include_globs` every file is wanted, of any age
+    unless `max_age_days` is given. Raises
     InputError, before the first result, when a root is not there.
     """
     resolved = []
@@ -39,7 +46,15 @@ def discover(
                 why=os_reason(exc) if os.path.lexists(root) else Message("there is no such file or folder."),
             ) from exc
     rules = {root: Rules.of(root, include_globs, exclude_globs) for root in resolved}
-    return _walk(rules, Path(os.path.realpath(exclude)) if exclude else None)
+    found = _walk(rules, Path(os.path.realpath(exclude)) if exclude else None)
+    return (_young(one, max_age_days) for one in found) if max_age_days else found
+
+
+def _young(found: Found, max_age_days: int) -> Found:
+    if isinstance(found, FileOutcome) or time.time_ns() - found.modified_ns <= max_age_days * _DAY_NS:
+        return found
+    template = "It was last changed more than {days} days ago (setting loading.max_age_days)."
+    return _outcome(found.path, "skipped", Message(template, {"days": max_age_days}))
 
 
 def shown(path: Path) -> str:

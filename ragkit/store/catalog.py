@@ -215,7 +215,20 @@ class SqliteCatalog:
             self._drop_document(source)
             self._db.execute("DELETE FROM files WHERE source = ?", (source,))
 
+    def set_labels(self, root: str, labels: Sequence[str]) -> None:
+        """Whatever lies at or under `root`, now or later, has these labels from it; [] takes them away."""
+        with self._transaction():
+            self._db.execute("DELETE FROM meta WHERE key = ?", (f"{conditions.LABELS}{root}",))
+            if labels:
+                entry = (f"{conditions.LABELS}{root}", json.dumps(sorted(set(labels)), ensure_ascii=False))
+                self._db.execute("INSERT INTO meta VALUES (?, ?)", entry)
+
     # -- reading -------------------------------------------------------------------------------
+
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Root -> its labels."""
+        rows = self._rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{conditions.LABELS}*",))
+        return {key.removeprefix(conditions.LABELS): tuple(json.loads(value)) for key, value in rows}
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from ragkit.types import Condition
 
 JOINS = " JOIN documents USING (source) JOIN files USING (source)"  # what a clause speaks of, beside chunks
+LABELS = "labels of "  # keys of `meta`, before the root whose labels are the value
 _OWN_DATE = "nullif(json_extract(documents.structure, '$.date'), '')"
 _DATE = f"coalesce({_OWN_DATE}, date(files.modified_ns / 1000000000, 'unixepoch'))"
 
@@ -31,6 +32,7 @@ def _one(condition: Condition) -> tuple[str, list[object]]:
         "type": _type,
         "language": lambda value: ("ragkit_language(chunks.text) = ?", [value]),
         "author": _author,
+        "label": _label,
     }[field](value)
     return (f"NOT ({clause})" if operator == "!=" else f"({clause})"), values
 
@@ -54,6 +56,16 @@ def _type(value: str) -> tuple[str, list[object]]:
 
 def _author(value: str) -> tuple[str, list[object]]:
     return "json_extract(documents.structure, '$.author') LIKE ? ESCAPE '\\'", [f"%{_like(value)}%"]
+
+
+def _label(value: str) -> tuple[str, list[object]]:
+    root, under = "substr(meta.key, ?)", "substr(chunks.source, 1, length(meta.key) - ?)"
+    clause = (
+        "EXISTS (SELECT 1 FROM meta, json_each(meta.value) WHERE meta.key GLOB ? AND json_each.value = ?"
+        f" AND (chunks.source = {root} OR {under} = {root} || ?))"
+    )
+    skipped = len(LABELS)
+    return clause, [f"{LABELS}*", value, skipped + 1, skipped - len(os.sep), skipped + 1, os.sep]
 
 
 def _dated(operator: str, value: str) -> tuple[str, list[object]]:
