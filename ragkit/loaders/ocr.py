@@ -26,6 +26,8 @@ DPI = 200  # at which a page is drawn to be read
 MOST_PIXELS = 3000  # of the longer side: more costs memory and finds no more
 MEMORY_MB = 3072  # address space of the engine, its models and a picture
 UNSURE = 0.8  # mean confidence; below it a page is tried in the other three directions
+_MARGIN_PIXELS = 24
+_FAINT = 48  # difference of brightness, of 255, that is still paper
 _LEAST_PIXELS = 24  # of the shorter side: less is a bullet or a rule
 _LEAST_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
 _ON_END = 1.5  # times as high as wide: the engine turns such a line to read it
@@ -70,6 +72,7 @@ class Ocr:
         return found
 
     def _read(self, pixels: Pixels, done: int, total: int) -> Reading:
+        pixels = _trimmed(pixels)
         if min(pixels.shape[:2]) < _LEAST_PIXELS:
             return Reading("", 1.0)
         key = hashlib.sha256(repr((VERSION, pixels.shape)).encode() + pixels.tobytes()).hexdigest()
@@ -172,6 +175,20 @@ def _engine() -> Any:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
+
+
+def _trimmed(pixels: Pixels) -> Pixels:
+    """Without the empty paper around: a few words on a large page are not found."""
+    import numpy as np
+
+    light = pixels.mean(axis=2)
+    ink = np.abs(light - np.median(light)) > _FAINT
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not rows.size:
+        return pixels[:0]
+    top, left = max(rows[0] - _MARGIN_PIXELS, 0), max(columns[0] - _MARGIN_PIXELS, 0)
+    kept = pixels[top : rows[-1] + _MARGIN_PIXELS, left : columns[-1] + _MARGIN_PIXELS]
+    return np.ascontiguousarray(kept)
 
 
 def _turned(pixels: Pixels, quarters: int) -> Pixels:
