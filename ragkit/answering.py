@@ -11,7 +11,9 @@ from dataclasses import replace
 from ragkit import citations, packing, prompts
 from ragkit.errors import BadReply, ContextOverflow
 from ragkit.messages import Message
+from ragkit.packing import Room
 from ragkit.ports import Answerer, Chat
+from ragkit.selection import Selection
 from ragkit.types import (
     Answer,
     Citation,
@@ -20,7 +22,6 @@ from ragkit.types import (
     ContextLedger,
     Document,
     Passage,
-    ScoredChunk,
     Turn,
 )
 
@@ -28,7 +29,7 @@ _FRAME_TOKENS = 288  # of the question and of the chat template around the messa
 
 _OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
 
-Retrieve = Callable[[str], list[ScoredChunk]]
+Retrieve = Callable[[str], Selection]
 Read = Callable[[str], Document | None]
 
 
@@ -70,7 +71,14 @@ class PromptedAnswerer:
 
 
 def stream(
-    question: str, history: Sequence[Turn], *, retrieve: Retrieve, read: Read, answerer: Answerer, unread_count: int
+    question: str,
+    history: Sequence[Turn],
+    *,
+    retrieve: Retrieve,
+    read: Read,
+    answerer: Answerer,
+    unread_count: int,
+    widen_tokens: int = 0,
 ) -> Iterator[str | Answer]:
     """The answer's text as it comes, and last, once, the whole `Answer`.
 
@@ -78,32 +86,33 @@ def stream(
     set and the nearest passages as receipts.
     """
     query = answerer.condense(question, history) if history else question
-    hits = retrieve(query)
-    context = packing.pack(hits, answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
+    found = retrieve(query)
+    room = Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens, widen_tokens, read)
+    context = packing.pack(found, room)
     try:
         completion = yield from _relay(answerer.answer(query, context))
     except ContextOverflow as overflow:
-        context = _repacked(hits, context, answerer, overflow)
+        context = _repacked(found, context, room, overflow)
         completion = yield from _relay(answerer.answer(query, context))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
     documents = {passage.source: read(passage.source) for passage in context.passages}
-    found = citations.check(
+    cited = citations.check(
         completion.text, context.passages, {name: text for name, text in documents.items() if text is not None}
     )
     yield Answer(
         question=question,
         query=query,
         text=completion.text,
-        citations=found,
+        citations=cited,
         refused=completion.refused,
         mode=answerer.mode,
         model=completion.model or answerer.model,
         done_reason=completion.done_reason,
         ledger=replace(context.ledger, prompt_eval_count=completion.prompt_eval_count),
-        nearest=tuple(hits),
+        nearest=found.kept,
         unread_count=unread_count,
-        notes=completion.notes + _notes(completion, context.passages, found),
+        notes=completion.notes + _notes(completion, context.passages, cited),
     )
 
 
@@ -118,13 +127,13 @@ def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completio
     return completion
 
 
-def _repacked(hits: Sequence[ScoredChunk], sent: Context, answerer: Answerer, overflow: ContextOverflow) -> Context:
+def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOverflow) -> Context:
     """The context again, in the room that the server's own counts leave beside an answer."""
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
     if not prompt or not window or prompt <= window:
         raise overflow
-    room = int(sent.ledger.planned_tokens * window / prompt * _OF_WINDOW)
-    context = packing.pack(hits, answerer.count_tokens, room, window)
+    passage_tokens = int(sent.ledger.planned_tokens * window / prompt * _OF_WINDOW)
+    context = packing.pack(found, replace(room, passage_tokens=passage_tokens, window_tokens=window))
     note = Message(
         "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
         {"prompt": prompt, "window": window},

@@ -13,12 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, bundles, bundling, explain, filters, indexing, retrieval
+from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, retrieval
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Embedder, FileFacts, KeptConversation, LocalModels
+from ragkit.ports import Answerer, Chat, Embedder, FileFacts, KeptConversation, LocalModels
+from ragkit.selection import Selection
 from ragkit.store import last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
@@ -244,6 +245,9 @@ class RagKit:
 
         Raises InputError (empty question, no condition), IndexMissing, IndexMismatch, ModelError.
         """
+        return list(self._selected(question, k, where).kept)
+
+    def _selected(self, question: str, k: int, where: Sequence[str]) -> Selection:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit search "annual leave"')
         if k < 1:
@@ -252,11 +256,11 @@ class RagKit:
         catalog = self._open_to_read()
         active = catalog.active()
         if active is None:
-            return []
+            return Selection(())
         embedder = self._embedder_for(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
-            index = retrieval.Index(catalog, self._dense_index(), embedder, self.config.retrieval)
+            index = self._retrieval_index(catalog, embedder)
             return retrieval.retrieve(question, k, index, conditions)
 
     def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
@@ -289,7 +293,7 @@ class RagKit:
         embedder = self._embedder_for(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
-            index = retrieval.Index(catalog, self._dense_index(), embedder, self.config.retrieval)
+            index = self._retrieval_index(catalog, embedder)
             return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
 
     def stream(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Iterator[str | Answer]:
@@ -301,10 +305,11 @@ class RagKit:
         yield from answering.stream(
             question,
             history,
-            retrieve=lambda query: self.search(query, self.config.retrieval.k, where),
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
             read=self.document,
             answerer=self._answerer_of(catalog.active()),
             unread_count=catalog.counts()["unread"],
+            widen_tokens=self.config.retrieval.widen_tokens,
         )
 
     def prepare(self) -> None:
@@ -611,21 +616,45 @@ class RagKit:
         return self._answerer
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
+        chat = self._language_model()
+        if chat is not None:
+            return answering.PromptedAnswerer(chat)
+        from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
+
+        embedder = self._embedder_for(active, to_index=False) if active is not None else None
+        return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+
+    def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> retrieval.Index:
+        settings = self.config.retrieval
+        assistant = None
+        if settings.rerank != "off" or settings.expand != "off":
+            assistant = assisting.ChatAssistant(self._chat())
+        return retrieval.Index(catalog, self._dense_index(), embedder, settings, assistant)
+
+    def _chat(self) -> Chat:
+        """The language model of the configuration. Raises InputError: none is configured, or reachable."""
+        chat = self._language_model()
+        if chat is None:
+            raise InputError(
+                "This needs a language model, and the embedded one only quotes.",
+                hint="Run an Ollama server with a chat model, or set models.backend to openai.",
+            )
+        return chat
+
+    def _language_model(self) -> Chat | None:
+        """None: the embedded model answers, by quoting."""
         backend = self.config.models.backend
         if backend == "auto":
             backend = self._chosen("answer", self.config.ollama.chat_model)
         if backend == "ollama":
             from ragkit.models.ollama_ports import OllamaChat
 
-            return answering.PromptedAnswerer(OllamaChat(self.models, self.config.ollama.chat_model))
+            return OllamaChat(self.models, self.config.ollama.chat_model)
         if backend == "openai":
             from ragkit.models.openai import OpenAIChat
 
-            return answering.PromptedAnswerer(OpenAIChat(self._openai_server(), self.config.openai.chat_model))
-        from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
-
-        embedder = self._embedder_for(active, to_index=False) if active is not None else None
-        return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+            return OpenAIChat(self._openai_server(), self.config.openai.chat_model)
+        return None
 
     def _openai_server(self) -> OpenAIServer:
         from ragkit.models.openai import OpenAIServer

@@ -144,10 +144,20 @@ class RetrievalConfig:
     words_weight: float = 3.0  # of the BM25 score, in standard deviations of the cosine
     cover_weight: float = 3.0  # of the share of the question's words, likewise
     feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
+    widen_tokens: int = 0  # of the text around a passage, within its section, that go with it
+    per_source: int = 0  # passages of one document at the most; 0: any number
+    diversity: float = 0.0  # 0: by rank alone, to 1: whatever is least like the passages before it
+    rerank: Literal["off", "chat"] = "off"  # chat: the language model orders the best passages anew
+    rerank_passages: int = 20
+    expand: Literal["off", "translate", "paraphrase", "hyde"] = "off"  # what the language model adds to search for
 
     def __post_init__(self) -> None:
         _between("retrieval.k", self.k, 1, 1000)
         _between("retrieval.candidates", self.candidates, 1, 1000)
+        _between("retrieval.widen_tokens", self.widen_tokens, 0, 100_000)
+        _between("retrieval.per_source", self.per_source, 0, 1000)
+        _between("retrieval.diversity", self.diversity, 0, 1)
+        _between("retrieval.rerank_passages", self.rerank_passages, 2, 1000)
         _between("retrieval.words_weight", self.words_weight, 0, 100)
         _between("retrieval.cover_weight", self.cover_weight, 0, 100)
         _between("retrieval.feedback", self.feedback, 0, 100)

@@ -1,6 +1,7 @@
 """Why an expected passage is not in an answer: the first stage that lost it, and the setting that would keep it.
 
-index -> reading -> splitting -> candidates (dense, lexical) -> ranking -> packing -> (the answerer had it)
+index -> reading -> splitting -> candidates (dense, lexical) -> ranking -> reranking -> selection ->
+packing -> (the answerer had it)
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ragkit import citations, packing, terms
-from ragkit.config import RetrievalConfig
+from ragkit import citations, packing, retrieval, terms
 from ragkit.messages import Message, runs
 from ragkit.ports import Answerer, Catalog
-from ragkit.retrieval import Index, candidates
-from ragkit.types import Chunk, Condition, Document, FileOutcome, ScoredChunk, Stage, WhyNot
+from ragkit.retrieval import Index, Stages
+from ragkit.types import Chunk, Condition, Document, FileOutcome, Stage, WhyNot
 
 _UNREAD = ("unreadable", "unsupported", "skipped")
 _MOST_RANKED = 20_000  # candidates that a true rank is looked for among
 _FILE = re.compile(r"\S[^\n]*\.[A-Za-z0-9]{1,5}(:\d+)?")
+_LEFT_OUT = Message("It was left out: it {why}.")
 _FEW = 40  # documents that a passage is first looked for in
 
 
@@ -34,9 +35,10 @@ class Expected:
 
 def why_not(question: str, expected: Expected, where: Sequence[Condition], index: Index, answerer: Answerer) -> WhyNot:
     """The stages in order, up to the one that lost it. Raises what retrieval raises."""
-    search = _Search(question, expected, _chunks(expected, index.catalog), where, index, answerer)
+    stages = retrieval.stages(question, index.settings.k, index, where)
+    search = _Search(question, expected, _chunks(expected, index.catalog), where, index, answerer, stages)
     seen: list[Message] = []
-    for look in (_split, _conditions, _candidates, _ranking, _packing):
+    for look in (_split, _conditions, _candidates, _ranking, _reranking, _selection, _packing):
         found = look(search)
         if isinstance(found, WhyNot):
             return replace(found, seen=tuple(filter(None, seen)))
@@ -53,15 +55,17 @@ class _Search:
     where: Sequence[Condition]
     index: Index
     answerer: Answerer
+    stages: Stages
 
     def rank(self, order: Iterable[str]) -> int | None:
         """Of the best of the chunks in an order of ids, from 1."""
         names = {chunk.id for chunk in self.chunks}
         return next((rank for rank, name in enumerate(order, 1) if name in names), None)
 
-    def ranked(self, settings: RetrievalConfig) -> list[ScoredChunk]:
-        limit = max(settings.candidates, settings.k)
-        return candidates(self.question, limit, replace(self.index, settings=settings), self.where)
+    def reason(self) -> Message | None:
+        """Why selection left one of the chunks out, though it ranked well enough."""
+        names = {chunk.id for chunk in self.chunks}
+        return next((one.reason for one in self.stages.selection.left_out if one.chunk.id in names), None)
 
 
 def expected_of(
@@ -175,22 +179,42 @@ def _candidates(search: _Search) -> WhyNot | Message:
 
 def _ranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
-    rank = search.rank(hit.chunk.id for hit in search.ranked(settings))
-    if rank is not None and rank <= settings.k:
-        return Message("Rank {rank} after fusion.", {"rank": rank})
-    return _lost(
-        "ranking",
-        Message("Rank {rank} after fusion; the first {k} are used."),
-        Message("Set retrieval.k to {rank}."),
-        rank=rank or "–",
-        k=settings.k,
-    )
+    rank = search.rank(hit.chunk.id for hit in search.stages.ranked)
+    template, name = Message("Set retrieval.k to {rank}."), settings.k
+    if settings.rerank != "off" and settings.rerank_passages > settings.k:
+        template, name = Message("Set retrieval.rerank_passages to {rank}."), settings.rerank_passages
+    if search.reason() is not None or (rank is not None and rank <= name):
+        return Message("Rank {rank} after fusion.", {"rank": rank or "–"})
+    why = Message("Rank {rank} after fusion; the first {k} are used.")
+    return _lost("ranking", why, template, rank=rank or "–", k=name)
+
+
+def _reranking(search: _Search) -> WhyNot | Message:
+    settings = search.index.settings
+    if settings.rerank == "off":
+        return Message()
+    rank = search.rank(hit.chunk.id for hit in search.stages.reranked)
+    if search.reason() is not None or (rank is not None and rank <= settings.k):
+        return Message("Rank {rank} after reranking.", {"rank": rank or "–"})
+    why = Message("Rank {rank} after reranking; the first {k} are used.")
+    return _lost("reranking", why, Message("Set retrieval.k to {rank}."), rank=rank or "–", k=settings.k)
+
+
+def _selection(search: _Search) -> WhyNot | Message:
+    reason = search.reason()
+    kept = search.rank(hit.chunk.id for hit in search.stages.selection.kept)
+    if reason is None or kept is not None:
+        return Message()
+    if search.index.settings.per_source and "used already" in reason.template:
+        fix = Message("Set retrieval.per_source to {more}.")
+        return _lost("selection", _LEFT_OUT, fix, why=reason, more=search.index.settings.per_source + 1)
+    return _lost("selection", _LEFT_OUT, Message("Nothing is lost: the other one says it."), why=reason)
 
 
 def _packing(search: _Search) -> WhyNot | Message:
-    answerer, settings = search.answerer, search.index.settings
-    hits = search.ranked(settings)[: settings.k]
-    context = packing.pack(hits, answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
+    answerer = search.answerer
+    room = packing.Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
+    context = packing.pack(search.stages.selection, room)
     names = {chunk.id for chunk in search.chunks}
     for passage in context.passages:
         if names & set(passage.chunk_ids):

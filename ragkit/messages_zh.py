@@ -68,6 +68,18 @@ ZH: dict[str, str] = {
     "It was last changed more than {days} days ago (setting loading.max_age_days).": (
         "上次修改距今超过 {days} 天（设置 loading.max_age_days）。"
     ),
+    "says the same as {file}": "与 {file} 内容相同",
+    "comes after {count} passages of its document that are used already": "所在文档已用了 {count} 个段落",
+    "It was left out: it {why}.": "它被略去：{why}。",
+    "Set retrieval.per_source to {more}.": "请将 retrieval.per_source 设为 {more}。",
+    "Nothing is lost: the other one says it.": "没有丢失内容：另一段已说明。",
+    "Set retrieval.rerank_passages to {rank}.": "请将 retrieval.rerank_passages 设为 {rank}。",
+    "Rank {rank} after reranking.": "重排后第 {rank} 位。",
+    "Rank {rank} after reranking; the first {k} are used.": "重排后第 {rank} 位；只用前 {k} 位。",
+    "This needs a language model, and the embedded one only quotes.": "这需要语言模型，内置模型只会引用原文。",
+    "Run an Ollama server with a chat model, or set models.backend to openai.": (
+        "请运行带对话模型的 Ollama 服务器，或将 models.backend 设为 openai。"
+    ),
     "page {page} (OCR)": "第 {page} 页（OCR）",
     ", OCR {done}/{pages}": "，光学识别 {done}/{pages}",
     ", ": "，",

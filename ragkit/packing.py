@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from ragkit import chunking
 from ragkit.messages import Message
 from ragkit.ports import CountTokens
-from ragkit.types import Context, ContextLedger, LedgerEntry, Passage, ScoredChunk
+from ragkit.selection import Selection
+from ragkit.types import Context, ContextLedger, Document, LedgerEntry, Passage, ScoredChunk
 
 PASSAGE_OVERHEAD_TOKENS = 40  # of a passage's frame in the prompt: number, source, fences
 
+_MOST_CHARACTERS_OF_TOKEN = 8  # text further away than so many is not looked at
 _DID_NOT_FIT = Message("did not fit into the context")
 
 
-def pack(
-    hits: Sequence[ScoredChunk], count_tokens: CountTokens, passage_tokens: int, window_tokens: int | None
-) -> Context:
-    """The best hits that fit in `passage_tokens` together, numbered from 1 in order of rank.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What there is to put passages into, and how their tokens are counted."""
+
+    count_tokens: CountTokens
+    passage_tokens: int  # for all of them together
+    window_tokens: int | None
+    widen_tokens: int = 0  # of the text around each, within its section, where there is room left
+    read: Callable[[str], Document | None] = lambda _: None  # the document that a passage is widened in
+
+
+def pack(found: Selection, room: Room) -> Context:
+    """The best chunks that fit together, numbered from 1 in order of rank.
 
     Chunks of one document that touch or overlap become one passage, so that nothing is sent twice.
-    A chunk that does not fit is named in the ledger; smaller ones after it may still be sent.
+    A chunk that does not fit, or that selection left out, is named in the ledger; smaller ones after it may
+    still be sent.
     """
+    hits, count_tokens, passage_tokens = found.kept, room.count_tokens, room.passage_tokens
     kept: list[ScoredChunk] = []
-    left_out: list[LedgerEntry] = []
+    left_out = [
+        LedgerEntry(one.chunk.source, one.chunk.place, count_tokens(one.chunk.text), None, one.reason)
+        for one in found.left_out
+    ]
     used = 0
     for hit in hits:
         tokens = count_tokens(hit.chunk.text) + PASSAGE_OVERHEAD_TOKENS
@@ -32,6 +50,8 @@ def pack(
         kept.append(hit)
         used += tokens
     passages = _join(kept)
+    if room.widen_tokens:
+        passages = _widened(passages, room, passage_tokens - used)
     sent = tuple(
         LedgerEntry(
             passage.source,
@@ -42,7 +62,7 @@ def pack(
         for passage in passages
     )
     ledger = ContextLedger(
-        window_tokens=window_tokens,
+        window_tokens=room.window_tokens,
         budget_tokens=passage_tokens,
         planned_tokens=sum(entry.tokens for entry in sent),
         sent=sent,
@@ -84,3 +104,59 @@ def _passage(marker: int, group: Sequence[ScoredChunk]) -> Passage:
         similarity=best.similarity,
         cover=best.cover,
     )
+
+
+# -- the text around ---------------------------------------------------------------------------
+
+
+def _widened(passages: Sequence[Passage], room: Room, tokens_left: int) -> tuple[Passage, ...]:
+    """Each passage with what stands around it in its section, best passages first, while there is room."""
+    found = list(passages)
+    for at, passage in enumerate(found):
+        document = room.read(passage.source)
+        if document is None:
+            continue
+        others = [one for one in found if one.source == passage.source and one is not passage]
+        start, end = _section(document, passage, others)
+        most = min(room.widen_tokens, tokens_left)
+        start, end = _grown(document.text, (start, passage.start), (passage.end, end), room.count_tokens, most)
+        if (start, end) != (passage.start, passage.end):
+            text = document.text[start:end]
+            tokens_left -= max(room.count_tokens(text) - room.count_tokens(passage.text), 0)
+            found[at] = replace(passage, text=text, start=start, end=end, place=document.place(start))
+    return tuple(found)
+
+
+def _section(document: Document, passage: Passage, others: Sequence[Passage]) -> tuple[int, int]:
+    """From the heading above a passage to the next one, as far as no other passage has it."""
+    above = [heading.start for heading in document.headings if heading.start <= passage.start]
+    below = [heading.start for heading in document.headings if heading.start >= passage.end]
+    start = max([above[-1] if above else 0, *(one.end for one in others if one.end <= passage.start)])
+    end = min([below[0] if below else len(document.text), *(one.start for one in others if one.start >= passage.end)])
+    return min(start, passage.start), max(end, passage.end)
+
+
+def _grown(
+    text: str, before: tuple[int, int], after: tuple[int, int], count_tokens: CountTokens, most_tokens: int
+) -> tuple[int, int]:
+    """The whole of both spans if they have no more than `most_tokens`, else the nearest sentences of each, of
+    half as many."""
+    far = most_tokens * _MOST_CHARACTERS_OF_TOKEN
+    low, high = max(before[0], before[1] - far), min(after[1], after[0] + far)
+    whole = count_tokens(text[low : before[1]]) + count_tokens(text[after[0] : high])
+    if whole <= most_tokens and (low, high) == (before[0], after[1]):
+        return low, high
+    start, end = before[1], after[0]
+    room = most_tokens // 2
+    for a, b in reversed(chunking.sentences(text, low, before[1])):
+        room -= count_tokens(text[a:b])
+        if room < 0 or a == low > before[0]:
+            break
+        start = a
+    room = most_tokens // 2
+    for a, b in chunking.sentences(text, after[0], high):
+        room -= count_tokens(text[a:b])
+        if room < 0 or b == high < after[1]:
+            break
+        end = b
+    return start, end

@@ -20,6 +20,7 @@ from ragkit.types import (
     FileOutcome,
     Generation,
     Progress,
+    ScoredChunk,
     Turn,
     Vector,
 )
@@ -103,6 +104,18 @@ class LocalModels(Protocol):
 
     def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
         """The whole answer. Raises ModelError, and what `check_in` raises."""
+        ...
+
+
+class Assistant(Protocol):
+    """A language model that helps retrieval. Every call may raise ModelError."""
+
+    def other_queries(self, question: str, way: str) -> list[str]:
+        """What to search for beside the question; `way` is "translate", "paraphrase" or "hyde"."""
+        ...
+
+    def reranked(self, question: str, ranked: Sequence[ScoredChunk]) -> list[int]:
+        """Places in `ranked`, from 0, of those that answer, best first; the others keep their order."""
         ...
 
 

@@ -94,6 +94,15 @@ class Fusion:
         ]
 
 
+def merged(lists: Sequence[Sequence[ScoredChunk]]) -> list[ScoredChunk]:
+    """Several rankings as one: each chunk by its best rank, the first list first. Sums of reciprocal ranks
+    would put what is middling in every list above what one query alone finds, as a translation does."""
+    found: dict[str, ScoredChunk] = {}
+    for hit in sorted((hit for ranked in lists for hit in ranked), key=lambda hit: hit.rank):  # stable
+        found.setdefault(hit.chunk.id, hit)
+    return [replace(hit, rank=rank, score=1 / rank) for rank, hit in enumerate(found.values(), 1)]
+
+
 def feedback(ranked: Sequence[ScoredChunk], most: int, trust: float) -> dict[str, float]:
     """The best chunks, id -> weight (they sum to `trust`): what is likely to be like the answer."""
     best = ranked[:most]

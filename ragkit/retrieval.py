@@ -1,13 +1,14 @@
-"""From a question to ranked chunks: embed -> dense + lexical -> fuse -> feedback -> fuse."""
+"""From a question to chunks: (expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> (rerank) -> select."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ragkit import ranking, terms
+from ragkit import ranking, selection, terms
 from ragkit.config import RetrievalConfig
-from ragkit.ports import Catalog, DenseIndex, Embedder
+from ragkit.ports import Assistant, Catalog, DenseIndex, Embedder
+from ragkit.selection import Selection
 from ragkit.types import Condition, ScoredChunk
 
 
@@ -19,16 +20,50 @@ class Index:
     dense: DenseIndex
     embedder: Embedder
     settings: RetrievalConfig
+    assistant: Assistant | None = None  # for `settings.rerank` and `settings.expand`
 
 
-def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What each stage made of a question."""
+
+    ranked: list[ScoredChunk]
+    reranked: list[ScoredChunk]  # the same as `ranked` where nothing reranks
+    selection: Selection
+
+
+def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
     """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
-    return candidates(question, max(index.settings.candidates, k), index, where)[:k]
+    return stages(question, k, index, where).selection
+
+
+def stages(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Stages:
+    ranked = candidates(question, max(index.settings.candidates, k), index, where)
+    ordered = _reranked(question, ranked, index)
+    return Stages(ranked, ordered, selection.select(ordered, k, index.settings))
 
 
 def candidates(question: str, limit: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
-    """All that the two searches find, `limit` each, best first."""
+    """All that the two searches find, `limit` each, best first; for each of the queries that the question is
+    expanded to."""
+    ranked = _of_one_query(question, limit, index, where)
+    if index.assistant is None or index.settings.expand == "off":
+        return ranked
+    others = index.assistant.other_queries(question, index.settings.expand)
+    return ranking.merged([ranked, *(_of_one_query(query, limit, index, where) for query in others)])
+
+
+def _reranked(question: str, ranked: list[ScoredChunk], index: Index) -> list[ScoredChunk]:
+    """`ranked` with its best chunks in the order of the assistant, where there is one to be asked."""
+    if index.assistant is None or index.settings.rerank == "off":
+        return ranked
+    best = index.assistant.reranked(question, ranked[: index.settings.rerank_passages])
+    rest = [at for at in range(len(ranked)) if at not in set(best)]
+    return [replace(ranked[at], rank=rank) for rank, at in enumerate([*best, *rest], 1)]
+
+
+def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
     catalog, dense, settings = index.catalog, index.dense, index.settings
     vector = index.embedder.embed_query(question)
     question_terms = terms.query_terms(question)

@@ -183,6 +183,14 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A chunk that ranked well enough and was kept out by a rule."""
+
+    chunk: Chunk
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     source: str
     place: Place
@@ -291,7 +299,9 @@ class Answer:
         )
 
 
-Stage = Literal["index", "reading", "splitting", "conditions", "candidates", "ranking", "packing", "given"]
+Stage = Literal[
+    "index", "reading", "splitting", "conditions", "candidates", "ranking", "reranking", "selection", "packing", "given"
+]
 
 
 @dataclass(frozen=True, slots=True)

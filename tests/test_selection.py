@@ -1,0 +1,207 @@
+"""What is done with ranked passages before an answer: repeats, limits, reranking, other queries, text around."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ragkit import RagKit
+from ragkit.cli import main
+from ragkit.config import resolve
+from ragkit.errors import InputError
+from ragkit.testing import ScriptedOllama
+from ragkit.types import Answer
+
+QUESTION = "How many days of annual leave?"
+LEAVE = "Annual leave is twenty days for every member of staff."
+ZH = "年假为二十天，未休完的可以顺延到次年三月。"
+
+
+def asked(body: dict[str, Any]) -> str:
+    return str(body["messages"][-1]["content"])
+
+
+class Model:
+    """Answers by what it is asked: a dictionary of (words of the prompt -> reply)."""
+
+    def __init__(self, **replies: str) -> None:
+        self.replies = replies
+
+    def __call__(self, body: dict[str, Any]) -> str:
+        prompt = asked(body)
+        found = [reply for words, reply in self.replies.items() if words.replace("_", " ") in prompt]
+        return found[0] if found else "The documents do not say."
+
+
+@contextmanager
+def opened(folder: Path, model: Model | None = None, **retrieval: object) -> Iterator[tuple[RagKit, ScriptedOllama]]:
+    with ScriptedOllama(answer=model or Model()) as server:
+        flags = {"ollama.host": server.url, "ollama.embed_model": "embed", "ollama.chat_model": "chat"}
+        flags |= {"models.backend": "ollama", "chunking.chunk_tokens": "48", "chunking.overlap_tokens": "0"}
+        config = resolve(environ={}, flags=flags)[0]
+        config = replace(config, retrieval=replace(config.retrieval, **retrieval))  # type: ignore[arg-type]
+        with RagKit.open(folder.parent / "index", config) as kit:
+            kit.index([folder])
+            yield kit, server
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "leave.md").write_text(
+        f"# Leave\n\n{LEAVE}\n\n# Hours\n\nWork begins at nine and ends at five.\n", "utf-8"
+    )
+    (folder / "copy of leave.md").write_text(f"# Leave\n\n{LEAVE}\n", "utf-8")
+    (folder / "假期.md").write_text(f"# 年假\n\n{ZH}\n", "utf-8")
+    (folder / "副本.md").write_text(f"# 年假\n\n{ZH}\n", "utf-8")
+    lines = [f"Leave in office {n} has days of its own, counted by the annual plan of office {n}." for n in range(30)]
+    (folder / "offices.md").write_text("# Offices\n\n" + "\n\n".join(lines), "utf-8")
+    return folder
+
+
+def names(kit: RagKit, question: str = QUESTION, k: int = 6) -> list[str]:
+    return [Path(hit.chunk.source).name for hit in kit.search(question, k)]
+
+
+def test_what_says_the_same_is_used_once_and_named(docs: Path) -> None:
+    with opened(docs) as (kit, _):
+        for question, pair in (
+            (QUESTION, {"leave.md", "copy of leave.md"}),
+            ("年假有多少天？", {"假期.md", "副本.md"}),
+        ):
+            assert len(pair & set(names(kit, question))) == 1
+            answer = kit.ask(question)
+            [said] = [entry for entry in answer.ledger.left_out if Path(entry.source).name in pair]
+            [kept] = pair - {Path(said.source).name}
+            assert str(said.reason) == f"says the same as {kept}"
+            assert kit.why_not(question, Path(said.source).name).stage == "selection"
+
+
+def test_no_more_passages_of_one_document_than_allowed(docs: Path) -> None:
+    with opened(docs, per_source=2) as (kit, _):
+        found = names(kit, "leave in office days annual plan", 6)
+        assert found.count("offices.md") == 2
+        loss = kit.why_not("leave in office days annual plan", "offices.md")
+        assert loss.stage == "given"
+    with opened(docs, k=12) as (kit, _):
+        assert names(kit, "leave in office days annual plan", 12).count("offices.md") > 2
+
+
+def test_diversity_brings_other_documents_forward(docs: Path) -> None:
+    question = "leave in office days annual plan"
+    with opened(docs) as (kit, _):
+        alike = names(kit, question, 5)
+    with opened(docs, diversity=0.8) as (kit, _):
+        diverse = names(kit, question, 5)
+    assert diverse[0] == alike[0]
+    assert len(set(diverse)) > len(set(alike))
+
+
+def test_the_language_model_orders_the_best_passages_anew(docs: Path) -> None:
+    with opened(docs, Model(Which_of_these="I think 3, then 1."), rerank="chat") as (kit, server):
+        found = kit.search(QUESTION, 3)
+        [prompt] = [asked(body) for body in server.prompts()]
+        third = prompt.split("\n[3]\n")[1]
+        assert found[0].chunk.text in third.split("</passage-")[0]
+        assert [hit.rank for hit in found] == [1, 2, 3]
+    with opened(docs) as (kit, _):
+        usual = kit.search(QUESTION, 3)
+    assert found[0].chunk.id != usual[0].chunk.id
+    assert usual[0].chunk.id in {hit.chunk.id for hit in found}
+
+
+def test_a_reranker_that_says_nothing_changes_nothing(docs: Path) -> None:
+    with opened(docs) as (kit, _):
+        usual = [hit.chunk.id for hit in kit.search(QUESTION, 5)]
+    with opened(docs, Model(Which_of_these="None of them, sorry."), rerank="chat") as (kit, _):
+        assert [hit.chunk.id for hit in kit.search(QUESTION, 5)] == usual
+
+
+def test_what_reranking_lost_is_told(docs: Path) -> None:
+    with opened(docs) as (kit, _):
+        best = kit.search(QUESTION, 1)[0].chunk
+    backwards = ", ".join(map(str, range(20, 1, -1)))
+    with opened(docs, Model(Which_of_these=backwards), rerank="chat", k=2) as (kit, _):
+        assert kit.why_not(QUESTION, best.text).stage == "reranking"
+
+
+@pytest.mark.parametrize(("question", "other"), [(QUESTION, "年假有多少天？"), ("年假有多少天？", QUESTION)])
+def test_a_question_is_also_searched_for_in_the_other_language(docs: Path, question: str, other: str) -> None:
+    model = Model(Translate=other, 翻译=other)
+    with opened(docs, model, expand="translate") as (kit, _):
+        found = set(names(kit, question, 8))
+    assert found & {"leave.md", "copy of leave.md"}
+    assert found & {"假期.md", "副本.md"}
+
+
+@pytest.mark.parametrize(
+    ("way", "reply"),
+    [
+        ("paraphrase", "1. When does work begin?\n2. At what time do we start work, nine?\n"),
+        ("hyde", "Work begins at nine and ends at five."),
+    ],
+)
+def test_other_words_for_a_question_find_what_its_own_do_not(docs: Path, way: str, reply: str) -> None:
+    model = Model(other_ways=reply, two_sentences=reply)
+    question = "Opening of the day?"
+    with opened(docs, model, expand=way) as (kit, _):
+        assert any("Work begins at nine" in hit.chunk.text for hit in kit.search(question, 5))
+
+
+def test_what_needs_a_language_model_says_so(docs: Path) -> None:
+    config, _ = resolve(environ={}, flags={"models.backend": "embedded", "retrieval.rerank": "chat"})
+    with RagKit.open(docs.parent / "index2", config) as kit:
+        kit.index([docs])
+        with pytest.raises(InputError, match="needs a language model"):
+            kit.search(QUESTION)
+
+
+def passage(answer: Answer, name: str) -> list[int]:
+    return [entry.tokens for entry in answer.ledger.sent if Path(entry.source).name == name]
+
+
+def test_the_text_around_a_passage_goes_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    before = "The office is in the old mill. It was rebuilt twenty years ago, and then again."
+    after = "Whoever leaves early tells the front desk. 前台每天九点开门，周末休息。"
+    filler = "Nothing else is said about mills here, and whoever reads on learns of rivers. " * 6
+    text = f"# Site\n\n{filler}\n\n# Staff\n\n{before}\n\n{LEAVE}\n\n{after}\n\n# Rivers\n\n{filler}\n"
+    (folder / "site.md").write_text(text, "utf-8")
+    sent = []
+    for widen_tokens in (0, 400):
+        with opened(folder, widen_tokens=widen_tokens, k=1) as (kit, server):
+            kit.ask(QUESTION)
+            sent.append(asked(server.prompts()[-1]))
+    assert sent[0].count(LEAVE) == sent[1].count(LEAVE) == 1
+    assert not (before in sent[0] and after in sent[0])
+    for words in (before, after):
+        assert words in sent[1]
+    assert "learns of rivers" not in sent[1]
+
+
+def test_passages_of_one_section_are_widened_without_repeats(docs: Path) -> None:
+    with opened(docs, widen_tokens=60, k=4) as (kit, server):
+        kit.ask("leave in office 7 and office 9 and office 12: days of the annual plan")
+        prompt = asked(server.prompts()[-1])
+    for n in range(30):
+        assert prompt.count(f"Leave in office {n} has") <= 1
+
+
+def test_the_settings_from_the_command_line(docs: Path) -> None:
+    with ScriptedOllama(answer=Model(Which_of_these="2, 1")) as server:
+        words = ["--index", str(docs.parent / "cli"), "--set", "models.backend=ollama"]
+        words += ["--set", f"ollama.host={server.url}", "--set", "ollama.embed_model=embed"]
+        words += ["--set", "ollama.chat_model=chat", "--set", "retrieval.rerank=chat"]
+        assert CliRunner().invoke(main, [*words, "index", str(docs)]).exit_code == 0
+        shown = CliRunner().invoke(main, [*words, "search", QUESTION, "--json"])
+        assert len(json.loads(shown.stdout)["hits"]) > 2
+        assert len(server.prompts()) == 1
