@@ -69,6 +69,12 @@ class PromptedAnswerer:
                 piece = replace(piece, refused=prompts.is_refusal(piece.text))
             yield piece
 
+    def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
+        """Every finding in the passages, a line each. Raises ContextOverflow, ModelError."""
+        *_, completion = self._chat.stream(prompts.rows_prompt(question, passages))
+        assert isinstance(completion, Completion)
+        return completion
+
 
 def stream(
     question: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,22 +14,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, retrieval
+from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, reading, retrieval
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Chat, Embedder, FileFacts, KeptConversation, LocalModels
 from ragkit.selection import Selection
-from ragkit.store import last_answer, upkeep
+from ragkit.store import kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
+from ragkit.store.kept_replies import NAME as REPLIES
+from ragkit.store.kept_replies import RepliesFile
 from ragkit.store.locks import FileLock
 from ragkit.types import (
     Answer,
     Check,
     Chunk,
     Citation,
+    Collected,
     Document,
     EmbedFault,
     FileOutcome,
@@ -312,6 +316,37 @@ class RagKit:
             widen_tokens=self.config.retrieval.widen_tokens,
         )
 
+    def stream_everything(self, question: str, where: Sequence[str] = ()) -> Iterator[Collected | str | Answer]:
+        """The question put to every passage for which the conditions hold: what was found after each batch of
+        them, and, from a language model, last an answer out of all findings, as `stream` gives it.
+
+        A run that was cut off goes on where it stopped when the same question is asked again. Raises what
+        `ask` raises.
+        """
+        if not question.strip():
+            raise InputError("The question is empty.", hint='Ask something: ragkit ask --everything "Which fees?"')
+        conditions = filters.parse(where)
+        catalog = self._open_to_read()
+        active = catalog.active()
+        answerer = self._answerer_of(active)
+        with catalog.snapshot():
+            chunks = catalog.matching(conditions) if active is not None else []
+        key = hashlib.sha256("\0".join([question, *sorted(where)]).encode()).hexdigest()[:16]
+        kept = RepliesFile(self.directory / REPLIES.format(key=key))
+        found = None
+        for found in reading.collect(question, chunks, reader=answerer, read=self.document, kept=kept):
+            yield found
+        if found is not None and found.rows and found.mode == "generative":
+            yield from answering.stream(
+                question,
+                (),
+                retrieve=lambda _: reading.as_selection(found, self.document),
+                read=self.document,
+                answerer=answerer,
+                unread_count=catalog.counts()["unread"],
+            )
+        kept.remove()
+
     def prepare(self) -> None:
         """Load what answering needs, so that the first question waits no longer than the others. Raises what
         `search` and `ask` raise for an index or a model that cannot be used."""
@@ -442,6 +477,7 @@ class RagKit:
         upkeep.forget(catalog, sources)
         last_answer.forget(self.directory)
         (self.directory / _READINGS).unlink(missing_ok=True)
+        kept_replies.remove_all(self.directory)
         self._dense_index().discard()
         self._publish(wait=True)
         return sources

@@ -87,7 +87,23 @@ ZH: dict[str, str] = {
     "Nothing found.": "没有找到。",
     "dense {dense}, lexical {lexical}, score {score}": "向量第 {dense}，词语第 {lexical}，得分 {score}",
     "{count} files of this index could not be read: see `ragkit status`.": "该索引有 {count} 个文件未能读取：详见 `ragkit status`。",
-    "Did not fit into the context: {names}": "未能放入上下文：{names}",
+    "Left out of the context: {names} ({why})": "未放入上下文：{names}（{why}）",
+    "Put the question to every passage, not to the best few: lists, counts, comparisons. Can be resumed.": (
+        "把问题交给每一个段落，而不只是最相关的几个：用于列举、计数、比较。中断后可继续。"
+    ),
+    'Ask something: ragkit ask --everything "Which fees?"': '请提问，例如：ragkit ask --everything "有哪些收费？"',
+    "--bundle takes no --everything.": "--bundle 不能与 --everything 同用。",
+    "{read} of {count} passages were read; ask the same again to go on from there.": (
+        "已读 {count} 个段落中的 {read} 个；再问同样的问题即可接着读。"
+    ),
+    "{rows} rows, {proved} of them verified; {read} of {count} passages read.": (
+        "共 {rows} 条，其中 {proved} 条已核对；已读 {count} 个段落中的 {read} 个。"
+    ),
+    "Reading": "正在阅读",
+    "passages": "个段落",
+    "A passage was too long for the model, and was not read: {file}, characters {start} to {end}.": (
+        "有一个段落对模型来说太长，没有读：{file}，第 {start} 至 {end} 个字符。"
+    ),
     "did not fit into the context": "未能放入上下文",
     "The question is empty.": "问题为空。",
     'Ask something: ragkit ask "How many days of leave do I get?"': "请提出问题：ragkit ask “我有几天年假？”",

@@ -19,6 +19,7 @@ from ragkit.types import (
     EmbedFault,
     FileOutcome,
     Generation,
+    Passage,
     Progress,
     ScoredChunk,
     Turn,
@@ -120,7 +121,7 @@ class Assistant(Protocol):
 
 
 class Answerer(Protocol):
-    """Turns a question and its context into text with [n] markers."""
+    """Turns a question and its context into text with [n] markers; also a `RowReader`."""
 
     model: str
     mode: str  # "extractive" or "generative"
@@ -142,6 +143,31 @@ class Answerer(Protocol):
     def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
         """Pieces of text, and last the Completion; refuses when the context holds no answer."""
         ...
+
+    def rows(self, question: str, passages: Sequence[Passage]) -> Completion: ...
+
+
+class RowReader(Protocol):
+    """Finds everything in some passages that belongs to the answer of a question."""
+
+    model: str
+    mode: str
+
+    @property
+    def passage_tokens(self) -> int: ...
+    def count_tokens(self, text: str) -> int: ...
+
+    def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
+        """A line for each finding, with a quote and a [n] marker; text without markers where there is none.
+        Raises ContextOverflow, ModelError."""
+        ...
+
+
+class KeptReplies(Protocol):
+    """Replies that outlive the process until the work they belong to is done."""
+
+    def get(self, key: str) -> str | None: ...
+    def put(self, key: str, reply: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

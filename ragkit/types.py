@@ -299,6 +299,31 @@ class Answer:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One finding of a question that was put to every passage."""
+
+    text: str  # the line as the reader wrote it
+    citations: tuple[Citation, ...]  # their markers are the row's number
+
+    @property
+    def verified(self) -> bool:
+        return any(citation.verified for citation in self.citations)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was found in all passages that were read so far."""
+
+    question: str
+    rows: tuple[Row, ...]
+    chunks_read: int
+    chunks: int  # to be read
+    mode: str  # as an Answer's
+    model: str
+    notes: tuple[Message, ...] = ()
+
+
 Stage = Literal[
     "index", "reading", "splitting", "conditions", "candidates", "ranking", "reranking", "selection", "packing", "given"
 ]

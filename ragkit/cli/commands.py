@@ -221,12 +221,28 @@ WHERE = click.option(
     metavar="FILE",
     help=tr("Also write the answer with its proof into one HTML file, which `ragkit check-bundle` reads."),
 )
+@click.option(
+    "--everything",
+    is_flag=True,
+    help=tr("Put the question to every passage, not to the best few: lists, counts, comparisons. Can be resumed."),
+)
 @WHERE
 @AS_JSON
 @click.pass_obj
-def ask(options: CliOptions, question: str, bundle_file: Path | None, where: tuple[str, ...], as_json: bool) -> int:
+def ask(
+    options: CliOptions,
+    question: str,
+    bundle_file: Path | None,
+    everything: bool,
+    where: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    if everything and bundle_file is not None:
+        raise click.UsageError(tr("--bundle takes no --everything."))
     if bundle_file is not None:
         output.check_new(bundle_file)  # before the model is at work for minutes
+    if everything:
+        return _ask_everything(options, text_argument(question), where, as_json=as_json)
     with opened(options) as kit:
         answer: Answer | None = None
         for piece in kit.stream(text_argument(question), where=where):
@@ -243,6 +259,42 @@ def ask(options: CliOptions, question: str, bundle_file: Path | None, where: tup
         if bundle_file is not None:
             output.write_new(bundle_file, kit.bundle(answer, output.LANGUAGE))
     return exits.NOTHING_FOUND if answer.refused else exits.OK
+
+
+def _ask_everything(options: CliOptions, question: str, where: tuple[str, ...], *, as_json: bool) -> int:
+    from ragkit.errors import ModelError
+    from ragkit.types import Collected
+
+    with opened(options) as kit:
+        found: Collected | None = None
+        answer: Answer | None = None
+        with_links = links.wanted(kit.config.open.links)
+        try:
+            with output.reading_progress() as progress:
+                for step in kit.stream_everything(question, where):
+                    if isinstance(step, Collected):
+                        if not as_json:
+                            output.show_rows(step, since=len(found.rows) if found else 0, with_links=with_links)
+                        found = step
+                        progress(step)
+                    elif not isinstance(step, str):
+                        answer = step
+        except ModelError:
+            if found is not None:
+                output.say_aside(
+                    tr(
+                        "{read} of {count} passages were read; ask the same again to go on from there.",
+                        read=found.chunks_read,
+                        count=found.chunks,
+                    )
+                )
+            raise
+        assert found is not None
+        if as_json:
+            output.print_json(output.collected_json(found, answer))
+        else:
+            output.show_collected(found, answer, kit.model_notes, with_links=with_links)
+    return exits.OK if found.rows else exits.NOTHING_FOUND
 
 
 @main.command(

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Answer,
         Check,
         Citation,
+        Collected,
         FileOutcome,
         IndexReport,
         IndexStatus,
@@ -252,8 +253,9 @@ def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: b
     show_sources(answer, with_links=with_links)
     if answer.unread_count:
         say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
-    if answer.ledger.left_out:
-        say_aside(tr("Did not fit into the context: {names}", names=_names(answer.ledger.left_out)))
+    for why in dict.fromkeys(text_of(entry.reason) for entry in answer.ledger.left_out):
+        names = _names([entry for entry in answer.ledger.left_out if text_of(entry.reason) == why])
+        say_aside(tr("Left out of the context: {names} ({why})", names=names, why=why))
     for note in (*answer.ledger.notes, *answer.notes, *model_notes):
         say_aside(text_of(note))
 
@@ -271,11 +273,61 @@ def show_sources(answer: Answer, *, with_links: bool) -> None:
         click.echo("  " + tr("none"))
 
 
+def show_rows(found: Collected, *, since: int, with_links: bool) -> None:
+    """The rows after the first `since`, each with where it stands."""
+    for number, row in enumerate(found.rows[since:], since + 1):
+        click.echo(f"{number}. {safe(row.text)}")
+        for citation in row.citations:
+            click.echo(f"   {_where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
+
+
+def show_collected(
+    found: Collected, answer: Answer | None, model_notes: Sequence[Message], *, with_links: bool
+) -> None:
+    """What follows the rows: the answer out of them, and how much was read."""
+    if answer is not None:
+        click.echo()
+        click.echo(safe(answer.text), nl=False)
+        show_answer(answer, (), with_links=with_links)
+    proved = sum(row.verified for row in found.rows)
+    click.echo(
+        tr(
+            "{rows} rows, {proved} of them verified; {read} of {count} passages read.",
+            rows=len(found.rows),
+            proved=proved,
+            read=found.chunks_read,
+            count=found.chunks,
+        )
+    )
+    for note in (*found.notes, *model_notes):
+        say_aside(text_of(note))
+
+
+@contextmanager
+def reading_progress() -> Iterator[Callable[[Collected], None]]:
+    """A progress bar on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn(tr("Reading")), BarColumn(), MofNCompleteColumn(), TextColumn(tr("passages")))
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("read", total=None)
+        yield lambda found: bar.update(task, total=found.chunks, completed=found.chunks_read)
+
+
 def show_citations(citations: Sequence[Citation], *, with_links: bool) -> None:
     if citations:
         click.echo(tr("Sources:"))
     for citation in citations:
         _show_citation(citation, with_links)
+
+
+def _verdict(citation: Citation) -> str:
+    return style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
 
 
 def _where(source: str, place: Place, with_links: bool) -> str:
@@ -293,8 +345,7 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
 
 
 def _show_citation(citation: Citation, with_links: bool) -> None:
-    mark = style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
-    click.echo(f"  [{citation.marker}] {_where(citation.source, citation.place, with_links)} · {mark}")
+    click.echo(f"  [{citation.marker}] {_where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
     if citation.quote:
         click.echo(f"      {short(citation.quote)}")
 
@@ -324,19 +375,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "mode": answer.mode,
         "model": answer.model,
         "done_reason": answer.done_reason,
-        "citations": [
-            {
-                "marker": citation.marker,
-                "source": citation.source,
-                **place_json(citation.place),
-                "start": citation.start,
-                "end": citation.end,
-                "quote": citation.quote,
-                "verified": citation.verified,
-                "score": round(citation.score, 4),
-            }
-            for citation in answer.citations
-        ],
+        "citations": [_citation_json(citation) for citation in answer.citations],
         "ledger": {
             "window_tokens": ledger.window_tokens,
             "budget_tokens": ledger.budget_tokens,
@@ -349,6 +388,39 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "nearest": [_hit_json(hit) for hit in answer.nearest],
         "unread_count": answer.unread_count,
         "notes": [str(note) for note in answer.notes],
+    }
+
+
+def collected_json(found: Collected, answer: Answer | None) -> dict[str, object]:
+    return {
+        "question": found.question,
+        "rows": [
+            {
+                "text": row.text,
+                "verified": row.verified,
+                "citations": [_citation_json(citation) for citation in row.citations],
+            }
+            for row in found.rows
+        ],
+        "chunks_read": found.chunks_read,
+        "chunks": found.chunks,
+        "mode": found.mode,
+        "model": found.model,
+        "answer": answer_json(answer) if answer is not None else None,
+        "notes": [str(note) for note in found.notes],
+    }
+
+
+def _citation_json(citation: Citation) -> dict[str, object]:
+    return {
+        "marker": citation.marker,
+        "source": citation.source,
+        **place_json(citation.place),
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+        "verified": citation.verified,
+        "score": round(citation.score, 4),
     }
 
 

@@ -131,6 +131,21 @@ class ExtractiveAnswerer:
         yield text
         yield Completion(text, self.model)
 
+    def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
+        """The likeliest sentence of each passage that looks like an answer by itself."""
+        query = self._embedder.embed_query(question)
+        asked = terms.query_terms(question)
+        matcher = terms.Matcher(asked)
+        found = []
+        for passage in passages:
+            cover = terms.cover(dict.fromkeys(asked, 1.0), matcher.count(passage.text))
+            alone = Context((replace(passage, cover=cover),), ContextLedger(None, 0, 0, (), ()))
+            if self._evidence(query, alone.passages[0]) < REFUSE_BELOW:
+                continue
+            ranked = self._ranked(question, query, alone)
+            found += [extraction.quoted(best.sentence) for best in ranked[:1]]
+        return Completion("\n".join(found) or "NONE", self.model)
+
     def _evidence(self, query: Vector, best: Passage) -> float:
         """How much a passage looks like an answer; by this model, whichever retrieved it."""
         return _cosines(self._embedder, query, [best.text])[0] + _COVER_WEIGHT * best.cover

@@ -333,6 +333,17 @@ class SqliteCatalog:
             )
         ]
 
+    def matching(self, where: Sequence[Condition]) -> list[Chunk]:
+        """All chunks for which every condition holds, document by document in reading order."""
+        clause, values = conditions.sql(where)
+        columns = ", ".join(f"chunks.{name.strip()}" for name in CHUNK_COLUMNS.split(","))
+        rows = self._rows(
+            f"SELECT {columns} FROM chunks{conditions.JOINS if where else ''}"
+            f" WHERE generation = ? AND {clause} ORDER BY chunks.source, ordinal",
+            (self.active_id(), *values),
+        )
+        return [chunk_of(row) for row in rows]
+
     def live(self, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that are chunks of the active generation."""
         return {
