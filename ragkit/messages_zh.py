@@ -231,6 +231,7 @@ ZH: dict[str, str] = {
     "By its content it is a {found} file; it was read as one.": "从内容看它是 {found} 文件，已按此读取。",
     "Embedded files that were not read: {count}.": "未读取的嵌入文件：{count} 个。",
     "Hidden sheets, which were read all the same: {names}.": "隐藏的工作表（仍已读取）：{names}。",
+    "Sheets with hidden rows or columns, which were read all the same: {names}.": "有隐藏行或列的工作表（仍已读取）：{names}。",
     "Hidden slides, which were read all the same: {numbers}.": "隐藏的幻灯片（仍已读取）：{numbers}。",
     "It holds macros; they were not read.": "文件含有宏，宏未读取。",
     "It is not a .{kind} file, whatever its name says.": "不论文件名怎么写，它都不是 .{kind} 文件。",

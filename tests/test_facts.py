@@ -54,7 +54,8 @@ def _places(document: Document, fact: dict[str, Any]) -> list[Place]:
     if "words" in fact:
         pattern = _pattern(fact["words"])
     else:
-        cells = [f"{name}: {cell}" for name, cell in zip(fact["header"], fact["row"], strict=True)] if "header" in fact else fact["row"]
+        names = [f"{name}: " for name in fact.get("header", ())] or [""] * len(fact["row"])
+        cells = [name + cell for name, cell in zip(names, fact["row"], strict=True)]
         pattern = r"[^\n]*?".join(rf"(?<!\w){re.escape(cell)}(?!\w)" for cell in cells)
     return [document.place(found.start()) for found in re.finditer(pattern, document.text)]
 

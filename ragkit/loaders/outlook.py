@@ -16,7 +16,7 @@ from ragkit.messages import Message
 from ragkit.types import Document
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_SUBJECT, _TO, _CC, _BODY, _HTML, _RTF = "0037", "0E04", "0E03", "1000", "1013", "1009"
+_SUBJECT, _TO, _CC, _BCC, _BODY, _HTML, _RTF = "0037", "0E04", "0E03", "0E02", "1000", "1013", "1009"
 _SENDER, _ADDRESSES = "0C1A", ("5D01", "0C1F")
 _SENT = (0x00390040, 0x0E060040)  # submitted, delivered
 _CODEPAGES = (0x3FDE0003, 0x3FFD0003)
@@ -67,7 +67,8 @@ class _Item:
         subject = one_line(self._text(_SUBJECT))
         if level and subject:
             self._lines.mark_heading(level, subject)
-        values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Date": self._date()}
+        values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Bcc": self._text(_BCC)}
+        values["Date"] = self._date()
         add_headers(self._lines, {name: one_line(value) for name, value in (*values.items(), ("Subject", subject))})
         self._write_body()
         for storage in self._attachments():
