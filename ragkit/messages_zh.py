@@ -245,7 +245,7 @@ ZH: dict[str, str] = {
     "The file is damaged or cut off ({why}).": "文件已损坏或不完整（{why}）。",
     "The file is damaged: its part {name} cannot be read.": "文件已损坏：其中的 {name} 无法读取。",
     "The file is damaged: its part {name} is missing.": "文件已损坏：缺少其中的 {name}。",
-    "The old binary format .{old} is not read: save the file as .{new}.": "不支持旧的二进制格式 .{old}：请另存为 .{new}。",
+    "It was written by a Word older than Word 97: save it as .docx.": "由早于 Word 97 的 Word 写成：请另存为 .docx。",
     "The spreadsheet is damaged ({why}).": "电子表格已损坏（{why}）。",
     "No page of it can be read: {why}.": "没有一页可读：{why}。",
     "characters were lost: its fonts or encoding do not say what they are": "有字符丢失：字体或编码没有说明它们是什么",

@@ -250,10 +250,6 @@ def test_what_cannot_be_read_says_why(read: Reader, name: str, data: bytes, why:
     assert why in read.refusal(name, data)
 
 
-def test_old_formats_say_what_to_do(read: Reader) -> None:
-    assert "save the file as .docx" in read.refusal("a.doc", container({"WordDocument": b"x" * 4000}), "unsupported")
-
-
 def test_pictures_and_embedded_files_are_counted(read: Reader) -> None:
     data = docx(paragraph("x"))
     parts = {"word/media/a.png": b"x", "word/media/b.png": b"x", "word/embeddings/c.bin": b"x"}

@@ -3,15 +3,16 @@ what is printed above and below a sheet. Sheets are told apart by their place in
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
+from ragkit.errors import LoadError
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.number_formats import BUILT_IN, formatted
+from ragkit.loaders.ole import opened, stream
 from ragkit.loaders.packages import Package, attribute, descendants, local, within
 
 _CELL = re.compile(rb"<(?:\w+:)?(c|row|col)\s([^>]*)>")
@@ -181,22 +182,18 @@ _SINGLE = frozenset((0x0203, 0x027E, 0x0006))  # NUMBER, RK, FORMULA: row, colum
 def _binary_facts(data: bytes) -> list[Facts]:
     """Of the newer binary format (BIFF8); none where the container cannot be read."""
     try:
-        import olefile
-
-        ole = olefile.OleFileIO(io.BytesIO(data))
-        stream = ole.openstream("Workbook").read() if ole.exists("Workbook") else b""
-        return _records_facts(stream)
-    except (ImportError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
+        return _records_facts(stream(opened(data, ".xls"), "Workbook"))
+    except (LoadError, ValueError, LookupError, struct.error):
         return []  # calamine reads the values all the same
 
 
-def _records_facts(stream: bytes) -> list[Facts]:
+def _records_facts(workbook: bytes) -> list[Facts]:
     own: dict[int, str] = {}
     styles: list[int] = []
     begins: list[int] = []  # of the sheets, in the stream, in the workbook's order
     found: dict[int, Facts] = {}
     now: Facts | None = None
-    for at, kind, body in _records(stream):
+    for at, kind, body in _records(workbook):
         if kind == _FORMAT:
             own[int.from_bytes(body[:2], "little")] = _format_text(body)
         elif kind == _XF:
@@ -221,11 +218,11 @@ def _keep(facts: Facts, row: int, column: int, style: int, styles: list[int], ow
         facts.codes[row * _COLUMNS_MOST + column] = code
 
 
-def _records(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
+def _records(workbook: bytes) -> Iterator[tuple[int, int, bytes]]:
     at = 0
-    while at + 4 <= len(stream):
-        kind, size = struct.unpack_from("<2H", stream, at)
-        yield at, kind, stream[at + 4 : at + 4 + size]
+    while at + 4 <= len(workbook):
+        kind, size = struct.unpack_from("<2H", workbook, at)
+        yield at, kind, workbook[at + 4 : at + 4 + size]
         at += 4 + size
 
 

@@ -189,7 +189,7 @@ class _Reader(HTMLParser):
             elif piece and not self._break:
                 self._space = " "
             return
-        words = _SPACE.sub(" ", piece)
+        words = _SPACE.sub(" ", piece.replace("\xad", ""))  # a place where a word may be cut
         if words[:1] == " ":
             self._space = self._space or " "
         if words.strip():  # a no-break space alone fills an empty cell
