@@ -384,6 +384,7 @@ def test_pdfium_refuses_and_pypdf_reads() -> None:
         ("员 工 每 年\n姓名 年龄 部门", "员工每年\n姓名 年龄 部门"),
         ("中文 ，使用 Debian 系统", "中文，使用 Debian 系统"),
         ("a\ud800b", "a b"),
+        ("⼀⼆⽉\u2ed3", "一二月\u2ed3"),  # radicals in place of characters
     ],
 )
 def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
@@ -409,3 +410,35 @@ def test_form_fields_and_notes_on_pages_are_text() -> None:
 def test_an_empty_text_is_no_text() -> None:
     with pytest.raises(NoText):
         read("a.txt", b"\xef\xbb\xbf \n")
+
+
+def pdf_of(shown: bytes, font: bytes, *objects: bytes) -> bytes:
+    """A page that shows something in one font; `objects` begin with number 6."""
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[4 0 R]/Count 1>>",
+        b"<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/" + font + b">>>>>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R/Resources 3 0 R>>",
+        stream(b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"\nET"),
+        *objects,
+    )
+
+
+def test_words_that_pdfium_sticks_together_are_parted_where_the_page_shows_a_gap() -> None:
+    twice = b"(Intellectual Property) Tj T* (Intellectual Property) Tj T* "
+    narrow = pdf_of(twice + b"[(Intellectual) -130 (Property)] TJ", b"Helvetica")
+    assert read("a.pdf", narrow).text.split("\n") == ["Intellectual Property"] * 3
+    one_word = pdf_of(twice + b"(IntellectualProperty) Tj", b"Helvetica")
+    assert read("a.pdf", one_word).text.endswith("\nIntellectualProperty")
+
+
+def test_a_ligature_that_is_written_from_right_to_left() -> None:
+    letters = b"3 beginbfchar <61> <0645> <62> <06440627> <63> <0633> endbfchar"  # in b two letters, lam and alef
+    table = b"/CIDInit /ProcSet findresource begin 1 begincodespacerange <00> <ff> endcodespacerange " + letters
+    data = pdf_of(b"(abc abc) Tj", b"Helvetica/ToUnicode 6 0 R", stream(table))
+    assert read("a.pdf", data).text == "سلام سلام"
+
+
+def test_pages_whose_words_stand_apart_from_their_last_letter_are_read_by_the_other_reader() -> None:
+    apart = b"".join(b"[(Compan) -400 (y)] TJ T* [(Vapore) -400 (s)] TJ T*" for _ in range(20))
+    assert read("a.pdf", pdf_of(apart, b"Helvetica")).text.startswith("Compan y\nVapore s")  # so does the page

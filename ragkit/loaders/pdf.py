@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, reading_notes, weak_reading
+from ragkit.loaders.pdf_letters import mended
 from ragkit.messages import Message, runs
 from ragkit.readability import BAD, judge
 from ragkit.types import Document, Page, WeakPage
@@ -22,10 +24,17 @@ if TYPE_CHECKING:
 _FEW_CHARACTERS = 20  # on a page that is a picture but for them
 _PICTURE_SHARE = 0.5  # of the page: less is an illustration
 _BETWEEN_PAGES = "\n\n"
+_RADICALS = {  # which some fonts give in place of the characters that look the same
+    code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)
+}
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
 _LINE_HYPHEN = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_LATIN = re.compile("[A-Za-z]+")
+_LAST_LETTER = re.compile(r"\b[A-Za-z]{3,} [b-z](?=[\s.,)]|\Z)")
+_FEW_WORDS = 30  # fewer say nothing about a page
+_MOST_CUT_OFF = 0.1  # manuals with options of one letter have half of it
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ud800-\udfff]")
 _HAN = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HAN_MARKS = "，。、；：？！「」『』《》（）【】〈〉“”"
@@ -77,14 +86,29 @@ def _read(data: bytes) -> tuple[str, Pages, set[int]]:
             return title, pages, {number for number, page in enumerate(pages, 1) if not page}
         except LoadError as second:
             raise (second if second.message.template == _LOCKED else first) from second
-    failed = [number for number, page in enumerate(pages) if page is None]
-    if failed:
+    odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MOST_CUT_OFF]
+    if odd:
         try:
-            _, others = _with_pypdf(data, failed)
+            _, others = _with_pypdf(data, odd)
         except LoadError:
             return title, pages, drawn  # the note names the pages
-        pages = [other if page is None else page for page, other in zip(pages, others, strict=True)]
+        pages = [
+            _better(page, other) if n in odd else page
+            for n, (page, other) in enumerate(zip(pages, others, strict=True))
+        ]
     return title, pages, drawn
+
+
+def _cut_off(page: str) -> float:
+    """The share of its words that stand apart from their last letter, as PDFium has it of some scans."""
+    count = len(_LATIN.findall(page))
+    return len(_LAST_LETTER.findall(page)) / count if count >= _FEW_WORDS else 0.0
+
+
+def _better(page: str | None, other: str | None) -> str | None:
+    if page is None or (other and _cut_off(other) < _cut_off(page) / 2):
+        return other
+    return page
 
 
 _LOCKED = "It needs a password."
@@ -105,6 +129,7 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     except pypdfium2.PdfiumError:
         title = ""
     pages = [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
+    pages = mended(document, pages)
     sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
     bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
     return title, pages, {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
@@ -257,7 +282,7 @@ def _clean(text: str) -> str:
 
     The marks of hyphens at line ends stay, as U+0002, for `_joined_hyphens`.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES | _RADICALS)
     text = _HYPHEN_JOIN.sub("\0", text.replace("\0", " "))
     text = _CONTROL.sub(lambda found: "\x02" if found[0] == "\0" else " ", text)
     lines = (_without_stray_spaces(line.rstrip()) for line in text.split("\n"))
