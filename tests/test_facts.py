@@ -87,11 +87,14 @@ def test_what_stands_in_a_file_is_read_there(
         assert loaded.document is not None, str(loaded.failure and loaded.failure.reason)
         documents[fact["file"]] = loaded.document
     places = _places(documents[fact["file"]], fact)
+    if "unmet" in fact:
+        assert not places, "it is read now: take the mark `unmet` away"
+        return
     assert places, "the words are not there"
     assert any(_is_there(place, fact) for place in places), places
 
 
 def test_the_table_covers_what_it_should() -> None:
     assert len(FACTS) >= 66
-    assert len({_name(fact) for fact in FACTS}) >= 60
+    assert sum("unmet" not in fact for fact in FACTS) >= 66
     assert all(("words" in fact) != ("row" in fact) for fact in FACTS)

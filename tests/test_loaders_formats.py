@@ -412,6 +412,32 @@ def test_an_empty_text_is_no_text() -> None:
         read("a.txt", b"\xef\xbb\xbf \n")
 
 
+def test_a_row_of_a_web_page_names_its_columns() -> None:
+    page = """<table>
+<thead><tr><th>Item<th>Price<th>备注</tr></thead>
+<tr><td>Pump</td><td></td><td>新</td></tr>
+<tr><th scope="row">Valve</th><td rowspan="2">7</td><td>旧</td></tr>
+<tr><td>Tap</td><td><table><tr><td>a</td><td>b</td></tr></table></td></tr>
+<tr><td colspan="2">Both</td><td>c</td></tr>
+</table><table><tr><th>Size</th><td>9</td></tr></table><p>After</p>"""
+    document = read("a.html", page)
+    assert document.text.split("\n") == [
+        "Item | Price | 备注",
+        "Item: Pump | | 备注: 新",
+        "Item: Valve | Price: 7 | 备注: 旧",
+        "Item: Tap",
+        "",
+        "a | b",
+        "",
+        "Item: Both | 备注: c",
+        "",
+        "Size | 9",
+        "",
+        "After",
+    ]
+    assert document.place(document.text.index("Item: Pump")).line == 3
+
+
 def pdf_of(shown: bytes, font: bytes, *objects: bytes) -> bytes:
     """A page that shows something in one font; `objects` begin with number 6."""
     return pdf(

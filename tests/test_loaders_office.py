@@ -68,6 +68,35 @@ def test_a_row_of_a_word_table_names_its_columns(read: Reader) -> None:
     assert "a | b\nc | d\n" in text
 
 
+@pytest.mark.parametrize(
+    ("run", "look", "styles"),
+    [
+        ("<w:rPr><w:b/></w:rPr>", "", ""),
+        (
+            "",
+            '<w:tblStyle w:val="Grid"/><w:tblLook w:val="04A0"/>',
+            '<w:style w:styleId="Grid"><w:tblStylePr w:type="firstRow"><w:rPr><w:b/></w:rPr></w:tblStylePr></w:style>',
+        ),
+    ],
+    ids=["bold by itself", "bold by its style"],
+)
+def test_a_first_row_in_bold_names_the_columns(read: Reader, run: str, look: str, styles: str) -> None:
+    def row(*cells: str, run: str = "") -> str:
+        made = (
+            f"<w:tc>{span}<w:p><w:r>{run}<w:t>{text}</w:t></w:r></w:p></w:tc>" for span, text in map(spanned, cells)
+        )
+        return f"<w:tr>{''.join(made)}</w:tr>"
+
+    def spanned(cell: str) -> tuple[str, str]:
+        return ('<w:tcPr><w:gridSpan w:val="2"/></w:tcPr>', cell[1:]) if cell[0] == "+" else ("", cell)
+
+    rows = row("Item", "Price", "备注", run=run) + row("Pump", "12", "新") + row("+Valve", "旧")
+    text = read("a.docx", docx(f"<w:tbl><w:tblPr>{look}</w:tblPr>{rows}</w:tbl>", styles=styles)).text
+    assert "Item: Pump | Price: 12 | 备注: 新\nItem: Valve | 备注: 旧\n" in text
+    plain = row("Item", "Price", "备注") + row("Pump", "12", "新")
+    assert "Item | Price | 备注\nPump | 12 | 新\n" in read("b.docx", docx(f"<w:tbl>{plain}</w:tbl>")).text
+
+
 def test_merged_cells_say_their_text_in_every_row(read: Reader) -> None:
     cell = "<w:tc><w:tcPr>{}</w:tcPr>{}</w:tc>".format
     region, below = cell('<w:vMerge w:val="restart"/>', paragraph("华北")), cell("<w:vMerge/>", "<w:p/>")

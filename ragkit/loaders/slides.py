@@ -162,8 +162,7 @@ def _add_table(table: Element, lines: Lines) -> None:
             if cell.get("vMerge") in ("1", "true"):
                 text = text or above.get(column, "")
             above[column] = text
-            if cell.get("hMerge") not in ("1", "true"):
-                cells.append(text)
+            cells.append("" if cell.get("hMerge") in ("1", "true") else text)
         if any(cells):
             lines.add(row_text(cells, names))
             if has_header and not names and sum(map(bool, cells)) > 1:
