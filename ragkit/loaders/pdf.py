@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 import re
@@ -129,7 +130,7 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     except pypdfium2.PdfiumError:
         title = ""
     pages = [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
-    pages = mended(document, pages)
+    pages = mended(pages, partial(_CharBoxes, document))
     sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
     bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
     return title, pages, {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
@@ -171,6 +172,31 @@ def _pdfium_page(document: Any, number: int) -> str:
             text_page.close()
     finally:
         page.close()
+
+
+class _CharBoxes:
+    def __init__(self, document: Any, number: int) -> None:
+        import pypdfium2.raw as pdfium
+
+        self._pdfium = pdfium
+        self._page = document[number]
+        self._text = self._page.get_textpage()
+        self._numbers = [ctypes.c_double() for _ in range(4)]
+
+    def count(self) -> int:
+        return int(self._text.count_chars())
+
+    def sides(self, at: int) -> tuple[float, float]:
+        self._pdfium.FPDFText_GetCharBox(self._text, at, *self._numbers)
+        return self._numbers[0].value, self._numbers[1].value
+
+    def origin(self, at: int) -> tuple[float, float]:
+        self._pdfium.FPDFText_GetCharOrigin(self._text, at, *self._numbers[:2])
+        return self._numbers[0].value, self._numbers[1].value
+
+    def close(self) -> None:
+        self._text.close()
+        self._page.close()
 
 
 def _has_written_annotations(pdfium: Any, page: Any) -> bool:

@@ -6,12 +6,11 @@ right to left is given the wrong way round.
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Protocol
 
 _WORD = re.compile(r"[^\W\d_]+")
 _ARABIC = re.compile("[\u0600-\u06ff]")
@@ -19,17 +18,21 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 _LEAST_GAP = 0.3  # of a letter's width: less is no space
 _WIDER = 1.5  # times, than the gaps between the letters of the word
 _SHORTEST = 2  # letters of a word that another may be stuck to
+_LONGEST = 60  # letters of two words; more is no word
 _TRIED_PAGES = 6  # a document that shows no such gap on so many has none
 
 Pages = list[str | None]
 
 
-def mended(document: Any, pages: Pages) -> Pages:
-    """The pages (PDFium's own text of `document`) with such words parted and such ligatures turned."""
+def mended(pages: Pages, boxes: Callable[[int], Boxes]) -> Pages:
+    """The pages (PDFium's own text) with such words parted and such ligatures turned.
+
+    `boxes` gives those of a page (from 0).
+    """
     found = list(pages)
     for number, page in enumerate(pages):
         if page and _ARABIC.search(page):
-            found[number] = _turned(document, number, page)
+            found[number] = _turned(boxes(number), page)
     words = [_words(page) for page in found]
     counts = Counter(word for page in words for word in page)
     stuck = {word for word in counts if _is_two(word, counts)}
@@ -37,14 +40,14 @@ def mended(document: Any, pages: Pages) -> Pages:
     for number, page in enumerate(found):
         if not page or stuck.isdisjoint(words[number]) or (tried >= _TRIED_PAGES and not parted):
             continue
-        found[number] = _parted(document, number, page, stuck, counts)
+        found[number] = _parted(boxes(number), page, stuck, counts)
         tried += 1
         parted += found[number] != page
     return found
 
 
 def _words(page: str | None) -> list[str]:
-    return [word for word in _WORD.findall(page or "") if len(word) >= _SHORTEST and word.isascii()]
+    return [word for word in _WORD.findall(page or "") if _SHORTEST <= len(word) <= _LONGEST and word.isascii()]
 
 
 def _is_two(word: str, counts: Counter[str]) -> bool:
@@ -54,37 +57,19 @@ def _is_two(word: str, counts: Counter[str]) -> bool:
     return any(counts[word[:at]] >= count and counts[word[at:]] >= count for at in cuts)
 
 
-class _Boxes:
+class Boxes(Protocol):
     """Where the characters of a page stand, by their number in its text."""
 
-    def __init__(self, document: Any, number: int, text: str) -> None:
-        import pypdfium2.raw as pdfium
-
-        self._pdfium = pdfium
-        self._page = document[number]
-        self._text = self._page.get_textpage()
-        self._numbers = [ctypes.c_double() for _ in range(4)]
-        self.is_aligned = self._text.count_chars() == len(text)  # else a number means another character
-
-    def sides(self, at: int) -> tuple[float, float]:
-        """Left and right."""
-        self._pdfium.FPDFText_GetCharBox(self._text, at, *self._numbers)
-        return self._numbers[0].value, self._numbers[1].value
-
-    def origin(self, at: int) -> tuple[float, float]:
-        self._pdfium.FPDFText_GetCharOrigin(self._text, at, *self._numbers[:2])
-        return self._numbers[0].value, self._numbers[1].value
-
-    def close(self) -> None:
-        self._text.close()
-        self._page.close()
+    def count(self) -> int: ...
+    def sides(self, at: int) -> tuple[float, float]: ...  # left and right
+    def origin(self, at: int) -> tuple[float, float]: ...
+    def close(self) -> None: ...
 
 
-def _turned(document: Any, number: int, text: str) -> str:
+def _turned(boxes: Boxes, text: str) -> str:
     """Letters of one ligature stand at one place; PDFium has turned them with the rest of the line."""
-    boxes = _Boxes(document, number, text)
     try:
-        if not boxes.is_aligned:
+        if boxes.count() != len(text):  # a number would mean another character
             return text
         letters = list(text)
         for run in _one_place(text, boxes):
@@ -94,7 +79,7 @@ def _turned(document: Any, number: int, text: str) -> str:
         boxes.close()
 
 
-def _one_place(text: str, boxes: _Boxes) -> Iterator[range]:
+def _one_place(text: str, boxes: Boxes) -> Iterator[range]:
     begin = 0
     for at in range(1, len(text) + 1):
         both = at < len(text) and _RIGHT_TO_LEFT.match(text[at]) and _RIGHT_TO_LEFT.match(text[at - 1])
@@ -105,10 +90,9 @@ def _one_place(text: str, boxes: _Boxes) -> Iterator[range]:
         begin = at
 
 
-def _parted(document: Any, number: int, text: str, stuck: set[str], counts: Counter[str]) -> str:
-    boxes = _Boxes(document, number, text)
+def _parted(boxes: Boxes, text: str, stuck: set[str], counts: Counter[str]) -> str:
     try:
-        if not boxes.is_aligned:
+        if boxes.count() != len(text):  # a number would mean another character
             return text
         cuts = [cut for word in _WORD.finditer(text) if word[0] in stuck and (cut := _cut(word, boxes, counts))]
         pieces = [text[left:right] for left, right in pairwise([0, *cuts, len(text)])]
@@ -117,7 +101,7 @@ def _parted(document: Any, number: int, text: str, stuck: set[str], counts: Coun
         boxes.close()
 
 
-def _cut(word: re.Match[str], boxes: _Boxes, counts: Counter[str]) -> int | None:
+def _cut(word: re.Match[str], boxes: Boxes, counts: Counter[str]) -> int | None:
     """Where a space is missing: at a gap that is wider than the others, if that makes words of the document."""
     sides = [boxes.sides(at) for at in range(word.start(), word.end())]
     width = sum(right - left for left, right in sides) / len(sides)
