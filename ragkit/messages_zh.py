@@ -225,7 +225,7 @@ ZH: dict[str, str] = {
     "It is damaged ({why}).": "已损坏（{why}）。",
     "It holds no times; it was read as plain text.": "文件里没有时间标记；已按纯文本读取。",
     "<{tag}> in line {line} is never closed; what follows it was not read.": "第 {line} 行的 <{tag}> 没有结束标签；其后的内容没有读取。",
-    "It needs a password.": "需要密码才能打开。",
+    "It needs a password: save a copy that needs none.": "需要密码才能打开：请另存一份不需要密码的。",
     "It is not a PDF file, whatever its name says.": "文件名是 PDF，内容却不是 PDF。",
     "The PDF is too damaged to be opened ({why}).": "PDF 损坏严重，无法打开（{why}）。",
     "By its content it is a {found} file; it was read as one.": "从内容看它是 {found} 文件，已按此读取。",
@@ -259,7 +259,7 @@ ZH: dict[str, str] = {
     "its words mix alphabets": "单词混用了不同的字母表",
     "it could not be read": "无法读取",
     "List the files and pages that could not be read, or hardly, and why; the worst first.": "列出无法读取或难以读取的文件和页面及原因，最差的排在最前。",
-    "Pages {pages} of {count}: {why}": "第 {pages} 页（共 {count} 页）：{why}",
+    "Page {pages} (of {count} in all): {why}": "第 {pages} 页（共 {count} 页）：{why}",
     "{count} files: {states}.": "{count} 个文件：{states}。",
     "ready": "可用",
     "partly readable": "部分可读",
@@ -318,6 +318,11 @@ ZH: dict[str, str] = {
     "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them.": (
         "没有可读的文字：可能是扫描图像（共 {count} 页）。安装附加组件 {extra} 后可识别。"
     ),
+    "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr).": (
+        "没有可读的文字：可能是扫描图像（共 {count} 页）。光学识别（OCR）已关闭（设置 loading.ocr）。"
+    ),
+    "Nothing is written or drawn on its pages (pages: {count}).": "页面上没有文字，也没有图形（共 {count} 页）。",
+    "The PDF is too damaged to be opened.": "PDF 损坏严重，无法打开。",
     "It holds no text, and OCR found none on it (pages: {count}).": "没有文字，光学识别（OCR）也没有找到文字（共 {count} 页）。",
     "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}.": (
         "由光学识别（OCR）读出，字符把握 {percent}%，引用请对照原图：第 {pages} 页。"

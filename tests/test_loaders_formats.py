@@ -319,7 +319,7 @@ def test_pdf_empty_pages_are_named_in_runs() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (text_pdf(""), "no text"),
+        (text_pdf(""), "Nothing is written or drawn"),
         (b"%PDF-1.4\nnothing", "damaged"),
         (b"hello", "not a PDF"),
         (pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"), "no pages|damaged"),

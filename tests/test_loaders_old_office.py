@@ -46,7 +46,7 @@ def test_pictures_in_an_old_word_file_are_counted(read: Reader) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (doc(("secret\r", 0, False), flags=0x0300), "It needs a password."),
+        (doc(("secret\r", 0, False), flags=0x0300), "It needs a password: save a copy that needs none."),
         (doc(("old\r", 0, False), version=0x0065), "It was written by a Word older than Word 97: save it as .docx."),
         (doc(("\r", 0, False)), "The file holds no text."),
         (container({"WordDocument": b"\xec\xa5\xc1\0" + bytes(20), "0Table": b"\x02"}), "It is damaged (error)."),
@@ -77,7 +77,7 @@ def test_slides_notes_and_comments_of_an_old_presentation(read: Reader) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (ppt(("a", "b", "c"), token=0xF3D1C4DF), "It needs a password."),
+        (ppt(("a", "b", "c"), token=0xF3D1C4DF), "It needs a password: save a copy that needs none."),
         (container({"Current User": bytes(40), "PowerPoint Document": bytes(100)}), "It is damaged"),
         (container({"PowerPoint Document": bytes(100)}), "its part Current User cannot be read"),
     ],

@@ -111,7 +111,7 @@ def _kind(data: bytes, named: str) -> str:
 
 def _container_kind(data: bytes, named: str) -> str:
     if _ENCRYPTED in data:
-        raise LoadError("It needs a password.")
+        raise LoadError("It needs a password: save a copy that needs none.")
     folded = data.lower()  # some programs write the names in small letters
     kinds = [kind for name, kind in _STREAMS if name.lower().encode("utf-16-le") + b"\0\0" in folded]
     return named if named in kinds else next(iter(kinds), "")  # the others are of files within

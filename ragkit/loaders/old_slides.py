@@ -51,7 +51,7 @@ def read_old_slides(source: str, data: bytes, media_type: str) -> Document:
     try:
         user = stream(container, "Current User")
         if struct.unpack_from("<I", user, 12)[0] == _ENCRYPTED or container.exists("EncryptedSummary"):
-            raise LoadError("It needs a password.")
+            raise LoadError("It needs a password: save a copy that needs none.")
         whole = stream(container, "PowerPoint Document")
         _write(whole, struct.unpack_from("<I", user, 16)[0], lines)
     except (struct.error, IndexError, ValueError, KeyError) as exc:

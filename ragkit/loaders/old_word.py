@@ -47,7 +47,7 @@ def read_old_word(source: str, data: bytes, media_type: str) -> Document:
         magic, version = struct.unpack_from("<2H", main)
         flags = struct.unpack_from("<H", main, 10)[0]
         if flags & _ENCRYPTED:
-            raise LoadError("It needs a password.")
+            raise LoadError("It needs a password: save a copy that needs none.")
         if magic != _MAGIC or version < _WORD_97:
             raise LoadError("It was written by a Word older than Word 97: save it as .docx.")
         table = stream(container, "1Table" if flags & _SECOND_TABLE else "0Table")

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError, NoText
-from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, reading_notes, weak_reading
+from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
 from ragkit.loaders.pdf_letters import mended
 from ragkit.messages import Message, runs
 from ragkit.readability import BAD, judge
@@ -67,7 +67,7 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         pages = [_clean(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
     if not any(page and page.strip() for page in pages):
-        raise _no_text(pages, unpacking.ocr)
+        raise _no_text(pages, drawn, unpacking.ocr)
     text, spans = _laid_out(pages, scans)
     weak_pages = tuple(weak[number] for number in sorted(weak))
     return Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
@@ -112,7 +112,8 @@ def _better(page: str | None, other: str | None) -> str | None:
     return page
 
 
-_LOCKED = "It needs a password."
+_LOCKED = "It needs a password: save a copy that needs none."
+_NO_REASON = "Data format error"  # PDFium's word for any damage
 _NO_PDF = "It is not a PDF file, whatever its name says."
 _DAMAGED = "The PDF is too damaged to be opened ({why})."
 
@@ -248,6 +249,8 @@ def _refused(data: bytes, why: str, *, locked: bool) -> LoadError:
         return LoadError(_LOCKED)
     if b"%PDF-" not in data:
         return LoadError(_NO_PDF)
+    if why == _NO_REASON:
+        return LoadError("The PDF is too damaged to be opened.")
     return LoadError(_DAMAGED, why=" ".join(why.split())[:200].rstrip("."))
 
 
@@ -396,12 +399,19 @@ def _is_undecodable(page: str) -> bool:
     return odd * 20 > len(page)
 
 
-def _no_text(pages: Pages, ocr: Ocr | None) -> LoadError:
+def _no_text(pages: Pages, drawn: set[int], ocr: Ocr | None) -> LoadError:
     if not pages:
         return NoText("The PDF has no pages.")
-    if any(page is not None for page in pages):
-        if ocr is not None:
-            return NoText("It holds no text, and OCR found none on it (pages: {count}).", count=len(pages))
-        template = "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them."
-        return NoText(template, count=len(pages), extra='"ragkit-docqa[ocr]"')
-    return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
+    if all(page is None for page in pages):
+        return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
+    if not drawn:
+        return NoText("Nothing is written or drawn on its pages (pages: {count}).", count=len(pages))
+    if ocr is not None:
+        return NoText("It holds no text, and OCR found none on it (pages: {count}).", count=len(pages))
+    if is_installed():
+        template = (
+            "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr)."
+        )
+        return NoText(template, count=len(pages))
+    template = "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them."
+    return NoText(template, count=len(pages), extra='"ragkit-docqa[ocr]"')

@@ -63,7 +63,7 @@ def _opened(data: bytes) -> Any:
     try:
         return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except python_calamine.PasswordError as exc:
-        raise LoadError("It needs a password.") from exc
+        raise LoadError("It needs a password: save a copy that needs none.") from exc
     except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError) as exc:
         raise LoadError("The spreadsheet is damaged ({why}).", why=one_line(str(exc))[:200]) from exc
 
