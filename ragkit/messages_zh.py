@@ -249,6 +249,7 @@ ZH: dict[str, str] = {
     "The spreadsheet is damaged ({why}).": "电子表格已损坏（{why}）。",
     "No page of it can be read: {why}.": "没有一页可读：{why}。",
     "characters were lost: its fonts or encoding do not say what they are": "有字符丢失：字体或编码没有说明它们是什么",
+    "it is a picture with hardly any text, perhaps a scan": "是几乎没有文字的图像，可能是扫描件",
     "it is a picture without text, perhaps a scan": "是没有文字的图像，可能是扫描件",
     "it is made of signs, not of words": "由符号组成，不是文字",
     "it was written in another encoding than it was read in": "写入时的编码与读取时的不同（乱码）",

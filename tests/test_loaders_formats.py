@@ -393,6 +393,19 @@ def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
     assert _joined_hyphens([_clean(raw)]) == [text]
 
 
+def test_what_was_written_into_a_form_whose_fields_have_no_picture() -> None:
+    form = b"<</Fields[5 0 R]/DA(/F 12 Tf 0 g)/DR<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>"
+    field = b"/Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Lee Wong)/DA(/F 12 Tf 0 g)/Rect[20 20 180 40]/F 4/P 3 0 R"
+    data = pdf(
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm " + form + b">>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Annots[5 0 R]>>",
+        stream(b""),
+        b"<<" + field + b">>",
+    )
+    assert read("form.pdf", data).text == "Lee Wong"
+
+
 def test_form_fields_and_notes_on_pages_are_text() -> None:
     data = pdf(
         b"<</Type/Catalog/Pages 2 0 R>>",

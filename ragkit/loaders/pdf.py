@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ragkit.loaders.ocr import Ocr, Pixels, Reading
     from ragkit.loaders.parts import Unpacking
 
+_HARDLY = 0.3  # the score of a page of few words: they are kept
 _FEW_CHARACTERS = 20  # on a page that is a picture but for them
 _PICTURE_SHARE = 0.5  # of the page: less is an illustration
 _BETWEEN_PAGES = "\n\n"
@@ -126,6 +127,7 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     except pypdfium2.PdfiumError as exc:
         why = str(exc).partition("PDFium: ")[2].rstrip(").") or str(exc)
         raise _refused(data, why, locked="password" in str(exc).lower()) from exc
+    _fill_forms(document)
     try:
         title = _sane_title(document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError:
@@ -135,6 +137,17 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
     bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
     return title, pages, {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
+
+
+def _fill_forms(document: Any) -> None:
+    """Has fields that bring no picture of their own drawn with what was written into them."""
+    import pypdfium2
+
+    logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
+    try:
+        document.init_forms()
+    except pypdfium2.PdfiumError:  # a damaged form: the page is there all the same
+        return
 
 
 def _is_picture(document: Any, number: int, *, blank: bool) -> bool:
@@ -385,8 +398,9 @@ def _notes(raw: Pages, pages: Pages, drawn: set[int], scans: Collection[int]) ->
 
 def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> dict[int, WeakPage]:
     failed, scanned = Message("it could not be read"), Message("it is a picture without text, perhaps a scan")
+    hardly = Message("it is a picture with hardly any text, perhaps a scan")
     found = {n: WeakPage(n, 0.0, failed) for n, page in enumerate(pages, 1) if page is None}
-    found |= {n: WeakPage(n, 0.0, scanned) for n in drawn}
+    found |= {n: WeakPage(n, _HARDLY, hardly) if pages[n - 1] else WeakPage(n, 0.0, scanned) for n in drawn}
     for number, page in enumerate(raw, 1):
         if page and _is_undecodable(page):
             found[number] = WeakPage(number, 0.4, Message("its fonts do not say their characters"))
