@@ -162,6 +162,7 @@ def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:
 
 
 def _engine() -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else onnxruntime reports to its makers
     from rapidocr import RapidOCR
 
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
