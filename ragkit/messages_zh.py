@@ -328,6 +328,9 @@ ZH: dict[str, str] = {
     "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}.": (
         "由光学识别（OCR）读出，字符把握 {percent}%，引用请对照原图：第 {pages} 页。"
     ),
+    "OCR took longer than {limit} s on a page; none of this file was read by it.": (
+        "光学识别（OCR）某一页超过 {limit} 秒；此文件没有用它读取。"
+    ),
     "OCR failed on it": "光学识别（OCR）失败",
     "OCR found no text on it": "光学识别（OCR）没有找到文字",
     "OCR is not sure of its letters": "光学识别（OCR）对字符没有把握",

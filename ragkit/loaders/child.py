@@ -80,12 +80,15 @@ def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
     """Whose readings are sent at once: the time limit is then one of a page, and no reading is lost."""
 
     def tell(key: str, reading: Reading, done: int, total: int) -> None:
+        put({"reading": {"key": key, **asdict(reading)}, "done": done, "total": total})
+
+    def put(frame: dict[str, Any]) -> None:
         _arm(0)  # the parent may be at work on the files before
-        send(replies, {"reading": {"key": key, **asdict(reading)}, "done": done, "total": total}, limits["max_frame"])
+        send(replies, frame, limits["max_frame"])
         _arm(limits["timeout_s"])
 
     known = readings(Path(limits["readings"])) if limits["readings"] else {}
-    return Ocr(known, _make_room, tell)
+    return Ocr(known, _make_room, lambda: put({"picture": True}), tell)
 
 
 def _answer(request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def _answer(request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | No
         content_hash = hashlib.sha256(data).hexdigest()
         if content_hash == request["known_hash"]:
             return {"hash": content_hash}
-        document = parse(Path(request["path"]), data, request["media_type"], Unpacking(ocr))
+        document = parse(Path(request["path"]), data, request["media_type"], Unpacking(ocr if request["ocr"] else None))
     except UnsupportedFormat as exc:
         return _failure(content_hash, exc.message, "unsupported")
     except LoadError as exc:

@@ -46,18 +46,21 @@ class Reading:
 class Ocr:
     """Reads pictures, each only once: `known` are the readings of before, by key.
 
-    `make_room` is called before the engine is loaded. `on_reading` is told each new reading, with its key,
-    how many pictures of the file are done and how many there are.
+    `make_room` is called before the engine is loaded, `on_picture` before each picture that is not known.
+    `on_reading` is told each new reading, with its key, how many pictures of the file are done and how many
+    there are.
     """
 
     def __init__(
         self,
         known: Mapping[str, Reading],
         make_room: Callable[[], None],
+        on_picture: Callable[[], None],
         on_reading: Callable[[str, Reading, int, int], None],
     ) -> None:
         self._readings = dict(known)
         self._make_room = make_room
+        self._on_picture = on_picture
         self._on_reading = on_reading
         self._engine: Any = None
 
@@ -77,6 +80,7 @@ class Ocr:
             return Reading("", 1.0)
         key = hashlib.sha256(repr((VERSION, pixels.shape)).encode() + pixels.tobytes()).hexdigest()
         if key not in self._readings:
+            self._on_picture()
             self._readings[key] = self._upright(pixels)
             self._on_reading(key, self._readings[key], done, total)
         return self._readings[key]
