@@ -141,24 +141,34 @@ def links_to(folder: Path, target: Path) -> int:
 
 
 def run_one(python: str, program: str, folder: Path, url: str) -> tuple[float, float, float, int]:
-    """Seconds, peak memory in MB with that of child processes, disk in MB, chunks."""
-    with tempfile.TemporaryDirectory() as index:
+    """Seconds, peak memory in MB of the process and its children at one moment, disk in MB, chunks."""
+    with tempfile.TemporaryDirectory() as index, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
-        watched = "import resource, sys; exec(sys.stdin.read());"
-        watched += "me, ch = (resource.getrusage(w).ru_maxrss for w in (0, -1)); print(me + ch, file=sys.stderr)"
-        done = subprocess.run(
-            [python, "-c", watched, str(folder), index, url],
-            input=program,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
-        )
-        seconds = time.perf_counter() - began
-        if done.returncode:
-            raise SystemExit(done.stderr[-2000:])
+        words = [python, "-c", program, str(folder), index, url]
+        environment = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, text=True, env=environment) as running:
+            peak = 0
+            while running.poll() is None:
+                peak = max(peak, memory_bytes(running.pid))
+                time.sleep(0.02)
+            seconds = time.perf_counter() - began
+            assert running.stdout is not None
+            printed = running.stdout.read()
+        if running.returncode:
+            said.seek(0)
+            raise SystemExit(said.read()[-2000:])
         disk = sum(path.stat().st_size for path in Path(index).rglob("*") if path.is_file()) / 1e6
-        return seconds, int(done.stderr.split()[-1]) / 1024, disk, int(done.stdout.split()[-1])
+        return seconds, peak / 2**20, disk, int(printed.split()[-1])
+
+
+def memory_bytes(pid: int) -> int:
+    """Resident memory of a process and all below it, now; 0 once it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(memory_bytes(int(child)) for child in below)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """A run that dies, tears a write, or meets a full or broken disk at any of its writes, syncs and renames: what
 was acknowledged stays, a plain second run makes the same index, and little is embedded twice.
 
-`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one; so does `FAULT_RACES`, the runs
-during which files change.
+`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one; so do `FAULT_CROWDS`, the times
+that 2 to 8 indexers start at once, and `FAULT_RACES`, the runs during which files change.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ragkit.testing import ScriptedOllama
 from .test_kill import cheap_vectors, chroma_equals, content, documents_in
 
 POINTS = int(os.environ.get("FAULT_POINTS", "3"))
+CROWDS = int(os.environ.get("FAULT_CROWDS", "2"))
 RACES = int(os.environ.get("FAULT_RACES", "3"))
 Done = subprocess.CompletedProcess[str]
 KINDS = ("kill", "torn", "full", "sync")
@@ -113,8 +114,9 @@ def test_after_a_fault_at_any_write_a_second_run_makes_the_same_index(
 def test_many_indexers_at_once_make_one_index(tmp_path: Path, run: Run) -> None:
     assert run(tmp_path / "whole").returncode == 0
     expected = content(tmp_path / "whole")
-    for count in (2, 5):
-        index = tmp_path / f"shared-{count}"
+    for turn in range(CROWDS):
+        count = 2 + 3 * turn % 7
+        index = tmp_path / f"shared-{turn}"
         words = [sys.executable, "-m", "ragkit", "--index", str(index), "index", str(run.folder)]
         started = [
             subprocess.Popen(words, env=run.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -125,6 +127,7 @@ def test_many_indexers_at_once_make_one_index(tmp_path: Path, run: Run) -> None:
         assert run(index).returncode == 0
         assert content(index) == expected
         assert run(index, "verify").returncode == 0
+        shutil.rmtree(index)
 
 
 def test_files_that_change_while_they_are_read(tmp_path: Path, run: Run) -> None:
