@@ -31,7 +31,11 @@ _WORD = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|https?://\S+|data:image\S+")
 _LEAST_SHARE = 0.8
 _LEAST_OF_REFERENCE = 0.6
-_ENDS = (("Reading it took longer than", "hangs"), ("The reader crashed on this file", "crashes"))  # of reasons
+_ENDS = (  # of reasons and notes
+    ("Reading it took longer than", "took longer than a file may"),
+    ("OCR took longer than", "were read without their slow OCR"),
+    ("The reader crashed on this file", "crashed the reader"),
+)
 
 PEER = """
 import json, sys, warnings
@@ -54,6 +58,7 @@ class Read:
     path: Path
     state: str  # "ready", "partly" (with notes), "unreadable", "unsupported"
     reason: str
+    notes: str
     characters: int  # but white space
     words: frozenset[str]
     peer_words: frozenset[str]
@@ -80,14 +85,15 @@ def read_all(folder: Path, peer: str, ocr: str) -> list[Read]:
             began = time.perf_counter()
             loaded = loader.load(path, "")
             seconds = time.perf_counter() - began
-            text, state, reason = "", "ready", ""
+            text, state, reason, notes = "", "ready", "", ""
             if loaded.document is not None:
                 text = loaded.document.text
-                state = "partly" if loaded.document.notes else "ready"
+                notes = " ".join(map(str, loaded.document.notes))
+                state = "partly" if notes else "ready"
             elif loaded.failure is not None:
                 state, reason = loaded.failure.state, str(loaded.failure.reason)
             size = sum(not c.isspace() for c in text)
-            found.append(Read(path, state, reason, size, words_of(text), words_of(other), seconds))
+            found.append(Read(path, state, reason, notes, size, words_of(text), words_of(other), seconds))
     return found
 
 
@@ -132,7 +138,7 @@ def table(found: list[Read], *, with_peer: bool) -> list[str]:
             both = sum(len(one.words & one.peer_words) for one in group)
             line += f" {ours:,} | {theirs:,} | {both / max(theirs, 1):.1%} | {both / max(ours, 1):.1%} |"
         lines.append(line)
-    ends = [f"{sum(one.reason.startswith(start) for one in found)} {name}" for start, name in _ENDS]
+    ends = [f"{sum(start in one.reason + one.notes for one in found)} {name}" for start, name in _ENDS]
     lines += ["", f"Of {len(found)} files: {', '.join(ends)}."]
     reasons = Counter((one.path.suffix.lower(), one.state, re.sub(r"\d+", "N", one.reason)) for one in found)
     lines += ["", "Not read:", ""]
@@ -145,7 +151,9 @@ def table(found: list[Read], *, with_peer: bool) -> list[str]:
 
 
 def outliers(found: list[Read]) -> list[str]:
-    lines = ["", f"Fewer than {_LEAST_SHARE:.0%} of the peer's words:", ""]
+    lines = ["", "Not read, by name:", ""]
+    lines += [f"- {one.path.name} ({one.seconds:.1f} s): {one.reason}" for one in found if one.reason]
+    lines += ["", f"Fewer than {_LEAST_SHARE:.0%} of the peer's words:", ""]
     for one in sorted(found, key=Read.share):
         if one.share() < _LEAST_SHARE:
             missing = " ".join(sorted(one.peer_words - one.words)[:12])

@@ -73,7 +73,10 @@ def _name(fact: dict[str, Any]) -> str:
     return f"{Path(fact['file']).name}: {fact['about']}"
 
 
-@pytest.mark.parametrize("fact", FACTS, ids=_name)
+@pytest.mark.parametrize(
+    "fact",
+    [pytest.param(fact, marks=pytest.mark.slow if "scan" in fact else (), id=_name(fact)) for fact in FACTS],
+)
 def test_what_stands_in_a_file_is_read_there(
     loader: SandboxLoader, documents: dict[str, Document], fact: dict[str, Any]
 ) -> None:
