@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ _LEAST_PIXELS = 24  # of the shorter side: less is a bullet or a rule
 _LEAST_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
 _ON_END = 1.5  # times as high as wide: the engine turns such a line to read it
 _LEAST_LETTERS = 2  # of a page: less is a spot
+_PATIENCE_S = 25  # after which no other direction is tried: a page has a time limit
 _CLEARLY = 0.1  # better, for another direction to be the right one
 
 
@@ -87,9 +89,10 @@ class Ocr:
 
     def _upright(self, pixels: Pixels) -> Reading:
         """Read in the direction in which the engine is sure of it and the lines run from left to right."""
+        began = time.monotonic()
         best, worth = self._as_it_lies(pixels)
         for quarters in (2, 1, 3):
-            if not best.text or worth >= UNSURE:
+            if not best.text or worth >= UNSURE or time.monotonic() - began > _PATIENCE_S:
                 break
             turned, worth_turned = self._as_it_lies(_turned(pixels, quarters))
             if turned.text and worth_turned >= worth + _CLEARLY:
