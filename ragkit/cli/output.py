@@ -129,7 +129,7 @@ def progress() -> Iterator[ReportProgress]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn(tr("Indexing")), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
