@@ -24,8 +24,7 @@ ZH: dict[str, str] = {
     "This is a fault of ragkit. Run it again with --debug before the verb and report what it shows.": "这是 ragkit 的缺陷。请在子命令前加上 --debug 重新运行，并报告显示的内容。",
     # index
     "Indexing": "正在索引",
-    "files": "个文件",
-    "chunks": "个文本块",
+    "{done}/{total} files, {chunks} chunks, {rate} chunks/s": "{done}/{total} 个文件，{chunks} 个文本块，每秒 {rate} 块",
     "added": "新增",
     "changed": "已更改",
     "removed": "已移除",
