@@ -393,6 +393,21 @@ def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
     assert _joined_hyphens([_clean(raw)]) == [text]
 
 
+def test_files_attached_to_a_pdf_are_counted() -> None:
+    data = pdf(
+        b"<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[(a.txt)5 0 R]>>>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R"
+        b"/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>",
+        stream(b"BT /F 12 Tf 20 100 Td (See the file.) Tj\nET"),
+        b"<</Type/Filespec/F(a.txt)/EF<</F 6 0 R>>>>",
+        stream(b"words", b"/Type/EmbeddedFile"),
+    )
+    document = read("a.pdf", data)
+    assert document.text == "See the file."
+    assert notes(document) == "Embedded files that were not read: 1."
+
+
 def test_what_was_written_into_a_form_whose_fields_have_no_picture() -> None:
     form = b"<</Fields[5 0 R]/DA(/F 12 Tf 0 g)/DR<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>"
     field = b"/Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Lee Wong)/DA(/F 12 Tf 0 g)/Rect[20 20 180 40]/F 4/P 3 0 R"

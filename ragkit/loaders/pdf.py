@@ -58,7 +58,7 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     locked) and NoText (no page has any)."""
     if not data:
         raise NoText("The file is empty.")
-    title, raw, drawn = _read(data)
+    title, raw, drawn, attached = _read(data)
     pages = _joined_hyphens([None if page is None else _clean(page) for page in raw])
     weak = _weak(raw, pages, drawn)
     scans: dict[int, Reading] = {}
@@ -67,6 +67,8 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         scans = _scans(data, pages, weak, unpacking.ocr)
         pages = [_clean(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
+    if attached:
+        notes += (Message("Embedded files that were not read: {count}.", {"count": attached}),)
     if not any(page and page.strip() for page in pages):
         raise _no_text(pages, drawn, unpacking.ocr)
     text, spans = _laid_out(pages, scans)
@@ -77,15 +79,15 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
 # -- the two readers -----------------------------------------------------------------------------
 
 
-def _read(data: bytes) -> tuple[str, Pages, set[int]]:
-    """(title, text of each page, those (from 1) without text on which something is drawn): PDFium's, with
-    pypdf's for the pages it failed on."""
+def _read(data: bytes) -> tuple[str, Pages, set[int], int]:
+    """(title, text of each page, those (from 1) without text on which something is drawn, how many files are
+    attached): PDFium's, with pypdf's for the pages it failed on."""
     try:
-        title, pages, drawn = _with_pdfium(data)
+        title, pages, drawn, attached = _with_pdfium(data)
     except LoadError as first:
         try:
             title, pages = _with_pypdf(data)
-            return title, pages, {number for number, page in enumerate(pages, 1) if not page}
+            return title, pages, {number for number, page in enumerate(pages, 1) if not page}, 0
         except LoadError as second:
             raise (second if second.message.template == _LOCKED else first) from second
     odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MOST_CUT_OFF]
@@ -93,12 +95,12 @@ def _read(data: bytes) -> tuple[str, Pages, set[int]]:
         try:
             _, others = _with_pypdf(data, odd)
         except LoadError:
-            return title, pages, drawn  # the note names the pages
+            return title, pages, drawn, attached  # the note names the pages
         pages = [
             _better(page, other) if n in odd else page
             for n, (page, other) in enumerate(zip(pages, others, strict=True))
         ]
-    return title, pages, drawn
+    return title, pages, drawn, attached
 
 
 def _cut_off(page: str) -> float:
@@ -119,7 +121,7 @@ _NO_PDF = "It is not a PDF file, whatever its name says."
 _DAMAGED = "The PDF is too damaged to be opened ({why})."
 
 
-def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
+def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], int]:
     import pypdfium2
 
     try:
@@ -136,7 +138,8 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     pages = mended(pages, partial(_CharBoxes, document))
     sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
     bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
-    return title, pages, {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
+    drawn = {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
+    return title, pages, drawn, int(document.count_attachments())
 
 
 def _fill_forms(document: Any) -> None:
