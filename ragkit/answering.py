@@ -135,16 +135,24 @@ def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completio
 
 def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOverflow) -> Context:
     """The context again, in the room that the server's own counts leave beside an answer."""
+    passage_tokens = tokens_after(sent.ledger, overflow)
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
-    if not prompt or not window or prompt <= window:
-        raise overflow
-    passage_tokens = int(sent.ledger.planned_tokens * window / prompt * _OF_WINDOW)
     context = packing.pack(found, replace(room, passage_tokens=passage_tokens, window_tokens=window))
     note = Message(
         "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
         {"prompt": prompt, "window": window},
     )
     return replace(context, ledger=replace(context.ledger, notes=(*context.ledger.notes, note)))
+
+
+def tokens_after(sent: ContextLedger, overflow: ContextOverflow, frame_tokens: int = 0) -> int:
+    """How many tokens of passages the server's window has room for, by its own counts; `frame_tokens` of the
+    prompt stay as they are. Raises ContextOverflow again when the server gave no counts."""
+    prompt, window = overflow.prompt_tokens, overflow.window_tokens
+    if not prompt or not window or prompt <= window:
+        raise overflow
+    whole = (sent.planned_tokens + frame_tokens) * window / prompt * _OF_WINDOW
+    return max(int(whole) - frame_tokens, 0)
 
 
 def _notes(completion: Completion, passages: Sequence[Passage], found: Sequence[Citation]) -> tuple[Message, ...]:

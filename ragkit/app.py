@@ -14,12 +14,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, reading, retrieval
+from ragkit import (
+    answering,
+    assisting,
+    bundles,
+    bundling,
+    explain,
+    filling,
+    filters,
+    forms,
+    indexing,
+    reading,
+    retrieval,
+)
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Chat, Embedder, FileFacts, KeptConversation, LocalModels
+from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, LocalModels
 from ragkit.selection import Selection
 from ragkit.store import kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
@@ -27,6 +39,7 @@ from ragkit.store.faults import disk_full
 from ragkit.store.kept_replies import NAME as REPLIES
 from ragkit.store.kept_replies import RepliesFile
 from ragkit.store.locks import FileLock
+from ragkit.structured_types import StructuredAnswer
 from ragkit.types import (
     Answer,
     Check,
@@ -48,6 +61,7 @@ from ragkit.types import (
 )
 
 if TYPE_CHECKING:
+    from ragkit.models.embedded import ExtractiveAnswerer
     from ragkit.models.ollama import Ollama
     from ragkit.models.openai import OpenAIServer
     from ragkit.store.dense import DenseVectors
@@ -273,6 +287,24 @@ class RagKit:
         *_, answer = self.stream(question, history, where)
         assert isinstance(answer, Answer)
         return answer
+
+    def ask_structured(
+        self, question: str, schema: Mapping[str, object], where: Sequence[str] = ()
+    ) -> StructuredAnswer:
+        """A JSON value by a JSON Schema, each field with the quote that proves it, or the reason why there is
+        none. Raises what `ask` raises, and InputError for a schema that is none or cannot be filled in."""
+        if not question.strip():
+            raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
+        form = forms.form_of(schema)
+        catalog = self._open_to_read()
+        return filling.ask(
+            question,
+            form,
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
+            read=self.document,
+            filler=self._make_filler(catalog.active()),
+            unread_count=catalog.counts()["unread"],
+        )
 
     def why_not(self, question: str, expect: str, where: Sequence[str] = ()) -> WhyNot:
         """The stage in which the answer to `question` lost an expected passage. `expect` is a file, a file and
@@ -653,12 +685,21 @@ class RagKit:
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
         chat = self._language_model()
-        if chat is not None:
-            return answering.PromptedAnswerer(chat)
+        return answering.PromptedAnswerer(chat) if chat is not None else self._quoting_answerer(active)
+
+    def _quoting_answerer(self, active: Generation | None) -> ExtractiveAnswerer:
         from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
 
         embedder = self._embedder_for(active, to_index=False) if active is not None else None
         return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+
+    def _make_filler(self, active: Generation | None) -> Filler:
+        chat = self._language_model()
+        if chat is not None:
+            return filling.PromptedFiller(chat)
+        from ragkit.models.embedded_forms import ExtractiveFiller
+
+        return ExtractiveFiller(self._quoting_answerer(active))
 
     def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> retrieval.Index:
         settings = self.config.retrieval

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ragkit.messages import Message
+from ragkit.model_types import Format
+from ragkit.structured_types import Filling, FindPassages, Form
 from ragkit.types import (
     ChatMessage,
     Chunk,
@@ -74,8 +76,9 @@ class Chat(Protocol):
 
     def count_tokens(self, text: str) -> int: ...
 
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
-        """Pieces of text as they come, and last, once, the Completion. Raises ModelError."""
+    def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
+        """Pieces of text as they come, and last, once, the Completion. Raises ModelError; FormatMismatch where
+        the door checks a reply against `form`, which not every server keeps to."""
         ...
 
 
@@ -145,6 +148,21 @@ class Answerer(Protocol):
         ...
 
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion: ...
+
+
+class Filler(Protocol):
+    """Fills in a form from the documents."""
+
+    model: str
+    mode: str  # as an Answerer's
+
+    @property
+    def window_tokens(self) -> int | None: ...
+    def count_tokens(self, text: str) -> int: ...
+
+    def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
+        """`find` may be called for the question, or for each field. Raises what it raises, and ModelError."""
+        ...
 
 
 class RowReader(Protocol):

@@ -120,9 +120,8 @@ class ExtractiveAnswerer:
         return followups.condense(question, history)
 
     def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
-        query = self._embedder.embed_query(question)
-        ranked = self._ranked(question, query, context)
-        if not ranked or self._evidence(query, context.passages[0]) < REFUSE_BELOW:
+        ranked = self.best(question, context)
+        if not ranked:
             refusal = prompts.REFUSALS[terms.language(question)]
             yield refusal
             yield Completion(refusal, self.model, refused=True)
@@ -130,6 +129,12 @@ class ExtractiveAnswerer:
         text = "\n".join(map(extraction.quoted, extraction.choose(ranked, _QUOTES, _QUOTE_DROP)))
         yield text
         yield Completion(text, self.model)
+
+    def best(self, question: str, context: Context) -> list[extraction.ScoredSentence]:
+        """The context's sentences, the likeliest answer first; [] when none of it looks like an answer."""
+        query = self._embedder.embed_query(question)
+        ranked = self._ranked(question, query, context)
+        return ranked if ranked and self._evidence(query, context.passages[0]) >= REFUSE_BELOW else []
 
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
         """The likeliest sentence of each passage that looks like an answer by itself."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ragkit.errors import EndpointMissing, ModelChanged, ModelError, ModelNotFound, ModelUnable
 from ragkit.messages import Message
-from ragkit.model_types import ChatRequest, Piece, Reply
+from ragkit.model_types import ChatRequest, Format, Piece, Reply
 from ragkit.models.batching import ServedEmbedder
 from ragkit.models.ollama import Ollama, full_name
 from ragkit.models.tokens import Scale
@@ -79,8 +79,8 @@ class OllamaChat:
     def count_tokens(self, text: str) -> int:
         return self._scale.count(text)
 
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
-        for part in self._ollama.stream_chat(ChatRequest(tuple(messages), self.model)):
+    def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
+        for part in self._ollama.stream_chat(ChatRequest(tuple(messages), self.model, format=form)):
             if isinstance(part, Piece):
                 if part.text:
                     yield part.text

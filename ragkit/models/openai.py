@@ -23,6 +23,7 @@ from ragkit.errors import (
     ModelUnavailable,
 )
 from ragkit.messages import Message
+from ragkit.model_types import Format
 from ragkit.models.addresses import may_carry_key
 from ragkit.models.batching import ServedEmbedder
 from ragkit.models.families import expectations
@@ -138,10 +139,10 @@ class OpenAIChat:
     def count_tokens(self, text: str) -> int:
         return self._scale.count(text)
 
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
+    def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
         while True:
             try:
-                yield from self._stream(messages)
+                yield from self._stream(messages, form)
                 return
             except _FieldRefused as exc:
                 if exc.field in self._refused:
@@ -151,11 +152,13 @@ class OpenAIChat:
                     {"model": self.model, "field": exc.field},
                 )
 
-    def _stream(self, messages: Sequence[ChatMessage]) -> Generator[str | Completion, None, None]:
+    def _stream(self, messages: Sequence[ChatMessage], form: Format) -> Generator[str | Completion, None, None]:
         text: list[str] = []
         reason, usage = "", None
         try:
-            with contextlib.closing(self._openai.server.stream("/chat/completions", self._body(messages))) as lines:
+            with contextlib.closing(
+                self._openai.server.stream("/chat/completions", self._body(messages, form))
+            ) as lines:
                 for part in _events(lines, self.model):
                     piece, ended, told = _delta(part)
                     reason, usage = ended or reason, told or usage
@@ -173,7 +176,7 @@ class OpenAIChat:
             raise
         yield self._completion(messages, "".join(text), reason, usage)
 
-    def _body(self, messages: Sequence[ChatMessage]) -> dict[str, object]:
+    def _body(self, messages: Sequence[ChatMessage], form: Format) -> dict[str, object]:
         options = self._openai.config.options.given()
         limit = "max_completion_tokens" if self._openai.url == OPENAI_URL else "max_tokens"
         body: dict[str, object] = {
@@ -183,6 +186,7 @@ class OpenAIChat:
             "stream_options": {"include_usage": True},
             limit: self.answer_tokens,
             **{name: options[name] for name in CARRIED if name in options},
+            **_response_format(form),
         }
         return {name: value for name, value in body.items() if name not in self._refused}
 
@@ -203,6 +207,12 @@ class OpenAIChat:
                 *read_notes(self._scale, messages, read),
             ),
         )
+
+
+def _response_format(form: Format) -> dict[str, object]:
+    if isinstance(form, str):
+        return {"response_format": {"type": "json_object"}} if form else {}
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(form)}}}
 
 
 class _FieldRefused(BadReply):
