@@ -5,6 +5,7 @@ Every chunk that a rule keeps out is named with the reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -16,6 +17,8 @@ from ragkit.types import LeftOut, ScoredChunk
 
 _SAME = 0.95  # of the pieces of two texts in common: one says what the other says
 _PIECE = 5  # characters
+# Numbers and codes tell two reports of one form apart, however alike the rest is.
+_NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|[^\W_]*\d[^\W_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def _reason(
 ) -> Message | None:
     """Why `hit` is not used; None: it is."""
     for other, theirs in zip(kept, pieces, strict=True):
-        if _likeness(mine, theirs) >= _SAME:
+        if _likeness(mine, theirs) >= _SAME and _numbers(hit.chunk.text) == _numbers(other.chunk.text):
             return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
     if most and sum(other.chunk.source == hit.chunk.source for other in kept) >= most:
         return Message("comes after {count} passages of its document that are used already", {"count": most})
@@ -75,6 +78,10 @@ def _reason(
 def _pieces(text: str) -> frozenset[str]:
     folded = "".join(terms.fold(text).split())
     return frozenset(folded[at : at + _PIECE] for at in range(max(len(folded) - _PIECE + 1, 1)))
+
+
+def _numbers(text: str) -> list[str]:
+    return _NUMBER.findall(terms.fold(text))
 
 
 def _likeness(one: frozenset[str], other: frozenset[str]) -> float:

@@ -78,7 +78,9 @@ def test_the_commands(indexed: Terminal) -> None:
 
 def test_why_names_what_was_left_out(tmp_path: Path, server: ScriptedOllama) -> None:
     terminal = terminal_in(tmp_path, server)
-    (tmp_path / "docs" / "long.md").write_text("annual leave " * 400, "utf-8")
+    (tmp_path / "docs" / "long.md").write_text(
+        " ".join(f"Annual leave of grade {grade} is {grade + 9} days." for grade in range(200)), "utf-8"
+    )
     terminal("index", "docs")
     settings = ("--set", "options.num_ctx=1024", "--set", "options.num_predict=256")
     out = terminal(*settings, "chat", stdin="annual leave?\n/why\n").stdout

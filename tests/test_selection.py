@@ -71,6 +71,18 @@ def names(kit: RagKit, question: str = QUESTION, k: int = 6) -> list[str]:
     return [Path(hit.chunk.source).name for hit in kit.search(question, k)]
 
 
+def test_reports_that_differ_in_a_number_are_both_used(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    english = "In quarter {n} the plant in Leeds made pumps, valves and filters, and its sales went on as planned."
+    chinese = "第{n}季度，苏州工厂生产水泵、阀门和滤芯，销售按计划进行，库存保持稳定，员工人数没有变化，质量合格。"
+    for name, text, numbers in (("en", english, "23"), ("zh", chinese, "二三")):
+        for n in numbers:
+            (folder / f"{name}-{n}.md").write_text(text.format(n=n), "utf-8")
+    with opened(folder) as (kit, _):
+        assert set(names(kit, "Which quarter?", k=4)) == {"en-2.md", "en-3.md", "zh-二.md", "zh-三.md"}
+
+
 def test_what_says_the_same_is_used_once_and_named(docs: Path) -> None:
     with opened(docs) as (kit, _):
         for question, pair in (

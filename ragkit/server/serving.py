@@ -91,7 +91,7 @@ class Models:
         self.started = datetime.now(UTC)
         self.served = _served(models)
         self._max_waiting = max_waiting
-        self._waiting = 0
+        self._admitted = 0  # at work, or waiting for their turn
         self._turn = asyncio.Lock()
         self._ending = threading.Event()
         self._loaded: dict[str, _Loaded] = {}
@@ -140,22 +140,24 @@ class Models:
 
     @asynccontextmanager
     async def _my_turn(self, gone: asyncio.Future[Any]) -> AsyncIterator[None]:
-        if self._turn.locked() and self._waiting >= self._max_waiting:
+        if self._admitted > self._max_waiting:  # one of them is at work
             raise ApiError(503, "server busy, please try again.  maximum pending requests exceeded")
-        turn = asyncio.ensure_future(self._turn.acquire())
-        self._waiting += 1
+        self._admitted += 1
         try:
-            await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
+            turn = asyncio.ensure_future(self._turn.acquire())
+            try:
+                await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not turn.done():
+                    turn.cancel()
+            if turn.cancelled() or not turn.done():
+                raise ApiError(499, "the client left")
+            try:
+                yield
+            finally:
+                self._turn.release()
         finally:
-            self._waiting -= 1
-            if not turn.done():
-                turn.cancel()
-        if turn.cancelled() or not turn.done():
-            raise ApiError(499, "the client left")
-        try:
-            yield
-        finally:
-            self._turn.release()
+            self._admitted -= 1
 
     # -- lifetime --------------------------------------------------------------------------------
 
@@ -183,7 +185,7 @@ class Models:
         """Let go of the models whose time is up, and come again when the next one's is."""
         if self._timer:
             self._timer.cancel()
-        if self._turn.locked() or self._waiting:
+        if self._admitted:
             return  # whoever has the turn sweeps after it
         now_s = time.monotonic()
         self._loaded = {name: loaded for name, loaded in self._loaded.items() if loaded.until_s > now_s}
