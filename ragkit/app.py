@@ -658,7 +658,7 @@ class RagKit:
         return self._embedder
 
     def _make_embedder(self, active: Generation | None) -> Embedder:
-        backend = self.config.models.backend
+        backend = self.config.models.embedding
         if backend == "auto" and active is not None:
             backend = cast(Backend, active.backend)
             self._notes["embedding"] = Message(

@@ -41,6 +41,17 @@ def _between(name: str, value: float, low: float, high: float) -> None:
 class ModelsConfig:
     backend: Backend = "auto"
     """auto: Ollama where it answers and has the models, else the embedded models."""
+    embed_backend: Literal["", "auto", "ollama", "openai", "embedded"] = ""  # of embeddings; "": as `backend`
+
+    @property
+    def embedding(self) -> Backend:
+        """Where the embeddings come from."""
+        return self.embed_backend or self.backend
+
+    @property
+    def named(self) -> frozenset[Backend]:
+        """The one or two that are asked for."""
+        return frozenset((self.backend, self.embedding))
 
 
 @dataclass(frozen=True, slots=True)

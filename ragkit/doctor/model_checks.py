@@ -38,18 +38,18 @@ _SMOKE = {
 def embedded(config: Config) -> Iterator[Check]:
     from ragkit.models.embedded import EmbeddedEmbedder
 
-    needed: _Severity = "fault" if config.models.backend == "embedded" else "warning"
+    needed: _Severity = "fault" if "embedded" in config.models.named else "warning"
     yield from _tried("embedded models", needed, lambda: _embedding("embedded models", EmbeddedEmbedder()))
 
 
 def ollama(config: Config) -> Iterator[Check]:
     from ragkit.models.ollama import Ollama
 
-    if config.models.backend in ("embedded", "openai"):
+    if not {"auto", "ollama"} & config.models.named:
         unused = Message("not used: models.backend is {backend}", {"backend": config.models.backend})
         yield Check("ollama", "ok", unused)
         return
-    severity: _Severity = "fault" if config.models.backend == "ollama" else "warning"
+    severity: _Severity = "fault" if "ollama" in config.models.named else "warning"
     with closing(Ollama(config)) as ollama:
         try:
             version = ollama.version(_PROBE_TIMEOUT_S)
@@ -58,8 +58,10 @@ def ollama(config: Config) -> Iterator[Check]:
             return
         yield _version_check(version, ollama.url)
         yield from _connection("ollama connection", ollama.url, ollama.key_withheld, "OLLAMA_API_KEY")
-        yield from _tried("embedding model", severity, lambda: _ollama_embedding(ollama, config))
-        yield from _tried("chat model", severity, lambda: _ollama_chat(ollama, config))
+        if config.models.embedding in ("auto", "ollama"):
+            yield from _tried("embedding model", severity, lambda: _ollama_embedding(ollama, config))
+        if config.models.backend in ("auto", "ollama"):
+            yield from _tried("chat model", severity, lambda: _ollama_chat(ollama, config))
 
 
 def _version_check(version: str, url: str) -> Check:
@@ -159,7 +161,7 @@ def _chat(name: str, chat: Chat, asked_tokens: int, able: Message) -> Iterator[C
 def openai(config: Config) -> Iterator[Check]:
     from ragkit.models.openai import CARRIED, OpenAIChat, OpenAIEmbedder, OpenAIServer
 
-    if config.models.backend != "openai":
+    if "openai" not in config.models.named:
         return
     with closing(OpenAIServer(config)) as server:
         yield from _connection("openai connection", server.url, server.key_withheld, config.openai.api_key_env)
@@ -181,8 +183,10 @@ def openai(config: Config) -> Iterator[Check]:
             model = OpenAIChat(server, config.openai.chat_model)
             return _chat("chat model", model, config.window_tokens, Message("over /v1"))
 
-        yield from _tried("embedding model", "fault", embedding)
-        yield from _tried("chat model", "fault", chat)
+        if config.models.embedding == "openai":
+            yield from _tried("embedding model", "fault", embedding)
+        if config.models.backend == "openai":
+            yield from _tried("chat model", "fault", chat)
 
 
 def _openai_models(server: OpenAIServer) -> Iterator[Check]:
