@@ -58,6 +58,7 @@ from ragkit.types import (
     Turn,
     Vector,
     WhyNot,
+    Withdrawn,
 )
 
 if TYPE_CHECKING:
@@ -332,8 +333,14 @@ class RagKit:
             index = self._retrieval_index(catalog, embedder)
             return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
 
-    def stream(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Iterator[str | Answer]:
-        """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()
+    ) -> Iterator[str | Withdrawn | Answer]:
+        """The text of the answer as it comes and last, once, the `Answer`. See `ask`.
+
+        A language model whose reply is not proved is asked once more. If its second reply is proved better,
+        `Withdrawn` comes, and then that reply as one more piece: what came before it is not the answer.
+        """
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
@@ -348,7 +355,9 @@ class RagKit:
             widen_tokens=self.config.retrieval.widen_tokens,
         )
 
-    def stream_everything(self, question: str, where: Sequence[str] = ()) -> Iterator[Collected | str | Answer]:
+    def stream_everything(
+        self, question: str, where: Sequence[str] = ()
+    ) -> Iterator[Collected | str | Withdrawn | Answer]:
         """The question put to every passage for which the conditions hold: what was found after each batch of
         them, and, from a language model, last an answer out of all findings, as `stream` gives it.
 
@@ -685,7 +694,9 @@ class RagKit:
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
         chat = self._language_model()
-        return answering.PromptedAnswerer(chat) if chat is not None else self._quoting_answerer(active)
+        if chat is None:
+            return self._quoting_answerer(active)
+        return answering.PromptedAnswerer(chat, ask_again=self.config.models.ask_again)
 
     def _quoting_answerer(self, active: Generation | None) -> ExtractiveAnswerer:
         from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
@@ -696,7 +707,7 @@ class RagKit:
     def _make_filler(self, active: Generation | None) -> Filler:
         chat = self._language_model()
         if chat is not None:
-            return filling.PromptedFiller(chat)
+            return filling.PromptedFiller(chat, ask_again=self.config.models.ask_again)
         from ragkit.models.embedded_forms import ExtractiveFiller
 
         return ExtractiveFiller(self._quoting_answerer(active))

@@ -58,6 +58,11 @@ def claims(text: str) -> tuple[Claim, ...]:
     return tuple(found)
 
 
+def prose(text: str) -> str:
+    """An answer without its quotes, markers and code: what it says in its own words."""
+    return _MARKERS.sub(" ", _QUOTE.sub(" ", _CODE.sub(" ", text)))
+
+
 def check(text: str, passages: Sequence[Passage], documents: Mapping[str, Document]) -> tuple[Citation, ...]:
     """The citations of an answer, in order of appearance, repeats left out.
 

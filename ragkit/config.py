@@ -42,6 +42,7 @@ class ModelsConfig:
     backend: Backend = "auto"
     """auto: Ollama where it answers and has the models, else the embedded models."""
     embed_backend: Literal["", "auto", "ollama", "openai", "embedded"] = ""  # of embeddings; "": as `backend`
+    ask_again: bool = True  # a language model whose answer is not wholly proved, once
 
     @property
     def embedding(self) -> Backend:

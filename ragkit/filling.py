@@ -124,8 +124,9 @@ class PromptedFiller:
 
     mode = "generative"
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Chat, *, ask_again: bool = True) -> None:
         self._chat = chat
+        self._ask_again = ask_again
         self.model = chat.model
 
     @property
@@ -136,9 +137,10 @@ class PromptedFiller:
         return self._chat.count_tokens(text)
 
     def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
-        """The better of at most two replies, whole. Raises BadReply, ModelError."""
+        """The better of at most two replies, whole; without `ask_again` a second one is asked for only when the
+        first does not fit the form at all. Raises BadReply, ModelError."""
         context, first = self._first(question, form, find)
-        if not first.complaints:
+        if not first.complaints or (first.fits and not self._ask_again):
             return _filling(first, context, 1)
         second = self._second(question, form, context, first)
         best = max((one for one in (second, first) if one is not None), key=lambda reply: reply.worth)

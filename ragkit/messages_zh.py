@@ -93,6 +93,11 @@ ZH: dict[str, str] = {
     ),
     'Ask something: ragkit ask --everything "Which fees?"': '请提问，例如：ragkit ask --everything "有哪些收费？"',
     "--bundle, --everything and --schema exclude each other.": "--bundle、--everything 与 --schema 不能同时使用。",
+    # asked once more
+    "Not all of this was proved. Asked once more, the model says:": "以上内容没有全部得到证明。再问一次，模型回答：",
+    "The model was asked twice; its second reply is not proved better.": "模型被问了两次；第二次的回答得到的证明并不更多。",
+    "The model was asked twice; this is its second reply, which is proved better.": "模型被问了两次；这是第二次的回答，它得到的证明更多。",
+    "The answer is not in the language of the question.": "回答所用的语言与问题不同。",
     # ask --schema
     "Answer with JSON by this JSON Schema, each value with the quote that proves it.": "按此 JSON Schema 以 JSON 回答，每个值都附上能证明它的引文。",
     'Ask something: ragkit ask --schema form.json "The fees"': '请提问：ragkit ask --schema form.json "各项费用"',

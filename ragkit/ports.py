@@ -147,6 +147,10 @@ class Answerer(Protocol):
         """Pieces of text, and last the Completion; refuses when the context holds no answer."""
         ...
 
+    def again(self, question: str, context: Context, reply: Completion, complaints: Sequence[str]) -> Completion | None:
+        """Another reply, after what is unproved in the first was named; None: it would say the same."""
+        ...
+
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion: ...
 
 

@@ -287,6 +287,7 @@ class Answer:
     nearest: tuple[ScoredChunk, ...]  # the best passages, whatever the answer
     unread_count: int  # files of this index that could not be read
     notes: tuple[Message, ...] = ()
+    asked: int = 1  # how often the model was; after the second time the better reply is the answer
 
     @property
     def sources(self) -> tuple[Citation, ...]:
@@ -297,6 +298,13 @@ class Answer:
             Citation(hit.rank, hit.chunk.source, hit.chunk.place, hit.chunk.start, hit.chunk.end, "", False, hit.score)
             for hit in self.nearest
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """In a stream: the text so far is not the answer. Another reply was proved better; it follows whole."""
+
+    why: Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from ragkit import __version__
 from ragkit.cli import asking, exits, files, links, output
 from ragkit.cli.output import tr
 from ragkit.errors import RagkitError
+from ragkit.types import Answer
 
 if TYPE_CHECKING:
     from ragkit.app import RagKit
-    from ragkit.types import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +260,10 @@ def ask(
     with opened(options) as kit:
         answer: Answer | None = None
         for piece in kit.stream(question, where=where):
-            if not isinstance(piece, str):
+            if isinstance(piece, Answer):
                 answer = piece
             elif not as_json:
-                click.echo(output.safe(piece), nl=False)
+                output.show_piece(piece)
         assert answer is not None
         if as_json:
             output.print_json(output.answer_json(answer))

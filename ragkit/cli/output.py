@@ -17,7 +17,7 @@ from ragkit import places
 from ragkit.cli import links
 from ragkit.errors import InputError
 from ragkit.messages import Message, environment_language, say
-from ragkit.types import FILE_STATES
+from ragkit.types import FILE_STATES, Withdrawn
 
 if TYPE_CHECKING:
     from ragkit.config import Setting
@@ -250,6 +250,16 @@ def _outcome_json(outcome: FileOutcome) -> dict[str, object]:
 # -- ask ---------------------------------------------------------------------------------------
 
 
+def show_piece(piece: str | Withdrawn) -> None:
+    """The text as it comes. What is withdrawn stays on the screen, with a word about it below."""
+    if isinstance(piece, str):
+        click.echo(safe(piece), nl=False)
+        return
+    click.echo("\n")
+    sys.stdout.flush()
+    say_aside(text_of(piece.why))
+
+
 def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: bool) -> None:
     """What follows the streamed text: the sources, and what did not fit or could not be proved."""
     click.echo("\n")
@@ -393,6 +403,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "nearest": hits_list_json(answer.nearest),
         "unread_count": answer.unread_count,
         "notes": [str(note) for note in answer.notes],
+        "asked": answer.asked,
     }
 
 

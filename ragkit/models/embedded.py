@@ -130,6 +130,10 @@ class ExtractiveAnswerer:
         yield text
         yield Completion(text, self.model)
 
+    def again(self, *_: object) -> Completion | None:
+        """None: it quotes the same sentences again."""
+        return None
+
     def best(self, question: str, context: Context) -> list[extraction.ScoredSentence]:
         """The context's sentences, the likeliest answer first; [] when none of it looks like an answer."""
         query = self._embedder.embed_query(question)
