@@ -24,6 +24,7 @@ from ragkit.types import (
     ContextLedger,
     Document,
     Passage,
+    Shown,
     Turn,
     Withdrawn,
 )
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 _FRAME_TOKENS = 288  # of the question and of the chat template around the messages
 
 _OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
+_IMAGE_TOKENS = 768  # of a picture, as Ollama counts it
+_NOT_SHOWN = Shown()
 _LEAST_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
 _MOST_COMPLAINTS = 8  # named when a model is asked again
 _ASKED_AGAIN = Message("Not all of this was proved. Asked once more, the model says:")
@@ -50,7 +53,8 @@ class PromptedAnswerer:
         self._chat = chat
         self._ask_again = ask_again
         self.model = chat.model
-        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())))
+        self.sees = chat.sees
+        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())), Shown())
         self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
 
     @property
@@ -71,19 +75,21 @@ class PromptedAnswerer:
         rewritten = completion.text.strip().splitlines()[:1]
         return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
 
-    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
         """The model's reply, streamed. Raises ContextOverflow, ModelError."""
-        for piece in self._chat.stream(prompts.answer_prompt(question, context)):
+        for piece in self._chat.stream(prompts.answer_prompt(question, context, shown)):
             if isinstance(piece, Completion):
                 piece = replace(piece, refused=prompts.is_refusal(piece.text))
             yield piece
 
-    def again(self, question: str, context: Context, reply: Completion, complaints: Sequence[str]) -> Completion | None:
+    def again(
+        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    ) -> Completion | None:
         """A second reply, after the first was found wanting; None where there is no second one to be had."""
         if not self._ask_again or reply.done_reason == "length":
             return None
         messages = [
-            *prompts.answer_prompt(question, context),
+            *prompts.answer_prompt(question, context, shown),
             ChatMessage("assistant", reply.text),
             prompts.answer_again(question, complaints[:_MOST_COMPLAINTS]),
         ]
@@ -111,6 +117,7 @@ def stream(
     answerer: Answerer,
     unread_count: int,
     widen_tokens: int = 0,
+    shown: Shown = _NOT_SHOWN,
 ) -> Iterator[str | Withdrawn | Answer]:
     """The answer's text as it comes, and last, once, the whole `Answer`.
 
@@ -119,18 +126,18 @@ def stream(
     Answer with `refused` set and the nearest passages as receipts.
     """
     query = answerer.condense(question, history) if history else question
-    found = retrieve(query)
-    room = Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens, widen_tokens, read)
+    found = retrieve("\n".join(filter(None, (query, shown.words))))
+    room = Room(answerer.count_tokens, _room_beside(shown, answerer), answerer.window_tokens, widen_tokens, read)
     context = packing.pack(found, room)
     try:
-        completion = yield from _relay(answerer.answer(query, context))
+        completion = yield from _relay(answerer.answer(query, context, shown))
     except ContextOverflow as overflow:
         context = _repacked(found, context, room, overflow)
-        completion = yield from _relay(answerer.answer(query, context))
+        completion = yield from _relay(answerer.answer(query, context, shown))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
     reply = checked = _checked(question, completion, context, read)
-    again = answerer.again(query, context, completion, checked.complaints) if checked.complaints else None
+    again = answerer.again(query, context, shown, completion, checked.complaints) if checked.complaints else None
     if again is not None:
         second = _checked(question, again, context, read)
         reply = max(checked, second, key=lambda one: one.worth)  # the first, if they are worth the same
@@ -149,7 +156,7 @@ def stream(
         ledger=replace(context.ledger, prompt_eval_count=reply.completion.prompt_eval_count),
         nearest=found.kept,
         unread_count=unread_count,
-        notes=(*reply.completion.notes, *reply.notes, *_asked_notes(checked, again, reply)),
+        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(checked, again, reply)),
         asked=1 if again is None else 2,
     )
 
@@ -203,6 +210,12 @@ def _asked_notes(first: _Checked, again: Completion | None, used: _Checked) -> t
     if used is first:
         return (Message("The model was asked twice; its second reply is not proved better."),)
     return (Message("The model was asked twice; this is its second reply, which is proved better."),)
+
+
+def _room_beside(shown: Shown, answerer: Answerer) -> int:
+    """Tokens for passages, beside the pictures and the words on them."""
+    used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
+    return max(answerer.passage_tokens - used, 0)
 
 
 def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:

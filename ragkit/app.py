@@ -26,10 +26,20 @@ from ragkit import (
     indexing,
     reading,
     retrieval,
+    showing,
 )
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
-from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
+from ragkit.errors import (
+    BadReply,
+    IndexMismatch,
+    IndexMissing,
+    InputError,
+    LoadError,
+    ModelError,
+    ModelUnavailable,
+    StoreError,
+)
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, LocalModels
 from ragkit.selection import Selection
@@ -55,6 +65,7 @@ from ragkit.types import (
     IndexStatus,
     Progress,
     ScoredChunk,
+    Shown,
     Turn,
     Vector,
     WhyNot,
@@ -68,6 +79,7 @@ if TYPE_CHECKING:
     from ragkit.store.dense import DenseVectors
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
+_MOST_PICTURE_MB = 20  # of one that goes with a question
 _PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
 
 
@@ -282,10 +294,17 @@ class RagKit:
             index = self._retrieval_index(catalog, embedder)
             return retrieval.retrieve(question, k, index, conditions)
 
-    def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
-        """The answer to `question` with checked citations. `history` holds earlier turns, oldest
-        first; `where` as in `search`. Raises what `search` raises, and ModelError from the answering model."""
-        *_, answer = self.stream(question, history, where)
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        where: Sequence[str] = (),
+        images: Sequence[str | os.PathLike[str]] = (),
+    ) -> Answer:
+        """The answer to `question` with checked citations. `history` holds earlier turns, oldest first; `where`
+        as in `search`; `images` are files of pictures that the question is about. Raises what `search` raises,
+        ModelError from the answering model, and InputError for a file that is no picture."""
+        *_, answer = self.stream(question, history, where, images)
         assert isinstance(answer, Answer)
         return answer
 
@@ -334,7 +353,11 @@ class RagKit:
             return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
 
     def stream(
-        self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        where: Sequence[str] = (),
+        images: Sequence[str | os.PathLike[str]] = (),
     ) -> Iterator[str | Withdrawn | Answer]:
         """The text of the answer as it comes and last, once, the `Answer`. See `ask`.
 
@@ -345,15 +368,31 @@ class RagKit:
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
         catalog = self._open_to_read()
+        answerer = self._answerer_of(catalog.active())
         yield from answering.stream(
             question,
             history,
             retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
             read=self.document,
-            answerer=self._answerer_of(catalog.active()),
+            answerer=answerer,
             unread_count=catalog.counts()["unread"],
             widen_tokens=self.config.retrieval.widen_tokens,
+            shown=self._shown(images, answerer) if images else Shown(),
         )
+
+    def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> Shown:
+        from ragkit.loaders.access import read_bytes
+        from ragkit.loaders.sandbox import SandboxLoader
+
+        def read(path: Path) -> bytes:
+            try:
+                return read_bytes(str(path), _MOST_PICTURE_MB)
+            except LoadError as exc:
+                raise InputError("Cannot read {path}: {why}", path=path, why=exc.message) from exc
+
+        paths = [Path(image).expanduser().resolve() for image in images]
+        with closing(SandboxLoader(self.config.loading)) as loader:
+            return showing.shown(paths, read=read, loader=loader, sees=answerer.sees, model=answerer.model)
 
     def stream_everything(
         self, question: str, where: Sequence[str] = ()

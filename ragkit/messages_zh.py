@@ -93,6 +93,15 @@ ZH: dict[str, str] = {
     ),
     'Ask something: ragkit ask --everything "Which fees?"': '请提问，例如：ragkit ask --everything "有哪些收费？"',
     "--bundle, --everything and --schema exclude each other.": "--bundle、--everything 与 --schema 不能同时使用。",
+    # ask --image
+    "A picture that the question is about (PNG, JPEG, WebP). May be repeated.": "问题所指的图片（PNG、JPEG、WebP）。可重复使用。",
+    "--image takes neither --everything nor --schema.": "--image 不能与 --everything 或 --schema 同用。",
+    "{path} is not a PNG, JPEG or WebP picture.": "{path} 不是 PNG、JPEG 或 WebP 图片。",
+    "Cannot read {path}: {why}": "无法读取 {path}：{why}",
+    "{model} cannot look at pictures, and the words on {path} are not known: {why}": "{model} 不能看图片，而 {path} 上的文字也无从得知：{why}",
+    "Use a chat model with the capability vision, or install the extra: ragkit-docqa[ocr].": "请使用具有 vision 能力的对话模型，或安装附加组件：ragkit-docqa[ocr]。",
+    "Only the first {most} characters of the words on the pictures were used.": "图片上的文字只使用了前 {most} 个字符。",
+    "{model} cannot look at pictures: only the words on them, by OCR, were used.": "{model} 不能看图片：只使用了由 OCR 识别的图中文字。",
     # asked once more
     "Not all of this was proved. Asked once more, the model says:": "以上内容没有全部得到证明。再问一次，模型回答：",
     "The model was asked twice; its second reply is not proved better.": "模型被问了两次；第二次的回答得到的证明并不更多。",

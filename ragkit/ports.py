@@ -24,6 +24,7 @@ from ragkit.types import (
     Passage,
     Progress,
     ScoredChunk,
+    Shown,
     Turn,
     Vector,
 )
@@ -71,6 +72,7 @@ class Chat(Protocol):
     """A language model that writes."""
 
     model: str
+    sees: bool  # whether it takes pictures; True also where its server does not tell
     window_tokens: int
     answer_tokens: int  # kept free in the window for the reply
 
@@ -128,6 +130,7 @@ class Answerer(Protocol):
 
     model: str
     mode: str  # "extractive" or "generative"
+    sees: bool  # as a Chat's
 
     @property
     def window_tokens(self) -> int | None: ...
@@ -143,11 +146,13 @@ class Answerer(Protocol):
         """The question made to stand without the turns before it."""
         ...
 
-    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
         """Pieces of text, and last the Completion; refuses when the context holds no answer."""
         ...
 
-    def again(self, question: str, context: Context, reply: Completion, complaints: Sequence[str]) -> Completion | None:
+    def again(
+        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    ) -> Completion | None:
         """Another reply, after what is unproved in the first was named; None: it would say the same."""
         ...
 

@@ -238,6 +238,15 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The pictures that go with a question."""
+
+    images: tuple[bytes, ...] = ()  # for a model that sees; of PNG, JPEG or WebP files
+    words: str = ""  # that OCR read on them; searched for with the question
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A model's whole reply. `refused` is set by an answerer that knows it found nothing."""
 

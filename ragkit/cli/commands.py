@@ -227,6 +227,14 @@ WHERE = click.option(
     help=tr("Put the question to every passage, not to the best few: lists, counts, comparisons. Can be resumed."),
 )
 @click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=tr("A picture that the question is about (PNG, JPEG, WebP). May be repeated."),
+)
+@click.option(
     "--schema",
     "schema_file",
     type=click.Path(path_type=Path),
@@ -241,12 +249,15 @@ def ask(
     question: str,
     bundle_file: Path | None,
     everything: bool,
+    images: tuple[Path, ...],
     schema_file: Path | None,
     where: tuple[str, ...],
     as_json: bool,
 ) -> int:
     if sum(map(bool, (everything, bundle_file, schema_file))) > 1:
         raise click.UsageError(tr("--bundle, --everything and --schema exclude each other."))
+    if images and (everything or schema_file):
+        raise click.UsageError(tr("--image takes neither --everything nor --schema."))
     if bundle_file is not None:
         output.check_new(bundle_file)  # before the model is at work for minutes
     question = text_argument(question)
@@ -259,7 +270,7 @@ def ask(
             return asking.structured(kit, question, schema, where, as_json=as_json)
     with opened(options) as kit:
         answer: Answer | None = None
-        for piece in kit.stream(question, where=where):
+        for piece in kit.stream(question, where=where, images=images):
             if isinstance(piece, Answer):
                 answer = piece
             elif not as_json:

@@ -19,6 +19,7 @@ from ragkit.types import (
     Document,
     EmbedFault,
     Passage,
+    Shown,
     Turn,
     Vector,
 )
@@ -106,6 +107,7 @@ class ExtractiveAnswerer:
 
     mode = "extractive"
     model = f"extractive ({MODEL})"
+    sees = False
     window_tokens: int | None = None
     passage_tokens = _PASSAGE_TOKENS
 
@@ -119,8 +121,8 @@ class ExtractiveAnswerer:
         """A follow-up with the words that it leans on; any other question as it is."""
         return followups.condense(question, history)
 
-    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
-        ranked = self.best(question, context)
+    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
+        ranked = self.best("\n".join(filter(None, (question, shown.words))), context)
         if not ranked:
             refusal = prompts.REFUSALS[terms.language(question)]
             yield refusal
@@ -194,7 +196,8 @@ class ExtractiveChat:
         question, texts = prompts.read_prompt(messages)
         split = [passage for text in texts for passage in self._split(text)]
         passages = self._ranked(question, split, check_in)
-        *_, completion = self._answerer.answer(question, Context(passages, ContextLedger(None, 0, 0, (), ())))
+        context = Context(passages, ContextLedger(None, 0, 0, (), ()))
+        *_, completion = self._answerer.answer(question, context, Shown())
         assert isinstance(completion, Completion)
         return replace(completion, model=self.model)
 
