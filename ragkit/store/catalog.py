@@ -434,8 +434,8 @@ class SqliteCatalog:
             )
         }
 
-    def sample(self, size: int) -> Iterator[Vector]:
-        """Up to `size` vectors spread evenly over the index, always the same ones."""
+    def sample(self, size: int) -> Iterator[tuple[str, Vector]]:
+        """Up to `size` chunks' ids and vectors spread evenly over the index, always the same ones."""
         low, high = self._rows(
             "SELECT coalesce(min(number), 0), coalesce(max(number), -1) FROM chunks WHERE generation = ?",
             (self.active_id(),),
@@ -444,13 +444,13 @@ class SqliteCatalog:
         at = float(low)
         while at <= high:
             rows = self._rows(
-                "SELECT number, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
+                "SELECT number, id, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
                 " ORDER BY number LIMIT 1",
                 (int(at), self.active_id()),
             )
             if not rows:
                 return
-            yield vector_of(rows[0][1])
+            yield rows[0][1], vector_of(rows[0][2])
             at = max(at + step, rows[0][0] + 1)
 
     def unpublished_count(self) -> int:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit.errors import StoreError
+from ragkit.evidence import Ordinary
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.locks import FileLock
@@ -51,7 +52,7 @@ class DenseVectors:
         """The `limit` nearest live chunks, from Chroma plus what Chroma does not have yet. With conditions:
         of the chunks for which they hold, by an exact scan, as Chroma's graph finds few of a few."""
         query = np.asarray(vector, dtype=np.float32)
-        mean, deviation = self._ordinary(query)
+        mean, deviation = self._usual(query)
         found = None if where else self._published_hits(vector, limit)
         if found is None:
             found = _scan(query, self._catalog.vectors(where), limit)
@@ -73,9 +74,13 @@ class DenseVectors:
             if name in known:
                 query = query + _FEEDBACK_WEIGHT * weight * np.asarray(known[name], dtype=np.float32)
         query = query / max(float(np.linalg.norm(query)), 1e-6)
-        return DenseHits(_scan(query, [known], len(known)), *self._ordinary(query))
+        return DenseHits(_scan(query, [known], len(known)), *self._usual(query))
 
-    def _ordinary(self, query: npt.NDArray[np.float32]) -> tuple[float, float]:
+    def ordinary(self, vector: Vector) -> Ordinary:
+        """How near an ordinary chunk is to a question."""
+        return Ordinary(*self._usual(np.asarray(vector, dtype=np.float32)))
+
+    def _usual(self, query: npt.NDArray[np.float32]) -> tuple[float, float]:
         """Mean and deviation of the cosines of a sample of all chunks."""
         sample = self._background()
         cosines = sample @ query if sample.size else np.zeros(1, dtype=np.float32)
@@ -255,7 +260,7 @@ class DenseVectors:
     def _background(self) -> npt.NDArray[np.float32]:
         version = self._catalog.version()
         if self._sample is None or self._sample[0] != version:
-            self._sample = version, _matrix(list(self._catalog.sample(_SAMPLE)))
+            self._sample = version, _matrix([vector for _, vector in self._catalog.sample(_SAMPLE)])
         return self._sample[1]
 
 
