@@ -20,6 +20,7 @@ from ragkit import (
     assisting,
     bundles,
     bundling,
+    describing,
     evidence,
     explain,
     filling,
@@ -44,7 +45,7 @@ from ragkit.errors import (
 )
 from ragkit.evidence import Gauge
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, LocalModels
+from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, Loader, LocalModels
 from ragkit.selection import Selection
 from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
@@ -82,7 +83,7 @@ if TYPE_CHECKING:
     from ragkit.store.dense import DenseVectors
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
-_MOST_PICTURE_MB = 20  # of one that goes with a question
+_MOST_PICTURE_MB = 20  # of one that a model looks at
 _PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
 
 
@@ -109,6 +110,13 @@ def _embedded_embedder() -> Embedder:
     except ImportError as exc:
         raise _not_installed() from exc
     return EmbeddedEmbedder()
+
+
+def _picture_bytes(path: Path) -> bytes:
+    """Raises LoadError."""
+    from ragkit.loaders.access import read_bytes
+
+    return read_bytes(str(path), _MOST_PICTURE_MB)
 
 
 def _not_installed() -> ModelUnavailable:
@@ -218,20 +226,43 @@ class RagKit:
                 catalog.set_labels(str(root), labels)
         embedder = self._embedder_for(catalog.active(), to_index=True)
         readings = self.directory / _READINGS
+        described = self._descriptions()
         with closing(SandboxLoader(self.config.loading, readings)) as loader:
             report = indexing.update(
                 found,
                 roots,
                 catalog=catalog,
-                loader=loader,
+                loader=self._describing(loader, described),
                 embedder=embedder,
                 settings=self.config.chunking,
                 progress=progress,
                 trust_times=not checksum,
             )
         readings.unlink(missing_ok=True)  # the catalog holds them now
+        described.remove()
         unpublished, trouble = self._publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
+
+    def _describing(self, loader: Loader, kept: RepliesFile) -> Loader:
+        """`loader`, which also has pictures described where a model for that is configured."""
+        model = self.config.models.image_model
+        if not model:
+            return loader
+        return describing.DescribingLoader(loader, model, partial(self._served_chat, model), _picture_bytes, kept)
+
+    def _descriptions(self) -> RepliesFile:
+        """Those of a run that is not over."""
+        return RepliesFile(self.directory / REPLIES.format(key="pictures"))
+
+    def _served_chat(self, model: str) -> Chat:
+        """`model` as the server has it that is configured. Raises ModelError."""
+        if self.config.models.backend == "openai":
+            from ragkit.models.openai import OpenAIChat
+
+            return OpenAIChat(self._openai_server(), model)
+        from ragkit.models.ollama_ports import OllamaChat
+
+        return OllamaChat(self.models, model)
 
     def plan(
         self,
@@ -250,7 +281,8 @@ class RagKit:
             known = self._open_to_read().files()
         except IndexMissing:
             known = {}
-        with closing(SandboxLoader(self.config.loading)) as loader:
+        with closing(SandboxLoader(self.config.loading)) as sandbox:
+            loader = self._describing(sandbox, self._descriptions())
             return indexing.plan(found, roots, known, loader, lambda file, known: has_hash(str(file.path), known))
 
     def watch(
@@ -397,12 +429,11 @@ class RagKit:
         )
 
     def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> Shown:
-        from ragkit.loaders.access import read_bytes
         from ragkit.loaders.sandbox import SandboxLoader
 
         def read(path: Path) -> bytes:
             try:
-                return read_bytes(str(path), _MOST_PICTURE_MB)
+                return _picture_bytes(path)
             except LoadError as exc:
                 raise InputError("Cannot read {path}: {why}", path=path, why=exc.message) from exc
 
@@ -810,15 +841,11 @@ class RagKit:
         backend = self.config.models.backend
         if backend == "auto":
             backend = self._chosen("answer", self.config.ollama.chat_model)
-        if backend == "ollama":
-            from ragkit.models.ollama_ports import OllamaChat
-
-            return OllamaChat(self.models, self.config.ollama.chat_model)
-        if backend == "openai":
-            from ragkit.models.openai import OpenAIChat
-
-            return OpenAIChat(self._openai_server(), self.config.openai.chat_model)
-        return None
+        if backend == "embedded":
+            return None
+        return self._served_chat(
+            self.config.openai.chat_model if backend == "openai" else self.config.ollama.chat_model
+        )
 
     def _openai_server(self) -> OpenAIServer:
         from ragkit.models.openai import OpenAIServer

@@ -93,6 +93,15 @@ ZH: dict[str, str] = {
     ),
     'Ask something: ragkit ask --everything "Which fees?"': '请提问，例如：ragkit ask --everything "有哪些收费？"',
     "--bundle, --everything and --schema exclude each other.": "--bundle、--everything 与 --schema 不能同时使用。",
+    # pictures described by a model
+    "picture {page} (a model's description)": "图片 {page}（模型的描述）",
+    "The file changed while it was read.": "文件在读取期间被更改。",
+    "the model said nothing.": "模型没有给出任何内容。",
+    "the model cannot look at pictures.": "该模型不能看图片。",
+    "The picture could not be described by {model}: {why}": "{model} 未能描述该图片：{why}",
+    "Described by {model}: these are its words, not the file's. Look at the picture.": "由 {model} 描述：这是模型的话，不是文件中的文字。请看图片。",
+    "models.image_model is {value}, but models.backend is embedded: it cannot look at pictures.": "models.image_model 为 {value}，但 models.backend 是 embedded：它不能看图片。",
+    "Set models.backend to ollama or openai, and models.embed_backend to embedded.": "请将 models.backend 设为 ollama 或 openai，并将 models.embed_backend 设为 embedded。",
     # ask --image
     "A picture that the question is about (PNG, JPEG, WebP). May be repeated.": "问题所指的图片（PNG、JPEG、WebP）。可重复使用。",
     "--image takes neither --everything nor --schema.": "--image 不能与 --everything 或 --schema 同用。",

@@ -44,7 +44,12 @@ def shown(paths: Sequence[Path], *, read: ReadBytes, loader: Loader, sees: bool,
     return Shown(images if sees else (), text[:_MOST_WORDS], tuple(notes))
 
 
+def is_picture(data: bytes) -> bool:
+    """Of a format that models take."""
+    return any(data.startswith(first) and data[8:].startswith(ninth) for first, ninth in _FORMATS)
+
+
 def _picture(path: Path, data: bytes) -> bytes:
-    if not any(data.startswith(first) and data[8:].startswith(ninth) for first, ninth in _FORMATS):
+    if not is_picture(data):
         raise InputError("{path} is not a PNG, JPEG or WebP picture.", path=path)
     return data

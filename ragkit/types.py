@@ -15,7 +15,8 @@ Vector: TypeAlias = "array[float]"
 """Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
 
 
-PageKind = Literal["page", "slide", "sheet", "message", "file", "scan"]  # "scan": a page read by OCR
+PageKind = Literal["page", "slide", "sheet", "message", "file", "scan", "described"]
+"""scan: a page read by OCR. described: a picture, in the words of a model."""
 
 
 @dataclass(frozen=True, slots=True)

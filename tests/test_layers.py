@@ -17,7 +17,18 @@ VOCABULARY |= {"structured_types"}
 VOCABULARY |= {"messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups", "bundles"}
 PURE |= {"readability", "filters", "selection", "forms", "values", "evidence"}
-USE_CASES = {"indexing", "retrieval", "assisting", "answering", "reading", "bundling", "explain", "filling", "showing"}
+USE_CASES = {
+    "indexing",
+    "retrieval",
+    "assisting",
+    "answering",
+    "reading",
+    "bundling",
+    "explain",
+    "filling",
+    "showing",
+    "describing",
+}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}
