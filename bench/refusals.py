@@ -77,8 +77,8 @@ def refusals(dataset: Dataset, make: Callable[[Sequence[str]], Embedder]) -> lis
     asked = [one for one in dataset.questions if not one.unanswerable and set(one.relevant) & set(names)][:QUESTIONS]
     embedder = make(texts)
     vectors = embedder.embed_documents(texts)
-    own = gauge_of(embedder, [(text, vector) for text, vector in zip(texts, vectors, strict=True)])  # type: ignore[misc]
     matrix = np.array([list(vector) for vector in vectors], dtype=np.float32)  # type: ignore[arg-type]
+    own = gauge_of(embedder, texts, matrix)
     refused: Counter[tuple[str, bool]] = Counter()
     for question in asked:
         near = matrix @ np.asarray(embedder.embed_query(question.text), dtype=np.float32)

@@ -537,6 +537,7 @@ class RagKit:
             chunks=counts["chunks"],
             chunks_unpublished=self._dense_index().unpublished_count(),
             chunks_without_vector=counts["without_vector"],
+            search="chroma" if self._dense_index().has_graph() else "exact",
             disk_bytes=sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file()),
             unread=unread,
             labels=catalog.labels(),
@@ -616,11 +617,12 @@ class RagKit:
         return [*upkeep.problems(catalog, deep=deep), *self._dense_index().problems(deep=deep)]
 
     def rebuild(self) -> int:
-        """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds."""
+        """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds: 0 where
+        the index is small enough to be searched without it."""
         catalog = self._open_to_write()
         self._dense_index().discard()
         self._publish(wait=True)
-        return catalog.vector_count()
+        return catalog.vector_count() if self._dense_index().has_graph() else 0
 
     def compact(self) -> tuple[int, int]:
         """Give back the space of what was removed; bytes of the catalog before and after."""
@@ -702,7 +704,7 @@ class RagKit:
         from ragkit.store.dense import DenseVectors
 
         if self._dense is None:
-            self._dense = DenseVectors(self.directory, self._open_to_read())
+            self._dense = DenseVectors(self.directory, self._open_to_read(), self.config.store.exact_mb)
         return self._dense
 
     def _publish(self, *, wait: bool) -> tuple[int, tuple[Message, ...]]:
@@ -728,7 +730,7 @@ class RagKit:
         try:
             dense.close()
             with closing(SqliteCatalog.open(self.directory, write=True)) as catalog:
-                return type(dense)(self.directory, catalog).publish(wait=wait)
+                return type(dense)(self.directory, catalog, self.config.store.exact_mb).publish(wait=wait)
         finally:
             self._writer_lock.release()
 
@@ -805,9 +807,9 @@ class RagKit:
         key = f"{embedder.model} {catalog.active_id()} {catalog.vector_count()}"
         gauge = kept_gauge.load(self.directory, key)
         if gauge is None:
-            vectors = dict(catalog.sample(evidence.SAMPLE))
-            chunks = catalog.chunks(list(vectors))
-            gauge = gauge_of(embedder, [(chunks[name].text, vector) for name, vector in vectors.items()])
+            names, vectors = catalog.sample(evidence.SAMPLE)
+            chunks = catalog.chunks(names)
+            gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
             kept_gauge.save(self.directory, key, gauge)
         return gauge
 

@@ -158,6 +158,14 @@ class LoadingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreConfig:
+    exact_mb: int = 64  # vectors in memory, 4 bytes a number: up to so many are searched one by one, more by Chroma
+
+    def __post_init__(self) -> None:
+        _between("store.exact_mb", self.exact_mb, 0, 1_048_576)
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievalConfig:
     k: int = 8  # passages for an answer
     candidates: int = 50  # taken from each of the dense and the lexical search
@@ -231,6 +239,7 @@ class Config:
     requests: RequestsConfig = field(default_factory=RequestsConfig)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     open: OpenConfig = field(default_factory=OpenConfig)
 

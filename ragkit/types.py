@@ -410,6 +410,7 @@ class IndexStatus:
     chunks: int
     chunks_unpublished: int
     chunks_without_vector: int
+    search: Literal["exact", "chroma"]  # of vectors: one by one, or by Chroma's graph of a large index
     disk_bytes: int
     unread: tuple[FileOutcome, ...]  # as of the last run over each file
     labels: Mapping[str, tuple[str, ...]]  # of roots, by path

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ragkit.evidence import WORDS, Gauge, Ordinary, Probe, measured, of_index
@@ -39,8 +40,7 @@ def test_an_index_finds_its_own_threshold() -> None:
 
 
 def test_a_small_index_goes_by_words_alone() -> None:
-    embedder = HashEmbedder()
-    assert gauge_of(embedder, [("text", embedder.embed_query("text"))] * 5) == WORDS
+    assert gauge_of(HashEmbedder(), ["text"] * 5, np.ones((5, 64), dtype=np.float32)) == WORDS
     assert Gauge("words", 0.5).enough(-1.0, 0.5, Ordinary(0, 1))
 
 

@@ -337,7 +337,7 @@ def test_a_new_model_makes_the_index_anew(tmp_path: Path, folder: Path) -> None:
 
 
 def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Path, server: ScriptedOllama) -> None:
-    with kit_for(tmp_path, server) as kit:
+    with kit_for(tmp_path, server, store__exact_mb="0") as kit:
         kit.index([folder])
         before = [hit.chunk.id for hit in kit.search("annual leave", 3)]
     for damage in ("delete", "flip"):
@@ -348,7 +348,7 @@ def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Pa
             for path in (path for path in chroma.rglob("*") if path.is_file()):
                 path.write_bytes(bytes(byte ^ 0x55 for byte in path.read_bytes()))
         sent = server.texts_embedded()
-        with kit_for(tmp_path, server) as kit:
+        with kit_for(tmp_path, server, store__exact_mb="0") as kit:
             assert [hit.chunk.id for hit in kit.search("annual leave", 3)] == before
             assert kit.status().chunks_unpublished == 0
         assert server.texts_embedded() - sent == 3  # the start's two samples and the question

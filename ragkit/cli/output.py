@@ -591,6 +591,8 @@ def show_status(status: IndexStatus) -> None:
                 tokens=made.chunk_tokens,
             )
         )
+        by_graph = status.search == "chroma"
+        click.echo(tr("Vectors are searched by Chroma") if by_graph else tr("Vectors are searched one by one"))
     for root, labels in status.labels.items():
         click.echo(tr("Labels of {path}: {labels}", path=shown_path(root), labels=safe(", ".join(labels))))
     if status.chunks_unpublished:
@@ -621,6 +623,7 @@ def status_json(status: IndexStatus) -> dict[str, object]:
         "chunks": status.chunks,
         "chunks_unpublished": status.chunks_unpublished,
         "chunks_without_vector": status.chunks_without_vector,
+        "search": status.search,
         "disk_bytes": status.disk_bytes,
         "generation": None
         if made is None

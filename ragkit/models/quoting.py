@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from ragkit import chunking, evidence, extraction, followups, prompts, ranking, terms
 from ragkit.evidence import Gauge, Ordinary, Probe
 from ragkit.ports import Embedder
 from ragkit.types import Completion, Context, ContextLedger, EmbedFault, Passage, Shown, Turn, Vector
+
+Rows: TypeAlias = "npt.NDArray[np.float32]"
 
 _PASSAGE_TOKENS = 3000  # read for an answer: about a dozen chunks
 _SENTENCES = 48  # embedded at the most for one question, about ten milliseconds each
@@ -97,18 +103,16 @@ class ExtractiveAnswerer:
         return extraction.score(question, sentences, near, context.passages)
 
 
-def gauge_of(embedder: Embedder, sample: Sequence[tuple[str, Vector]]) -> Gauge:
-    """The gauge of an index, by a sample of its passages and their vectors. Costs a few dozen embeddings."""
-    if len(sample) < evidence.LEAST:
+def gauge_of(embedder: Embedder, texts: Sequence[str], vectors: Rows) -> Gauge:
+    """The gauge of an index, by a sample of its passages: their texts, and a row for each. Costs a few dozen
+    embeddings."""
+    if len(texts) < evidence.LEAST:
         return evidence.WORDS
-    texts = [text for text, _ in sample]
-    step = max(len(sample) // evidence.QUESTIONS, 1)
     probes = []
-    for own in range(0, len(sample), step):
+    for own in range(0, len(texts), max(len(texts) // evidence.QUESTIONS, 1)):
         sentence = _sentence(texts[own])
-        query = embedder.embed_query(sentence)
-        near = [_dot(query, vector) for _, vector in sample]
-        probes.append(Probe(own, near, _covers(sentence, texts)))
+        query = np.asarray(embedder.embed_query(sentence), dtype=np.float32)
+        probes.append(Probe(own, (vectors @ query).tolist(), _covers(sentence, texts)))
     return evidence.of_index(probes)
 
 
@@ -129,9 +133,6 @@ def _covers(sentence: str, texts: Sequence[str]) -> list[float]:
 
 def cosines(embedder: Embedder, query: Vector, texts: Sequence[str]) -> list[float]:
     return [
-        0.0 if isinstance(vector, EmbedFault) else _dot(query, vector) for vector in embedder.embed_documents(texts)
+        0.0 if isinstance(vector, EmbedFault) else sum(a * b for a, b in zip(query, vector, strict=True))
+        for vector in embedder.embed_documents(texts)
     ]
-
-
-def _dot(one: Vector, other: Vector) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
