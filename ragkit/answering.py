@@ -192,7 +192,7 @@ def _checked(question: str, completion: Completion, context: Context, read: Read
     unproved += [f"[{marker}]: there is no passage {marker}" for marker in unknown]
     if not completion.refused and not cited and not unknown:
         unproved = ["no claim has a quote and a passage's number"]
-    if _in_another_language(question, completion.text):
+    if not completion.refused and _in_another_language(question, completion.text):
         unproved.append("the answer is not in the language of the question")
         notes = (*notes, Message("The answer is not in the language of the question."))
     return _Checked(completion, cited, notes, tuple(unproved))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ragkit import answering, citations, forms, packing, prompts, values
-from ragkit.errors import BadReply, ContextOverflow, FormatMismatch
+from ragkit.errors import BadReply, ContextOverflow, FormatMismatch, InputError, ModelError
 from ragkit.forms import Gap, Leaf
 from ragkit.messages import Message
 from ragkit.packing import Room
@@ -20,6 +20,7 @@ from ragkit.structured_types import Field, FieldState, Filling, FindPassages, Fo
 from ragkit.types import ChatMessage, Completion, Context, Document, Passage
 
 _FRAME_TOKENS = 288  # of the question and of the chat template around the messages
+_LEAST_TOKENS = 200  # of passages, for a form to be filled in at all
 _MOST_COMPLAINTS = 8  # named when a model is asked again
 
 _NOT_SAID = Message("the documents do not say")
@@ -76,7 +77,7 @@ class Proof:
     state: FieldState
     passage: Passage | None = None
     span: tuple[int, int] | None = None  # of the quote, in the passage's text
-    reason: Message = Message()  # noqa: RUF009 - it is frozen
+    reason: Message = field(default_factory=Message)
 
 
 def proofs(filled: object, form: Form, context: Context) -> list[Proof]:
@@ -151,12 +152,19 @@ class PromptedFiller:
                 model=self.model,
                 why=best.complaints[0].rstrip("."),
             )
-        return _filling(best, context, 2)
+        return _filling(best, context, 1 if second is None else 2)
 
     def _first(self, question: str, form: Form, find: FindPassages) -> tuple[Context, _Reply]:
         frame = prompts.form_prompt(question, form.schema, ())
         used = sum(self._chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
-        context = find(question, max(self._chat.window_tokens - self._chat.answer_tokens - used, 0))
+        room = self._chat.window_tokens - self._chat.answer_tokens - used
+        if room < _LEAST_TOKENS:
+            raise InputError(
+                "The form leaves no room for passages in a window of {window} tokens.",
+                hint="Raise options.num_ctx, or make the schema smaller.",
+                window=self._chat.window_tokens,
+            )
+        context = find(question, room)
         try:
             return context, self._reply(prompts.form_prompt(question, form.schema, context.passages), form, context)
         except ContextOverflow as overflow:
@@ -164,7 +172,7 @@ class PromptedFiller:
             return context, self._reply(prompts.form_prompt(question, form.schema, context.passages), form, context)
 
     def _second(self, question: str, form: Form, context: Context, first: _Reply) -> _Reply | None:
-        """None: there is no room for the question and what was wrong with the first reply."""
+        """None: the server gave none, or has no room for the question and what was wrong with the first reply."""
         messages = [
             *prompts.form_prompt(question, form.schema, context.passages),
             ChatMessage("assistant", first.completion.text),
@@ -172,7 +180,7 @@ class PromptedFiller:
         ]
         try:
             return self._reply(messages, form, context)
-        except ContextOverflow:
+        except ModelError:  # the first reply is there, and is worth more than an error
             return None
 
     def _reply(self, messages: Sequence[ChatMessage], form: Form, context: Context) -> _Reply:

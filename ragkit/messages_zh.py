@@ -127,6 +127,8 @@ ZH: dict[str, str] = {
     "The model was asked twice, because the first reply was not proved in full.": "模型被问了两次，因为第一次的回答没有全部得到证明。",
     "The model {model} was asked twice, and its answer does not fit the schema: {why}.": "已向模型 {model} 问了两次，其回答仍不符合该 schema：{why}。",
     "The schema is not a valid JSON Schema: {why}.": "这不是有效的 JSON Schema：{why}。",
+    "The form leaves no room for passages in a window of {window} tokens.": "这张表在 {window} 个词元的窗口中没有给段落留下空间。",
+    "Raise options.num_ctx, or make the schema smaller.": "请调大 options.num_ctx，或缩小 schema。",
     "The schema is too large: it has more than {most} parts.": "schema 过大：超过 {most} 个部分。",
     "The schema refers to itself ({reference}); such a form has no end.": "schema 引用了自身（{reference}）；这样的表没有尽头。",
     "The schema uses {keyword}, which a form cannot have.": "schema 使用了 {keyword}，表不支持它。",

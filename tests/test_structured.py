@@ -193,6 +193,26 @@ def test_an_overflow_is_packed_again_from_the_servers_counts(folder: Path) -> No
     assert answer.ledger.left_out
 
 
+def test_a_form_that_fills_the_window_is_said_and_not_asked(folder: Path) -> None:
+    many = {"type": "object", "properties": {f"field_{n}": {"type": "string"} for n in range(200)}}
+    settings = {"options__num_ctx": "1024", "options__num_predict": "256"}
+    with opened(folder, "", **settings) as (kit, server):
+        with pytest.raises(InputError, match="leaves no room for passages"):
+            kit.ask_structured("The rules", many)
+        assert not server.prompts()
+
+
+def test_a_second_request_that_fails_leaves_the_first_reply(folder: Path) -> None:
+    def fails(path: str, body: dict[str, Any]) -> Scripted | None:
+        second = path == "/api/chat" and len(body["messages"]) > 2
+        return Scripted(500, (b'{"error": "the model has fallen over"}',)) if second else None
+
+    with opened(folder, form(days=("", 16), signed=NOTHING, renewal=NOTHING), requests__retry_s="0") as (kit, server):
+        server.behaviour = fails
+        answer = kit.ask_structured("The rules", SCHEMA)
+    assert (answer.value, answer.asked, states(answer)["days"]) == ({"days": 16, "signed": None}, 1, "unverified")
+
+
 def test_the_openai_door_asks_for_the_same_form(folder: Path) -> None:
     with ScriptedOllama(answer=f"```json\n{form(days=DAYS, signed=NOTHING, renewal=RENEWAL)}\n```") as server:
         flags = {"models.backend": "openai", "openai.base_url": server.url + "/v1"}
