@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,8 @@ def main() -> None:
     lines = [[name, *cells] for name, *cells in zip(FIGURES, *columns, strict=True)]
     table = shared.table(heads, lines)
     print(table)
-    shared.put(arguments.out, BEGIN, END, f"{table}\n\n{shared.facts('local_models.py', arguments)}")
+    facts = shared.facts("local_models.py", arguments).replace("DATA_DIR", "DATA_DIR GGUF", 1)
+    shared.put(arguments.out, BEGIN, END, f"{table}\n\n{facts}, xllamacpp {version('xllamacpp')}")
 
 
 if __name__ == "__main__":

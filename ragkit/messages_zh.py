@@ -94,6 +94,9 @@ ZH: dict[str, str] = {
     'Ask something: ragkit ask --everything "Which fees?"': '请提问，例如：ragkit ask --everything "有哪些收费？"',
     "--bundle, --everything and --schema exclude each other.": "--bundle、--everything 与 --schema 不能同时使用。",
     # pictures described by a model
+    "{model} looks at pictures": "{model} 能看图片",
+    "{model} cannot look at pictures": "{model} 不能看图片",
+    "Set models.image_model to a model with the capability vision.": "请将 models.image_model 设为具有 vision 能力的模型。",
     "picture {page} (a model's description)": "图片 {page}（模型的描述）",
     "The file changed while it was read.": "文件在读取期间被更改。",
     "the model said nothing.": "模型没有给出任何内容。",

@@ -128,7 +128,9 @@ def test_a_model_that_cannot_see_says_so_for_each_picture(folder: Path) -> None:
     with serving(capabilities=("completion",)) as server, opened(folder, server) as kit:
         report = kit.index([folder])
         assert pictures_asked(server) == 0
+        doctor = {check.name: check.state for check in kit.doctor()}
     assert str(report.outcomes[0].reason).endswith("the model cannot look at pictures.")
+    assert doctor["image model"] == "warning"
 
 
 def test_a_picture_with_words_on_it_is_read_and_not_described(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def embedded(config: Config) -> Iterator[Check]:
 
 def ollama(config: Config) -> Iterator[Check]:
     from ragkit.models.ollama import Ollama
+    from ragkit.models.ollama_ports import OllamaChat
 
     if not {"auto", "ollama"} & config.models.named:
         unused = Message("not used: models.backend is {backend}", {"backend": config.models.backend})
@@ -62,6 +63,8 @@ def ollama(config: Config) -> Iterator[Check]:
             yield from _tried("embedding model", severity, lambda: _ollama_embedding(ollama, config))
         if config.models.backend in ("auto", "ollama"):
             yield from _tried("chat model", severity, lambda: _ollama_chat(ollama, config))
+        if config.models.image_model and config.models.backend in ("auto", "ollama"):
+            yield from _tried("image model", "warning", lambda: _image(OllamaChat(ollama, config.models.image_model)))
 
 
 def _version_check(version: str, url: str) -> Check:
@@ -158,6 +161,17 @@ def _chat(name: str, chat: Chat, asked_tokens: int, able: Message) -> Iterator[C
         yield Check(name, "ok", facts)
 
 
+def _image(chat: Chat) -> Iterator[Check]:
+    """Whether a model that is to describe pictures can look at them, as far as the server tells."""
+    if chat.sees:
+        yield Check("image model", "ok", Message("{model} looks at pictures", {"model": chat.model}))
+        return
+    blind = Message("{model} cannot look at pictures", {"model": chat.model})
+    yield Check(
+        "image model", "warning", blind, Message("Set models.image_model to a model with the capability vision.")
+    )
+
+
 def openai(config: Config) -> Iterator[Check]:
     from ragkit.models.openai import CARRIED, OpenAIChat, OpenAIEmbedder, OpenAIServer
 
@@ -179,6 +193,9 @@ def openai(config: Config) -> Iterator[Check]:
         def embedding() -> Iterator[Check]:
             return _embedding("embedding model", OpenAIEmbedder(server, config.openai.embed_model))
 
+        def image() -> Iterator[Check]:
+            return _image(OpenAIChat(server, config.models.image_model))
+
         def chat() -> Iterator[Check]:
             model = OpenAIChat(server, config.openai.chat_model)
             return _chat("chat model", model, config.window_tokens, Message("over /v1"))
@@ -187,6 +204,10 @@ def openai(config: Config) -> Iterator[Check]:
             yield from _tried("embedding model", "fault", embedding)
         if config.models.backend == "openai":
             yield from _tried("chat model", "fault", chat)
+            if config.models.image_model:
+                yield from _tried(
+                    "image model", "warning", lambda: _image(OpenAIChat(server, config.models.image_model))
+                )
 
 
 def _openai_models(server: OpenAIServer) -> Iterator[Check]:
