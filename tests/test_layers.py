@@ -13,10 +13,22 @@ import ragkit
 
 ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "errors", "options", "model_types", "bundle_types", "config", "ports", "places"}
+VOCABULARY |= {"structured_types"}
 VOCABULARY |= {"messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups", "bundles"}
-PURE |= {"readability", "filters", "selection"}
-USE_CASES = {"indexing", "retrieval", "assisting", "answering", "reading", "bundling", "explain"}
+PURE |= {"readability", "filters", "selection", "forms", "values", "evidence"}
+USE_CASES = {
+    "indexing",
+    "retrieval",
+    "assisting",
+    "answering",
+    "reading",
+    "bundling",
+    "explain",
+    "filling",
+    "showing",
+    "describing",
+}
 DOORS_OUT = {"loaders", "models", "store"}
 WIRING = {"app", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}

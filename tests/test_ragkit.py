@@ -156,9 +156,12 @@ def test_an_answer_streams_and_its_quotes_are_checked(tmp_path: Path, folder: Pa
         ("99 days of leave", False),
     ]
     assert (Path(answer.citations[0].source).name, answer.citations[0].place.line) == ("leave.md", 3)
-    assert [str(note) for note in answer.notes] == ["The answer cites [7], which is not among its passages."]
+    assert [str(note) for note in answer.notes] == [
+        "The answer cites [7], which is not among its passages.",
+        "The model was asked twice; its second reply is not proved better.",
+    ]
     assert (answer.mode, answer.model, answer.refused) == ("generative", "chat", False)
-    [prompt] = server.prompts()
+    prompt, _ = server.prompts()
     read = count_tokens("\n".join(message["content"] for message in prompt["messages"]))
     assert answer.ledger.prompt_eval_count == read
     assert [entry.marker for entry in answer.ledger.sent] == [1, 2, 3]

@@ -23,7 +23,6 @@ from ragkit.store import conditions
 from ragkit.store.faults import damaged, translated
 from ragkit.store.rows import (
     CHUNK_COLUMNS,
-    Matrix,
     NamedVectors,
     chunk_of,
     matrix_of,
@@ -439,25 +438,26 @@ class SqliteCatalog:
         ]
         return [name for name, _ in rows], matrix_of([blob for _, blob in rows])
 
-    def sample(self, size: int) -> Matrix:
-        """Up to `size` vectors spread evenly over the index, always the same ones."""
+    def sample(self, size: int) -> NamedVectors:
+        """Up to `size` chunks' vectors spread evenly over the index, always the same ones."""
         low, high = self._rows(
             "SELECT coalesce(min(number), 0), coalesce(max(number), -1) FROM chunks WHERE generation = ?",
             (self.active_id(),),
         )[0]
         step = max((high - low + 1) / size, 1.0)
-        at, blobs = float(low), []
+        at, names, blobs = float(low), [], []
         while at <= high:
             rows = self._rows(
-                "SELECT number, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
+                "SELECT number, id, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
                 " ORDER BY number LIMIT 1",
                 (int(at), self.active_id()),
             )
             if not rows:
                 break
-            blobs.append(rows[0][1])
+            names.append(rows[0][1])
+            blobs.append(rows[0][2])
             at = max(at + step, rows[0][0] + 1)
-        return matrix_of(blobs)
+        return names, matrix_of(blobs)
 
     def unpublished_count(self) -> int:
         return int(self._rows("SELECT count(*) FROM outbox")[0][0])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ragkit.evidence import Ordinary
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.graph import ChromaGraph
@@ -50,7 +51,7 @@ class DenseVectors:
             found = self._vectors().nearest(query, limit)
         else:
             found = self._by_graph(query, limit)
-        return DenseHits(found, *self._ordinary(query))
+        return DenseHits(found, *self._usual(query))
 
     def similarities(self, vector: Vector, ids: Sequence[str]) -> dict[str, float]:
         """Exact cosines of the given chunks; one without a vector is left out."""
@@ -62,7 +63,7 @@ class DenseVectors:
         query = np.asarray(vector, dtype=np.float32)
         weights = {name: _FEEDBACK_WEIGHT * weight for name, weight in like.items()}
         query = moved(query, self._vectors_of(list(like)), weights)
-        return DenseHits(cosines(query, self._vectors_of(list(dict.fromkeys([*ids, *like])))), *self._ordinary(query))
+        return DenseHits(cosines(query, self._vectors_of(list(dict.fromkeys([*ids, *like])))), *self._usual(query))
 
     def _by_graph(self, query: Matrix, limit: int) -> dict[str, float]:
         found = self._graph.nearest(query, limit)
@@ -71,11 +72,15 @@ class DenseVectors:
         found.update(_scan(query, self._catalog.unpublished_vectors(), limit))
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
-    def _ordinary(self, query: Matrix) -> tuple[float, float]:
+    def ordinary(self, vector: Vector) -> Ordinary:
+        """How near an ordinary chunk is to a question."""
+        return Ordinary(*self._usual(np.asarray(vector, dtype=np.float32)))
+
+    def _usual(self, query: Matrix) -> tuple[float, float]:
         """Mean and deviation of the cosines of a sample of all chunks."""
         version = self._catalog.version()
         if self._sample is None or self._sample[0] != version:
-            sample = self._catalog.sample(_SAMPLE) if self.has_graph() else self._vectors().sample(_SAMPLE)
+            sample = self._catalog.sample(_SAMPLE)[1] if self.has_graph() else self._vectors().sample(_SAMPLE)
             self._sample = version, sample
         sample = self._sample[1]
         values = sample @ query if sample.size else np.zeros(1, dtype=np.float32)

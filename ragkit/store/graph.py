@@ -133,7 +133,7 @@ class ChromaGraph:
             for names, rows in self._catalog.unpublished_vectors(at_once):
                 chroma.upsert(names, rows)
             self._check_count(chroma)
-            probes = self._catalog.sample(_PROBES)
+            _, probes = self._catalog.sample(_PROBES)
             found = sum(max(chroma.nearest(row, 1).values(), default=0.0) > _SAME_VECTOR for row in probes)
             return found >= _LEAST_FOUND * len(probes)
         finally:
