@@ -76,6 +76,11 @@ class PromptedAnswerer:
         return completion
 
 
+def room(answerer: Answerer, read: Read, widen_tokens: int = 0) -> Room:
+    """What the answerer has for passages."""
+    return Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens, widen_tokens, read)
+
+
 def stream(
     question: str,
     history: Sequence[Turn],
@@ -93,12 +98,12 @@ def stream(
     """
     query = answerer.condense(question, history) if history else question
     found = retrieve(query)
-    room = Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens, widen_tokens, read)
-    context = packing.pack(found, room)
+    place = room(answerer, read, widen_tokens)
+    context = packing.pack(found, place)
     try:
         completion = yield from _relay(answerer.answer(query, context))
     except ContextOverflow as overflow:
-        context = _repacked(found, context, room, overflow)
+        context = _repacked(found, context, place, overflow)
         completion = yield from _relay(answerer.answer(query, context))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, reading, retrieval
+from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, packing, reading, retrieval
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
 from ragkit.config import Backend, Config, resolve
 from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
@@ -33,6 +33,7 @@ from ragkit.types import (
     Chunk,
     Citation,
     Collected,
+    Condition,
     Document,
     EmbedFault,
     FileOutcome,
@@ -40,6 +41,7 @@ from ragkit.types import (
     Generation,
     IndexReport,
     IndexStatus,
+    Passage,
     Progress,
     ScoredChunk,
     Turn,
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
     from ragkit.models.ollama import Ollama
     from ragkit.models.openai import OpenAIServer
     from ragkit.store.dense import DenseVectors
+
+_Select = Callable[[str, int, retrieval.Index, Sequence[Condition]], Selection]
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
 _PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
@@ -249,9 +253,19 @@ class RagKit:
 
         Raises InputError (empty question, no condition), IndexMissing, IndexMismatch, ModelError.
         """
-        return list(self._selected(question, k, where).kept)
+        return list(self._selected(question, k, where, retrieval.retrieve).kept)
 
-    def _selected(self, question: str, k: int, where: Sequence[str]) -> Selection:
+    def passages(self, question: str, k: int = 8, where: Sequence[str] = ()) -> list[Passage]:
+        """What an answer to `question` would be made from: up to `k` of the best chunks, each with the neighbours
+        that belong to it, as far as they fit the answering model; [] when nothing is indexed. Unlike those of
+        `search`, much weaker ones than the best are left out. Raises what `search` raises."""
+        found = self._selected(question, k, where, retrieval.for_answer)
+        answerer = self._answerer_of(self._open_to_read().active())
+        return list(
+            packing.pack(found, answering.room(answerer, self.document, self.config.retrieval.widen_tokens)).passages
+        )
+
+    def _selected(self, question: str, k: int, where: Sequence[str], select: _Select) -> Selection:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit search "annual leave"')
         if k < 1:
@@ -265,7 +279,7 @@ class RagKit:
         self._publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
-            return retrieval.retrieve(question, k, index, conditions)
+            return select(question, k, index, conditions)
 
     def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
         """The answer to `question` with checked citations. `history` holds earlier turns, oldest
@@ -309,7 +323,7 @@ class RagKit:
         yield from answering.stream(
             question,
             history,
-            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where, retrieval.for_answer),
             read=self.document,
             answerer=self._answerer_of(catalog.active()),
             unread_count=catalog.counts()["unread"],
