@@ -111,8 +111,8 @@ class RequestsConfig:
 
 @dataclass(frozen=True, slots=True)
 class ChunkingConfig:
-    chunk_tokens: int = 256
-    overlap_tokens: int = 32
+    chunk_tokens: int = 192
+    overlap_tokens: int = 0
 
     def __post_init__(self) -> None:
         _between("chunking.chunk_tokens", self.chunk_tokens, 32, 8192)

@@ -267,16 +267,16 @@ def test_a_passage_is_what_speaks_for_the_question_in_one_piece(
 def test_what_is_much_weaker_than_the_best_is_left_out_and_named(docs: Path, question: str, rest: str) -> None:
     for number in range(4):
         (docs / f"report{number}.md").write_text(f"{rest} ({number})\n", "utf-8")
-    with opened(docs, k=12) as (kit, _):
+    with opened(docs, k=60) as (kit, _):
         answer = kit.ask(question)
-        few = kit.passages(question, 12)
+        few = kit.passages(question, 60)
         weak = [entry for entry in answer.ledger.left_out if "% of the best score" in str(entry.reason)]
         assert {one.source for one in few} == {entry.source for entry in answer.ledger.sent}
         assert weak
         assert not any(Path(one.source).name.startswith("report") for one in few)
-        assert len(names(kit, question, 12)) > len(few)  # a search shows as many as are asked for
-    with opened(docs, k=12, least_share=0) as (kit, _):
-        assert len(kit.passages(question, 12)) > len(few)
+        assert len(names(kit, question, 60)) > len(few)  # a search shows as many as are asked for
+    with opened(docs, k=60, least_share=0) as (kit, _):
+        assert len(kit.passages(question, 60)) > len(few)
 
 
 def test_every_copy_can_be_asked_for(docs: Path) -> None:
