@@ -1,4 +1,5 @@
-"""From a question to chunks: (expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> (rerank) -> select."""
+"""From a question to chunks:
+(expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> among alike -> (rerank) -> select."""
 
 from __future__ import annotations
 
@@ -75,18 +76,23 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     lexical = catalog.lexical(looked_up, limit, where)
     only_lexical = [name for name in lexical if name not in near.similarities]
     similarities = {**near.similarities, **dense.similarities(vector, only_lexical)}
+    chunks = catalog.chunks([*near.similarities, *only_lexical])
     found = ranking.Candidates(
-        chunks=catalog.chunks([*near.similarities, *only_lexical]),
+        chunks=chunks,
+        openings=catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal})),
         dense=near,
         lexical=lexical,
         similarities=similarities,
         term_weights=weights,
     )
     fusion = ranking.Fusion(found, settings)
-    ranked = fusion.ranked(replace(near, similarities=similarities))
     if settings.mode != "hybrid":
-        return ranking.by_one_search(found, ranked, settings.mode)
+        return ranking.by_one_search(found, fusion.ranked(near), settings.mode)
+    names = list(chunks)
+    ranked = fusion.ranked(dense.nearer(vector, {}, names))
     if settings.feedback and ranked and fusion.trust:
         like = ranking.feedback(ranked, settings.feedback, fusion.trust)
-        ranked = fusion.ranked(dense.nearer(vector, like, list(found.chunks)))
+        ranked = fusion.ranked(dense.nearer(vector, like, names))
+    if settings.neighbours and fusion.trust:
+        ranked = ranking.among_alike(ranked, dense.alike(names, settings.neighbours), fusion.trust)
     return ranked
