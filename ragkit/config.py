@@ -170,9 +170,11 @@ class RetrievalConfig:
     k: int = 8  # passages for an answer
     candidates: int = 50  # taken from each of the dense and the lexical search
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
-    words_weight: float = 3.0  # of the BM25 score, in standard deviations of the cosine
-    cover_weight: float = 3.0  # of the share of the question's words, likewise
+    words_weight: float = 3.25  # of the BM25 score, in standard deviations of the cosine
+    cover_weight: float = 1.0  # of the share of the question's words, likewise
+    document_weight: float = 1.75  # of the share of them in the name and the opening of the document, likewise
     feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
+    neighbours: int = 10  # found passages most like a passage, whose scores it shares; 0: none
     widen_tokens: int = 0  # of the text around a passage, within its section, that go with it
     per_source: int = 0  # passages of one document at the most; 0: any number
     repeats: Literal["once", "all"] = "once"  # passages that say the same as a better one
@@ -196,7 +198,9 @@ class RetrievalConfig:
         _between("retrieval.rerank_passages", self.rerank_passages, 2, 1000)
         _between("retrieval.words_weight", self.words_weight, 0, 100)
         _between("retrieval.cover_weight", self.cover_weight, 0, 100)
+        _between("retrieval.document_weight", self.document_weight, 0, 100)
         _between("retrieval.feedback", self.feedback, 0, 100)
+        _between("retrieval.neighbours", self.neighbours, 0, 100)
 
 
 Links = Literal["auto", "always", "never"]

@@ -357,6 +357,17 @@ class SqliteCatalog:
         near = [chunk_of(row) for row in found]
         return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
 
+    def openings(self, sources: Sequence[str]) -> dict[str, Chunk]:
+        """source -> the first chunk of the document."""
+        number = self.active_id()
+        rows = self._rows(
+            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN"
+            " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"
+            " FROM json_each(?) AS wanted)",
+            (number, json.dumps(list(sources), ensure_ascii=False)),
+        )
+        return {row[1]: chunk_of(row) for row in rows}
+
     def matching(self, where: Sequence[Condition]) -> list[Chunk]:
         """All chunks for which every condition holds, document by document in reading order."""
         clause, values = conditions.sql(where)
