@@ -24,8 +24,7 @@ ZH: dict[str, str] = {
     "This is a fault of ragkit. Run it again with --debug before the verb and report what it shows.": "这是 ragkit 的缺陷。请在子命令前加上 --debug 重新运行，并报告显示的内容。",
     # index
     "Indexing": "正在索引",
-    "files": "个文件",
-    "chunks": "个文本块",
+    "{done}/{total} files, {chunks} chunks, {rate} chunks/s": "{done}/{total} 个文件，{chunks} 个文本块，每秒 {rate} 块",
     "added": "新增",
     "changed": "已更改",
     "removed": "已移除",
@@ -284,12 +283,13 @@ ZH: dict[str, str] = {
     "It is damaged ({why}).": "已损坏（{why}）。",
     "It holds no times; it was read as plain text.": "文件里没有时间标记；已按纯文本读取。",
     "<{tag}> in line {line} is never closed; what follows it was not read.": "第 {line} 行的 <{tag}> 没有结束标签；其后的内容没有读取。",
-    "It needs a password.": "需要密码才能打开。",
+    "It needs a password: save a copy that needs none.": "需要密码才能打开：请另存一份不需要密码的。",
     "It is not a PDF file, whatever its name says.": "文件名是 PDF，内容却不是 PDF。",
     "The PDF is too damaged to be opened ({why}).": "PDF 损坏严重，无法打开（{why}）。",
     "By its content it is a {found} file; it was read as one.": "从内容看它是 {found} 文件，已按此读取。",
     "Embedded files that were not read: {count}.": "未读取的嵌入文件：{count} 个。",
     "Hidden sheets, which were read all the same: {names}.": "隐藏的工作表（仍已读取）：{names}。",
+    "Sheets with hidden rows or columns, which were read all the same: {names}.": "有隐藏行或列的工作表（仍已读取）：{names}。",
     "Hidden slides, which were read all the same: {numbers}.": "隐藏的幻灯片（仍已读取）：{numbers}。",
     "It holds macros; they were not read.": "文件含有宏，宏未读取。",
     "It is not a .{kind} file, whatever its name says.": "不论文件名怎么写，它都不是 .{kind} 文件。",
@@ -303,10 +303,11 @@ ZH: dict[str, str] = {
     "The file is damaged or cut off ({why}).": "文件已损坏或不完整（{why}）。",
     "The file is damaged: its part {name} cannot be read.": "文件已损坏：其中的 {name} 无法读取。",
     "The file is damaged: its part {name} is missing.": "文件已损坏：缺少其中的 {name}。",
-    "The old binary format .{old} is not read: save the file as .{new}.": "不支持旧的二进制格式 .{old}：请另存为 .{new}。",
+    "It was written by a Word older than Word 97: save it as .docx.": "由早于 Word 97 的 Word 写成：请另存为 .docx。",
     "The spreadsheet is damaged ({why}).": "电子表格已损坏（{why}）。",
     "No page of it can be read: {why}.": "没有一页可读：{why}。",
     "characters were lost: its fonts or encoding do not say what they are": "有字符丢失：字体或编码没有说明它们是什么",
+    "it is a picture with hardly any text, perhaps a scan": "是几乎没有文字的图像，可能是扫描件",
     "it is a picture without text, perhaps a scan": "是没有文字的图像，可能是扫描件",
     "it is made of signs, not of words": "由符号组成，不是文字",
     "it was written in another encoding than it was read in": "写入时的编码与读取时的不同（乱码）",
@@ -317,7 +318,7 @@ ZH: dict[str, str] = {
     "its words mix alphabets": "单词混用了不同的字母表",
     "it could not be read": "无法读取",
     "List the files and pages that could not be read, or hardly, and why; the worst first.": "列出无法读取或难以读取的文件和页面及原因，最差的排在最前。",
-    "Pages {pages} of {count}: {why}": "第 {pages} 页（共 {count} 页）：{why}",
+    "Page {pages} (of {count} in all): {why}": "第 {pages} 页（共 {count} 页）：{why}",
     "{count} files: {states}.": "{count} 个文件：{states}。",
     "ready": "可用",
     "partly readable": "部分可读",
@@ -376,9 +377,17 @@ ZH: dict[str, str] = {
     "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them.": (
         "没有可读的文字：可能是扫描图像（共 {count} 页）。安装附加组件 {extra} 后可识别。"
     ),
+    "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr).": (
+        "没有可读的文字：可能是扫描图像（共 {count} 页）。光学识别（OCR）已关闭（设置 loading.ocr）。"
+    ),
+    "Nothing is written or drawn on its pages (pages: {count}).": "页面上没有文字，也没有图形（共 {count} 页）。",
+    "The PDF is too damaged to be opened.": "PDF 损坏严重，无法打开。",
     "It holds no text, and OCR found none on it (pages: {count}).": "没有文字，光学识别（OCR）也没有找到文字（共 {count} 页）。",
     "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}.": (
         "由光学识别（OCR）读出，字符把握 {percent}%，引用请对照原图：第 {pages} 页。"
+    ),
+    "OCR took longer than {limit} s on a page; none of this file was read by it.": (
+        "光学识别（OCR）某一页超过 {limit} 秒；此文件没有用它读取。"
     ),
     "OCR failed on it": "光学识别（OCR）失败",
     "OCR found no text on it": "光学识别（OCR）没有找到文字",

@@ -57,7 +57,7 @@ ONE_IMPORTER = {
     "pypdf": "loaders/pdf.py",
     "pypdfium2": "loaders/pdf.py",
     "charset_normalizer": "loaders/text.py",
-    "olefile": "loaders/outlook.py",
+    "olefile": "loaders/ole.py",
     "PIL": "loaders/picture.py",
     "rapidocr": "loaders/ocr.py",
     "snowballstemmer": "terms.py",

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,22 +134,26 @@ def progress() -> Iterator[ReportProgress]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn(tr("Indexing")),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(tr("files") + ", {task.fields[chunks]} " + tr("chunks") + "{task.fields[page]}"),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn(tr("Indexing")), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("index", total=None, chunks=0, page="")
+        task = bar.add_task("index", total=None, said="")
+        began = time.monotonic()
 
         def show(step: Progress) -> None:
-            page = tr(", OCR {done}/{pages}", done=step.pages_done, pages=step.pages) if step.pages else ""
-            bar.update(task, total=step.total_files, completed=step.done_files, chunks=step.chunks, page=page)
+            said = tr(
+                "{done}/{total} files, {chunks} chunks, {rate} chunks/s",
+                done=step.done_files,
+                total=step.total_files,
+                chunks=step.chunks,
+                rate=f"{step.chunks / max(time.monotonic() - began, 0.001):.0f}",
+            )
+            if step.pages:
+                said += tr(", OCR {done}/{pages}", done=step.pages_done, pages=step.pages)
+            done = (step.done_bytes, step.total_bytes) if step.total_bytes else (step.done_files, step.total_files)
+            bar.update(task, completed=done[0], total=done[1], said=said)
 
         yield show
 
