@@ -108,6 +108,13 @@ class PromptedAnswerer:
         return completion
 
 
+def room(answerer: Answerer, read: Read, widen_tokens: int = 0, shown: Shown = _NOT_SHOWN) -> Room:
+    """What the answerer has for passages, beside the pictures and the words on them."""
+    used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
+    passage_tokens = max(answerer.passage_tokens - used, 0)
+    return Room(answerer.count_tokens, passage_tokens, answerer.window_tokens, widen_tokens, read)
+
+
 def stream(
     question: str,
     history: Sequence[Turn],
@@ -127,12 +134,12 @@ def stream(
     """
     query = answerer.condense(question, history) if history else question
     found = retrieve("\n".join(filter(None, (query, shown.words))))
-    room = Room(answerer.count_tokens, _room_beside(shown, answerer), answerer.window_tokens, widen_tokens, read)
-    context = packing.pack(found, room)
+    place = room(answerer, read, widen_tokens, shown)
+    context = packing.pack(found, place)
     try:
         completion = yield from _relay(answerer.answer(query, context, shown))
     except ContextOverflow as overflow:
-        context = _repacked(found, context, room, overflow)
+        context = _repacked(found, context, place, overflow)
         completion = yield from _relay(answerer.answer(query, context, shown))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
@@ -210,12 +217,6 @@ def _asked_notes(first: _Checked, again: Completion | None, used: _Checked) -> t
     if used is first:
         return (Message("The model was asked twice; its second reply is not proved better."),)
     return (Message("The model was asked twice; this is its second reply, which is proved better."),)
-
-
-def _room_beside(shown: Shown, answerer: Answerer) -> int:
-    """Tokens for passages, beside the pictures and the words on them."""
-    used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
-    return max(answerer.passage_tokens - used, 0)
 
 
 def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:

@@ -27,6 +27,7 @@ from ragkit import (
     filters,
     forms,
     indexing,
+    packing,
     reading,
     retrieval,
     showing,
@@ -60,6 +61,7 @@ from ragkit.types import (
     Chunk,
     Citation,
     Collected,
+    Condition,
     Document,
     EmbedFault,
     FileOutcome,
@@ -67,6 +69,7 @@ from ragkit.types import (
     Generation,
     IndexReport,
     IndexStatus,
+    Passage,
     Progress,
     ScoredChunk,
     Shown,
@@ -81,6 +84,8 @@ if TYPE_CHECKING:
     from ragkit.models.openai import OpenAIServer
     from ragkit.models.quoting import ExtractiveAnswerer
     from ragkit.store.dense import DenseVectors
+
+_Select = Callable[[str, int, retrieval.Index, Sequence[Condition]], Selection]
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
 _MOST_PICTURE_MB = 20  # of one that a model looks at
@@ -324,9 +329,19 @@ class RagKit:
 
         Raises InputError (empty question, no condition), IndexMissing, IndexMismatch, ModelError.
         """
-        return list(self._selected(question, k, where).kept)
+        return list(self._selected(question, k, where, retrieval.retrieve).kept)
 
-    def _selected(self, question: str, k: int, where: Sequence[str]) -> Selection:
+    def passages(self, question: str, k: int = 8, where: Sequence[str] = ()) -> list[Passage]:
+        """What an answer to `question` would be made from: up to `k` of the best chunks, each with the neighbours
+        that belong to it, as far as they fit the answering model; [] when nothing is indexed. Unlike those of
+        `search`, much weaker ones than the best are left out. Raises what `search` raises."""
+        found = self._selected(question, k, where, retrieval.for_answer)
+        answerer = self._answerer_of(self._open_to_read().active())
+        return list(
+            packing.pack(found, answering.room(answerer, self.document, self.config.retrieval.widen_tokens)).passages
+        )
+
+    def _selected(self, question: str, k: int, where: Sequence[str], select: _Select) -> Selection:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit search "annual leave"')
         if k < 1:
@@ -340,7 +355,7 @@ class RagKit:
         self._publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
-            return retrieval.retrieve(question, k, index, conditions)
+            return select(question, k, index, conditions)
 
     def ask(
         self,
@@ -368,7 +383,7 @@ class RagKit:
         return filling.ask(
             question,
             form,
-            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where, retrieval.retrieve),
             read=self.document,
             filler=self._make_filler(catalog.active()),
             unread_count=catalog.counts()["unread"],
@@ -420,7 +435,7 @@ class RagKit:
         yield from answering.stream(
             question,
             history,
-            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where),
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where, retrieval.for_answer),
             read=self.document,
             answerer=answerer,
             unread_count=catalog.counts()["unread"],

@@ -132,8 +132,8 @@ class RequestsConfig:
 
 @dataclass(frozen=True, slots=True)
 class ChunkingConfig:
-    chunk_tokens: int = 256
-    overlap_tokens: int = 32
+    chunk_tokens: int = 192
+    overlap_tokens: int = 0
 
     def __post_init__(self) -> None:
         _between("chunking.chunk_tokens", self.chunk_tokens, 32, 8192)
@@ -170,11 +170,17 @@ class RetrievalConfig:
     k: int = 8  # passages for an answer
     candidates: int = 50  # taken from each of the dense and the lexical search
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
-    words_weight: float = 3.0  # of the BM25 score, in standard deviations of the cosine
-    cover_weight: float = 3.0  # of the share of the question's words, likewise
+    words_weight: float = 3.25  # of the BM25 score, in standard deviations of the cosine
+    cover_weight: float = 1.0  # of the share of the question's words, likewise
+    document_weight: float = 1.75  # of the share of them in the name and the opening of the document, likewise
     feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
+    neighbours: int = 10  # found passages most like a passage, whose scores it shares; 0: none
     widen_tokens: int = 0  # of the text around a passage, within its section, that go with it
     per_source: int = 0  # passages of one document at the most; 0: any number
+    repeats: Literal["once", "all"] = "once"  # passages that say the same as a better one
+    join: int = 1  # chunks on each side of a found one that are read with it, if they fit the question too
+    join_share: float = 0.45  # of the best chunk's score, that such a neighbour needs
+    least_share: float = 0.6  # of the best chunk's score, that a passage of an answer needs; 0: all `k` are used
     diversity: float = 0.0  # 0: by rank alone, to 1: whatever is least like the passages before it
     rerank: Literal["off", "chat"] = "off"  # chat: the language model orders the best passages anew
     rerank_passages: int = 20
@@ -185,11 +191,16 @@ class RetrievalConfig:
         _between("retrieval.candidates", self.candidates, 1, 1000)
         _between("retrieval.widen_tokens", self.widen_tokens, 0, 100_000)
         _between("retrieval.per_source", self.per_source, 0, 1000)
+        _between("retrieval.join", self.join, 0, 100)
+        _between("retrieval.join_share", self.join_share, 0, 1)
+        _between("retrieval.least_share", self.least_share, 0, 1)
         _between("retrieval.diversity", self.diversity, 0, 1)
         _between("retrieval.rerank_passages", self.rerank_passages, 2, 1000)
         _between("retrieval.words_weight", self.words_weight, 0, 100)
         _between("retrieval.cover_weight", self.cover_weight, 0, 100)
+        _between("retrieval.document_weight", self.document_weight, 0, 100)
         _between("retrieval.feedback", self.feedback, 0, 100)
+        _between("retrieval.neighbours", self.neighbours, 0, 100)
 
 
 Links = Literal["auto", "always", "never"]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ragkit import citations, packing, retrieval, terms
+from ragkit import answering, citations, packing, retrieval, selection, terms
 from ragkit.messages import Message, runs
 from ragkit.ports import Answerer, Catalog
 from ragkit.retrieval import Index, Stages
@@ -185,6 +185,11 @@ def _ranking(search: _Search) -> WhyNot | Message:
         template, name = Message("Set retrieval.rerank_passages to {rank}."), settings.rerank_passages
     if search.reason() is not None or (rank is not None and rank <= name):
         return Message("Rank {rank} after fusion.", {"rank": rank or "–"})
+    weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)
+    if rank is not None and weakest < selection.least_score(search.stages.ranked, settings):
+        why = Message("Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.")
+        fix = Message("Set retrieval.k to {rank} and retrieval.least_share to 0.")
+        return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), k=name)
     why = Message("Rank {rank} after fusion; the first {k} are used.")
     return _lost("ranking", why, template, rank=rank or "–", k=name)
 
@@ -202,9 +207,13 @@ def _reranking(search: _Search) -> WhyNot | Message:
 
 def _selection(search: _Search) -> WhyNot | Message:
     reason = search.reason()
-    kept = search.rank(hit.chunk.id for hit in search.stages.selection.kept)
-    if reason is None or kept is not None:
+    found = search.stages.selection
+    used = [*found.kept, *(hit for hits in found.joined.values() for hit in hits)]
+    if reason is None or search.rank(hit.chunk.id for hit in used) is not None:
         return Message()
+    if "of the best score" in reason.template:
+        fix = Message("Set retrieval.least_share to 0, or ask for one thing at a time.")
+        return _lost("selection", _LEFT_OUT, fix, why=reason)
     if search.index.settings.per_source and "used already" in reason.template:
         fix = Message("Set retrieval.per_source to {more}.")
         return _lost("selection", _LEFT_OUT, fix, why=reason, more=search.index.settings.per_source + 1)
@@ -213,7 +222,7 @@ def _selection(search: _Search) -> WhyNot | Message:
 
 def _packing(search: _Search) -> WhyNot | Message:
     answerer = search.answerer
-    room = packing.Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens)
+    room = answering.room(answerer, search.index.catalog.document)
     context = packing.pack(search.stages.selection, room)
     names = {chunk.id for chunk in search.chunks}
     for passage in context.passages:

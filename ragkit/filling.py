@@ -42,7 +42,7 @@ def ask(
     def find(query: str, passage_tokens: int) -> Context:
         if query not in searched:
             searched[query] = retrieve(query)
-        return packing.pack(searched[query], Room(filler.count_tokens, passage_tokens, filler.window_tokens))
+        return packing.pack(searched[query], Room(filler.count_tokens, passage_tokens, filler.window_tokens, read=read))
 
     nearest = searched[question] = retrieve(question)
     filling = filler.fill(question, form, find)

@@ -68,6 +68,16 @@ ZH: dict[str, str] = {
         "上次修改距今超过 {days} 天（设置 loading.max_age_days）。"
     ),
     "says the same as {file}": "与 {file} 内容相同",
+    "has less than {percent} % of the best score": "得分不到最佳段落的 {percent}%",
+    "Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.": (
+        "融合后第 {rank} 位，得分不到最佳段落的 {percent}%；只用前 {k} 位。"
+    ),
+    "Set retrieval.k to {rank} and retrieval.least_share to 0.": (
+        "请将 retrieval.k 设为 {rank}，并将 retrieval.least_share 设为 0。"
+    ),
+    "Set retrieval.least_share to 0, or ask for one thing at a time.": (
+        "请将 retrieval.least_share 设为 0，或一次只问一件事。"
+    ),
     "comes after {count} passages of its document that are used already": "所在文档已用了 {count} 个段落",
     "It was left out: it {why}.": "它被略去：{why}。",
     "Set retrieval.per_source to {more}.": "请将 retrieval.per_source 设为 {more}。",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ragkit import chunking
 from ragkit.messages import Message
 from ragkit.ports import CountTokens
 from ragkit.selection import Selection
-from ragkit.types import Context, ContextLedger, Document, LedgerEntry, Passage, ScoredChunk
+from ragkit.types import Chunk, Context, ContextLedger, Document, LedgerEntry, Passage, ScoredChunk
 
 PASSAGE_OVERHEAD_TOKENS = 40  # of a passage's frame in the prompt: number, source, fences
 
@@ -33,23 +34,26 @@ def pack(found: Selection, room: Room) -> Context:
 
     Chunks of one document that touch or overlap become one passage, so that nothing is sent twice.
     A chunk that does not fit, or that selection left out, is named in the ledger; smaller ones after it may
-    still be sent.
+    still be sent. Where a chunk fits, and not with its neighbours, it goes alone.
     """
-    hits, count_tokens, passage_tokens = found.kept, room.count_tokens, room.passage_tokens
+    count_tokens, passage_tokens = room.count_tokens, room.passage_tokens
     kept: list[ScoredChunk] = []
     left_out = [
         LedgerEntry(one.chunk.source, one.chunk.place, count_tokens(one.chunk.text), None, one.reason)
         for one in found.left_out
     ]
     used = 0
-    for hit in hits:
-        tokens = count_tokens(hit.chunk.text) + PASSAGE_OVERHEAD_TOKENS
-        if used + tokens > passage_tokens:
-            left_out.append(LedgerEntry(hit.chunk.source, hit.chunk.place, tokens, None, _DID_NOT_FIT))
-            continue
-        kept.append(hit)
-        used += tokens
-    passages = _join(kept)
+    for hit in found.kept:
+        overhead = PASSAGE_OVERHEAD_TOKENS
+        for part in (hit, *found.joined.get(hit.chunk.id, ())):
+            tokens = count_tokens(part.chunk.text) + overhead
+            if used + tokens > passage_tokens:
+                left_out.append(LedgerEntry(part.chunk.source, part.chunk.place, tokens, None, _DID_NOT_FIT))
+                continue
+            kept.append(replace(part, rank=hit.rank))
+            used += tokens
+            overhead = 0
+    passages = _join(kept, room.read)
     if room.widen_tokens:
         passages = _widened(passages, room, passage_tokens - used)
     sent = tuple(
@@ -71,24 +75,46 @@ def pack(found: Selection, room: Room) -> Context:
     return Context(passages, ledger)
 
 
-def _join(hits: Sequence[ScoredChunk]) -> tuple[Passage, ...]:
-    """Passages in the order of their best chunk; touching chunks of one document joined."""
+def _join(hits: Sequence[ScoredChunk], read: Callable[[str], Document | None]) -> tuple[Passage, ...]:
+    """Passages in the order of their best chunk; chunks of one document joined that overlap, or that follow each
+    other with nothing but white space between."""
+    ordered = sorted(hits, key=lambda hit: (hit.chunk.source, hit.chunk.start, hit.chunk.end))
+    pairs = [(one.chunk, other.chunk) for one, other in pairwise(ordered)]
+    touched = {one.source for one, other in pairs if one.source == other.source and one.ordinal + 1 == other.ordinal}
+    documents = {source: document.text for source in touched if (document := read(source)) is not None}
     groups: list[list[ScoredChunk]] = []
-    for hit in sorted(hits, key=lambda hit: (hit.chunk.source, hit.chunk.start, hit.chunk.end)):
-        last = groups[-1][-1].chunk if groups else None
-        if last is not None and last.source == hit.chunk.source and hit.chunk.start < last.end:
+    for hit in ordered:
+        if groups and _goes_on(groups[-1], hit.chunk, documents.get(hit.chunk.source)):
             groups[-1].append(hit)
         else:
             groups.append([hit])
     groups.sort(key=lambda group: min(hit.rank for hit in group))
-    return tuple(_passage(marker, group) for marker, group in enumerate(groups, 1))
+    return tuple(
+        _passage(marker, group, documents.get(group[0].chunk.source, "")) for marker, group in enumerate(groups, 1)
+    )
 
 
-def _passage(marker: int, group: Sequence[ScoredChunk]) -> Passage:
-    first, best = group[0].chunk, min(group, key=lambda hit: hit.rank)
+def _goes_on(group: Sequence[ScoredChunk], chunk: Chunk, text: str | None) -> bool:
+    """Whether `chunk` carries on the last of `group`. `text`: of the document, which may have changed since."""
+    last = group[-1].chunk
+    if last.source != chunk.source:
+        return False
+    if chunk.start < max(hit.chunk.end for hit in group):
+        return True
+    return (
+        text is not None
+        and last.ordinal + 1 == chunk.ordinal
+        and not text[last.end : chunk.start].strip()
+        and text[last.start : last.end] == last.text
+        and text[chunk.start : chunk.end] == chunk.text
+    )
+
+
+def _passage(marker: int, group: Sequence[ScoredChunk], document: str) -> Passage:
+    first, best = group[0].chunk, min(group, key=lambda hit: (hit.rank, -hit.score))
     text, end = first.text, first.end
     for hit in group[1:]:
-        text += hit.chunk.text[max(end - hit.chunk.start, 0) :]
+        text += document[end : hit.chunk.start] + hit.chunk.text[max(end - hit.chunk.start, 0) :]
         end = max(end, hit.chunk.end)
     return Passage(
         marker=marker,

@@ -1,15 +1,19 @@
-"""From a question to chunks: (expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> (rerank) -> select."""
+"""From a question to chunks:
+(expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> among alike -> (rerank) -> select; for an answer,
+with what stands beside the best of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit import ranking, selection, terms
 from ragkit.config import RetrievalConfig
 from ragkit.ports import Assistant, Catalog, DenseIndex, Embedder
 from ragkit.selection import Selection
-from ragkit.types import Condition, ScoredChunk
+from ragkit.types import Condition, ScoredChunk, Vector
+
+_LOOKED_AROUND = 3  # of the best chunks, times those that are wanted: their neighbours are scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +39,36 @@ class Stages:
 def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
     """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
+    ranked = _found(question, max(index.settings.candidates, k), index, where).ranked
+    return selection.select(_reranked(question, ranked, index), k, index.settings)
+
+
+def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
+    """The chunks that an answer is made from: up to `k` of the best, with the neighbours that belong to them."""
     return stages(question, k, index, where).selection
 
 
 def stages(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Stages:
-    ranked = candidates(question, max(index.settings.candidates, k), index, where)
-    ordered = _reranked(question, ranked, index)
-    return Stages(ranked, ordered, selection.select(ordered, k, index.settings))
+    found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
+    ordered = _reranked(question, found.ranked, index)
+    return Stages(found.ranked, ordered, selection.for_answer(ordered, found.beside, k, index.settings))
 
 
-def candidates(question: str, limit: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    ranked: list[ScoredChunk]
+    beside: list[ScoredChunk]  # neighbours of the best that are not among them
+
+
+def _found(question: str, limit: int, index: Index, where: Sequence[Condition], around: int = 0) -> _Found:
     """All that the two searches find, `limit` each, best first; for each of the queries that the question is
     expanded to."""
-    ranked = _of_one_query(question, limit, index, where)
+    found = _of_one_query(question, limit, index, where, around)
     if index.assistant is None or index.settings.expand == "off":
-        return ranked
+        return found
     others = index.assistant.other_queries(question, index.settings.expand)
-    return ranking.merged([ranked, *(_of_one_query(query, limit, index, where) for query in others)])
+    lists = [found.ranked, *(_of_one_query(query, limit, index, where, 0).ranked for query in others)]
+    return _Found(ranking.merged(lists), [])
 
 
 def _reranked(question: str, ranked: list[ScoredChunk], index: Index) -> list[ScoredChunk]:
@@ -63,7 +80,7 @@ def _reranked(question: str, ranked: list[ScoredChunk], index: Index) -> list[Sc
     return [replace(ranked[at], rank=rank) for rank, at in enumerate([*best, *rest], 1)]
 
 
-def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition] = ()) -> list[ScoredChunk]:
+def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition], around: int) -> _Found:
     catalog, dense, settings = index.catalog, index.dense, index.settings
     vector = index.embedder.embed_query(question)
     question_terms = terms.query_terms(question)
@@ -75,18 +92,42 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     lexical = catalog.lexical(looked_up, limit, where)
     only_lexical = [name for name in lexical if name not in near.similarities]
     similarities = {**near.similarities, **dense.similarities(vector, only_lexical)}
+    chunks = catalog.chunks([*near.similarities, *only_lexical])
     found = ranking.Candidates(
-        chunks=catalog.chunks([*near.similarities, *only_lexical]),
+        chunks=chunks,
+        openings=catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal})),
         dense=near,
         lexical=lexical,
         similarities=similarities,
         term_weights=weights,
     )
     fusion = ranking.Fusion(found, settings)
-    ranked = fusion.ranked(replace(near, similarities=similarities))
     if settings.mode != "hybrid":
-        return ranking.by_one_search(found, ranked, settings.mode)
-    if settings.feedback and ranked and fusion.trust:
-        like = ranking.feedback(ranked, settings.feedback, fusion.trust)
-        ranked = fusion.ranked(dense.nearer(vector, like, list(found.chunks)))
-    return ranked
+        return _Found(ranking.by_one_search(found, fusion.ranked(near), settings.mode), [])
+    names, like = list(chunks), dict[str, float]()
+    fused = ranked = fusion.ranked(dense.nearer(vector, like, names))
+    if settings.feedback and fused and fusion.trust:
+        like = ranking.feedback(fused, settings.feedback, fusion.trust)
+        fused = ranked = fusion.ranked(dense.nearer(vector, like, names))
+    if settings.neighbours and fusion.trust:
+        ranked = ranking.among_alike(fused, dense.alike(names, settings.neighbours), fusion.trust)
+    beside = _beside(ranked[:around], vector, like, found, index, where)
+    return _Found(ranked, ranking.rescaled(beside, fused, ranked))
+
+
+def _beside(
+    best: Sequence[ScoredChunk],
+    vector: Vector,
+    like: Mapping[str, float],
+    found: ranking.Candidates,
+    index: Index,
+    where: Sequence[Condition],
+) -> list[ScoredChunk]:
+    """The chunks beside the `best` that no search found, scored together with these: on one scale with them."""
+    if not best or not index.settings.join:
+        return []
+    near = index.catalog.neighbours([hit.chunk for hit in best], index.settings.join, where)
+    chunks = {chunk.id: chunk for chunk in near} | {hit.chunk.id: hit.chunk for hit in best}
+    fusion = ranking.Fusion(replace(found, chunks=chunks), index.settings)
+    scored = fusion.ranked(index.dense.nearer(vector, like, list(chunks)))
+    return [hit for hit in scored if hit.chunk.id not in found.chunks]

@@ -1,4 +1,5 @@
-"""Which of the ranked chunks are used: no text twice, not all from one document, and the rest by rank.
+"""Which of the ranked chunks are used: no text twice, not all from one document, none that is much weaker than
+the best; and which chunks beside them are read with them.
 
 Every chunk that a rule keeps out is named with the reason.
 """
@@ -6,8 +7,8 @@ Every chunk that a rule keeps out is named with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from ragkit import terms
@@ -27,25 +28,93 @@ class Selection:
 
     kept: tuple[ScoredChunk, ...]
     left_out: tuple[LeftOut, ...] = ()
+    joined: Mapping[str, tuple[ScoredChunk, ...]] = field(default_factory=dict)  # id of a kept one -> read with it
 
 
 def select(ranked: Sequence[ScoredChunk], k: int, settings: RetrievalConfig) -> Selection:
     """The first `k` of `ranked` that are no repeats of a kept one and not more of one document than
     `settings.per_source`; with `settings.diversity`, those that say something new come sooner."""
+    return _selected(ranked, k, settings, {})
+
+
+def for_answer(
+    ranked: Sequence[ScoredChunk], beside: Sequence[ScoredChunk], k: int, settings: RetrievalConfig
+) -> Selection:
+    """What `select` keeps and is not much weaker than the best, each with the neighbours that fit the question
+    too: short chunks are found well, and read with as much around them as speaks for itself.
+
+    `beside`: neighbours that are not among the ranked. A chunk that is read with a better one takes no place.
+    """
+    if not _of_one_scale(ranked, settings):
+        return select(ranked, k, settings)
+    best = max(hit.score for hit in ranked)
+    places = {(hit.chunk.source, hit.chunk.ordinal): hit for hit in (*beside, *ranked)}
+    around = {hit.chunk.id: _around(hit, places, settings.join, settings.join_share * best) for hit in ranked}
+    least = least_score(ranked, settings)
+    strong = [hit for hit in ranked if hit.score >= least]
+    found = _selected(strong, k, settings, around)
+    held = {hit.chunk.id for hits in found.joined.values() for hit in hits}
+    weak = [hit for hit in ranked if hit.score < least and hit.chunk.id not in held][: k - len(found.kept)]
+    reason = Message("has less than {percent} % of the best score", {"percent": round(100 * settings.least_share)})
+    return replace(found, left_out=(*found.left_out, *(LeftOut(hit.chunk, reason) for hit in weak)))
+
+
+def least_score(ranked: Sequence[ScoredChunk], settings: RetrievalConfig) -> float:
+    """What a chunk must score to be used for an answer; minus infinity where scores did not make the order."""
+    if not settings.least_share or settings.rerank != "off" or not _of_one_scale(ranked, settings):
+        return float("-inf")
+    return settings.least_share * max(hit.score for hit in ranked)
+
+
+def _of_one_scale(ranked: Sequence[ScoredChunk], settings: RetrievalConfig) -> bool:
+    """Whether shares of the best score mean anything."""
+    return (
+        settings.mode == "hybrid" and settings.expand == "off" and max((hit.score for hit in ranked), default=0.0) > 0
+    )
+
+
+def _around(
+    hit: ScoredChunk, places: Mapping[tuple[str, int], ScoredChunk], reach: int, least: float
+) -> tuple[ScoredChunk, ...]:
+    """The neighbours of `hit` on either side, up to the first that scores less than `least`."""
+    found = []
+    for step in (-1, 1):
+        for away in range(1, reach + 1):
+            other = places.get((hit.chunk.source, hit.chunk.ordinal + step * away))
+            if other is None or other.score < least:
+                break
+            found.append(other)
+    return tuple(found)
+
+
+def _selected(
+    ranked: Sequence[ScoredChunk],
+    k: int,
+    settings: RetrievalConfig,
+    around: Mapping[str, tuple[ScoredChunk, ...]],
+) -> Selection:
     kept: list[ScoredChunk] = []
     pieces: list[frozenset[str]] = []
     left_out: list[LeftOut] = []
+    joined: dict[str, tuple[ScoredChunk, ...]] = {}
+    held: set[str] = set()
     waiting = list(ranked)
     while waiting and len(kept) < k:
         hit = waiting.pop(_best(waiting, pieces, settings.diversity))
+        if hit.chunk.id in held:
+            continue
         mine = _pieces(hit.chunk.text)
-        reason = _reason(hit, mine, kept, pieces, settings.per_source)
+        reason = _reason(hit, mine, kept, pieces, settings)
         if reason is None:
             kept.append(hit)
             pieces.append(mine)
+            held.add(hit.chunk.id)
+            joined[hit.chunk.id] = tuple(one for one in around.get(hit.chunk.id, ()) if one.chunk.id not in held)
+            held.update(one.chunk.id for one in joined[hit.chunk.id])
         else:
             left_out.append(LeftOut(hit.chunk, reason))
-    return Selection(tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)), tuple(left_out))
+    ranks = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1))
+    return Selection(ranks, tuple(left_out), {name: hits for name, hits in joined.items() if hits})
 
 
 def _best(waiting: Sequence[ScoredChunk], kept: Sequence[frozenset[str]], diversity: float) -> int:
@@ -64,10 +133,15 @@ def _best(waiting: Sequence[ScoredChunk], kept: Sequence[frozenset[str]], divers
 
 
 def _reason(
-    hit: ScoredChunk, mine: frozenset[str], kept: Sequence[ScoredChunk], pieces: Sequence[frozenset[str]], most: int
+    hit: ScoredChunk,
+    mine: frozenset[str],
+    kept: Sequence[ScoredChunk],
+    pieces: Sequence[frozenset[str]],
+    settings: RetrievalConfig,
 ) -> Message | None:
     """Why `hit` is not used; None: it is."""
-    for other, theirs in zip(kept, pieces, strict=True):
+    most = settings.per_source
+    for other, theirs in zip(kept, pieces, strict=True) if settings.repeats == "once" else ():
         if _likeness(mine, theirs) >= _SAME and _numbers(hit.chunk.text) == _numbers(other.chunk.text):
             return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
     if most and sum(other.chunk.source == hit.chunk.source for other in kept) >= most:

@@ -58,6 +58,13 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
+def calm(question: str) -> str:
+    """A question all in capitals in small letters, for a model that tells them apart knows its words so; any
+    other as it is, and one or two words too, which may be names."""
+    shouted = question.isupper() and not is_cjk(question) and len(question.split()) > 2
+    return question.lower() if shouted else question
+
+
 def document_terms(text: str) -> Iterator[str]:
     """Terms of `text` in reading order, repeats kept (their number is the frequency).
 

@@ -243,7 +243,7 @@ def test_config_tells_where_each_value_came_from(indexed: Terminal) -> None:
     origins = {item["key"]: (item["value"], item["origin"]) for item in settings}
     assert origins["retrieval.k"] == (3, "flag")
     assert origins["ollama.embed_model"] == ("embed", "environment RAGKIT_OLLAMA_EMBED_MODEL")
-    assert origins["chunking.chunk_tokens"] == (256, "default")
+    assert origins["chunking.chunk_tokens"] == (192, "default")
 
 
 def test_doctor_names_each_fault_with_its_fix(indexed: Terminal) -> None:

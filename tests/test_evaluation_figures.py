@@ -50,7 +50,7 @@ def chunk(start: int, end: int, source: str = "/a", text: str = "", page: int | 
 def test_characters_of_chunks() -> None:
     """30 of 40 wanted characters found; 120 read, one chunk twice and one of another document."""
     wanted = [(10, 30), (90, 110)]
-    chunks = [chunk(0, 40), chunk(0, 40), chunk(90, 100), chunk(500, 520), chunk(0, 10, "/b")]
+    chunks = [("/a", 0, 40), ("/a", 0, 40), ("/a", 90, 100), ("/a", 500, 520), ("/b", 0, 10)]
     assert span_scores(wanted, chunks, "/a") == {
         "char_recall": 30 / 40,
         "char_precision": 30 / 120,

@@ -217,3 +217,69 @@ def test_the_settings_from_the_command_line(docs: Path) -> None:
         shown = CliRunner().invoke(main, [*words, "search", QUESTION, "--json"])
         assert len(json.loads(shown.stdout)["hits"]) > 2
         assert len(server.prompts()) == 1
+
+
+def of_files(folder: Path, **texts: str) -> Path:
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.md").write_text(text, "utf-8")
+    return folder
+
+
+SIEGE = (
+    ("The siege of the fort of Arden began in spring.", "By autumn the siege of Arden had cost the fort its walls."),
+    ("The bakers of the town sold bread on credit, and nobody there minded the smell of it.",) * 2,
+)
+ZH_SIEGE = (
+    ("雅顿要塞的围城战始于春天，守军只有三百人。", "到了秋天，雅顿要塞的围城战已使城墙尽毁。"),
+    ("镇上的面包师赊账卖面包，没有人介意那股香味，孩子们整天在街上玩耍。",) * 2,
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [("What did the siege of the fort of Arden cost?", SIEGE), ("雅顿要塞的围城战有什么后果？", ZH_SIEGE)],
+)
+def test_a_passage_is_what_speaks_for_the_question_in_one_piece(
+    tmp_path: Path, question: str, parts: tuple[tuple[str, str], ...]
+) -> None:
+    (first, second), (aside, _) = parts
+    folder = of_files(tmp_path / "docs", town=f"{aside} {aside}\n\n{first}\n\n{second}\n\n{aside} {aside}\n")
+    with opened(folder, k=3) as (kit, _):
+        source = str((folder / "town.md").resolve())
+        document = kit.document(source)
+        assert document is not None
+        chunks = [chunk.text for chunk in kit.read(source)[1]]
+        assert not any(first in text and second in text for text in chunks)
+        [passage] = [one for one in kit.passages(question, 3) if first in one.text]
+        assert second in passage.text
+        assert passage.text.count(aside) < document.text.count(aside)
+        assert passage.text == document.text[passage.start : passage.end]
+        assert len(passage.chunk_ids) > 1
+    with opened(folder, k=3, join=0, least_share=0) as (kit, _):
+        assert kit.passages(question, 1)[0].text in chunks
+
+
+@pytest.mark.parametrize(
+    ("question", "rest"),
+    [(QUESTION, "The canteen bakes bread at noon."), ("年假有多少天？", "食堂中午烤面包。")],
+)
+def test_what_is_much_weaker_than_the_best_is_left_out_and_named(docs: Path, question: str, rest: str) -> None:
+    for number in range(4):
+        (docs / f"report{number}.md").write_text(f"{rest} ({number})\n", "utf-8")
+    with opened(docs, k=60) as (kit, _):
+        answer = kit.ask(question)
+        few = kit.passages(question, 60)
+        weak = [entry for entry in answer.ledger.left_out if "% of the best score" in str(entry.reason)]
+        assert {one.source for one in few} == {entry.source for entry in answer.ledger.sent}
+        assert weak
+        assert not any(Path(one.source).name.startswith("report") for one in few)
+        assert len(names(kit, question, 60)) > len(few)  # a search shows as many as are asked for
+    with opened(docs, k=60, least_share=0) as (kit, _):
+        assert len(kit.passages(question, 60)) > len(few)
+
+
+def test_every_copy_can_be_asked_for(docs: Path) -> None:
+    with opened(docs, repeats="all") as (kit, _):
+        assert {"leave.md", "copy of leave.md"} <= set(names(kit))
+        assert {"假期.md", "副本.md"} <= set(names(kit, "年假有多少天？"))

@@ -205,6 +205,30 @@ def test_an_index_that_grows_and_shrinks_is_searched_right(catalog: SqliteCatalo
         assert chroma_ids(tmp_path) == chunk_ids(catalog)
 
 
+def test_what_is_alike_is_the_same_with_a_graph_and_without(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    fill(catalog)
+    exact, large = DenseVectors(tmp_path, catalog, exact_mb=64), graph(tmp_path, catalog)
+    large.publish(wait=False)
+    ids = sorted(chunk_ids(catalog))
+    for dense in (exact, large):
+        found = dense.alike([*ids, "unknown"], 2)
+        assert set(found) == set(ids)
+        assert all(len(near) == 2 and name not in near for name, near in found.items())
+        assert dense.alike(ids[:1], 2) == {ids[0]: {}}
+        assert dense.alike([], 2) == {}
+        moved = dense.nearer(hash_vector("annual leave"), {ids[0]: 1.0}, ids)
+        still = dense.nearer(hash_vector("annual leave"), {}, ids)
+        assert moved.similarities[ids[0]] > still.similarities[ids[0]]
+    large.close()
+
+
+def test_the_opening_of_a_document_is_its_first_chunk(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    sources = sorted({chunk.source for chunk in catalog.chunks(list(chunk_ids(catalog))).values()})
+    found = catalog.openings([*sources, "/d/unknown.md"])
+    assert {source: chunk.ordinal for source, chunk in found.items()} == dict.fromkeys(sources, 0)
+
+
 def test_a_graph_of_mostly_deleted_points_is_built_anew(catalog: SqliteCatalog, tmp_path: Path) -> None:
     fill(catalog)
     dense = graph(tmp_path, catalog)

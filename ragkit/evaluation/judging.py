@@ -36,14 +36,14 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return sorted(values)[max(math.ceil(len(values) * percent / 100), 1) - 1]
 
 
-def span_scores(wanted: Sequence[Span], retrieved: Sequence[Chunk], source: str) -> dict[str, float]:
+def span_scores(wanted: Sequence[Span], retrieved: Sequence[tuple[str, int, int]], source: str) -> dict[str, float]:
     """Recall, precision and intersection over union in characters, 0 to 1, as in "Evaluating Chunking
     Strategies for Retrieval" (Smith and Troynikov 2024): what is retrieved twice counts twice against the
-    precision, and so do chunks of other documents than `source`."""
+    precision, and so does what is of other documents than `source`. `retrieved`: (source, start, end) each."""
     relevant = _characters(wanted)
-    seen = _characters((chunk.start, chunk.end) for chunk in retrieved if chunk.source == source)
+    seen = _characters((start, end) for name, start, end in retrieved if name == source)
     hit, missed = len(relevant & seen), len(relevant - seen)
-    read = sum(chunk.end - chunk.start for chunk in retrieved)
+    read = sum(end - start for _, start, end in retrieved)
     return {
         "char_recall": hit / max(sum(end - start for start, end in wanted), 1),
         "char_precision": hit / max(read, 1),

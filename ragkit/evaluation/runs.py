@@ -12,9 +12,9 @@ from ragkit.evaluation.judging import holds_gold, percentile, precision_omega, s
 from ragkit.evaluation.questions import Dataset, Question
 from ragkit.evaluation.ranked import ranked_scores
 from ragkit.terms import fold
-from ragkit.types import Answer, Chunk, Document, ScoredChunk
+from ragkit.types import Answer, Chunk, Document, Passage, ScoredChunk
 
-SPAN_CHUNKS = 5  # of them judged by characters, as many as in the published tables
+SPAN_PASSAGES = 5  # of them judged by characters, as many as in the published tables
 _KEPT = 10  # documents of a ranking in a row
 Value = TypeVar("Value")
 Score = tuple[float, float]  # what was got, of how much
@@ -24,6 +24,7 @@ class Kit(Protocol):
     """The index that is measured; `RagKit` is one."""
 
     def search(self, question: str, k: int = 8) -> list[ScoredChunk]: ...
+    def passages(self, question: str, k: int = 8) -> list[Passage]: ...
     def ask(self, question: str) -> Answer: ...
     def document(self, source: str) -> Document | None: ...
     def read(self, name: str) -> tuple[Document, list[Chunk]]: ...
@@ -81,7 +82,7 @@ def evaluate(
     for done, question in enumerate(dataset.questions, 1):
         hits, search_ms = _timed_ms(partial(kit.search, question.text, depth))
         rankings[question.id] = ranking(question, hits, names, kit.document)
-        scores = _span_row(kit, question, [hit.chunk for hit in hits], sources)
+        scores = _span_row(kit, question, sources)
         times, answer = {"search": search_ms}, None
         if ask:
             answer, times["ask"] = _timed_ms(partial(kit.ask, question.text))
@@ -171,12 +172,14 @@ def _refusal_scores(*, refused: bool, due: bool) -> dict[str, Score]:
     return scores
 
 
-def _span_row(kit: Kit, question: Question, chunks: Sequence[Chunk], sources: Mapping[str, str]) -> dict[str, Score]:
+def _span_row(kit: Kit, question: Question, sources: Mapping[str, str]) -> dict[str, Score]:
+    """Of the passages that an answer would be made from."""
     if not question.spans:
         return {}
     [name] = question.relevant
     source = sources.get(name, name)
-    scores = span_scores(question.spans, chunks[:SPAN_CHUNKS], source)
+    passages = kit.passages(question.text, SPAN_PASSAGES)
+    scores = span_scores(question.spans, [(one.source, one.start, one.end) for one in passages], source)
     scores["char_precision_omega"] = precision_omega(question.spans, kit.read(source)[1])
     return {name: (score, 1.0) for name, score in scores.items()}
 

@@ -73,7 +73,7 @@ class EmbeddedEmbedder:
         return list(self._embed([_DOCUMENT_PREFIX + text for text in texts]))
 
     def embed_query(self, text: str) -> Vector:
-        return self._embed([_QUERY_PREFIX + text])[0]
+        return self._embed([_QUERY_PREFIX + terms.calm(text)])[0]
 
     def embed_heads(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
         """Vectors of the first `most_tokens` of the texts as they stand: the caller put the prefix."""

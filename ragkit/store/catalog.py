@@ -335,6 +335,39 @@ class SqliteCatalog:
             )
         ]
 
+    def neighbours(self, chunks: Sequence[Chunk], reach: int, where: Sequence[Condition] = ()) -> list[Chunk]:
+        """The chunks up to `reach` places before and after any of `chunks`, themselves included, for which every
+        condition holds. A document is written in one go, so that its chunks are numbered in a row."""
+        clause, values = conditions.sql(where)
+        columns = ", ".join(f"chunks.{name.strip()}" for name in CHUNK_COLUMNS.split(","))
+        numbers: set[int] = set()
+        for part in _parts([chunk.id for chunk in chunks]):
+            for (number,) in self._rows(
+                f"SELECT number FROM chunks WHERE generation = ? AND id IN ({_marks(part)})", (self.active_id(), *part)
+            ):
+                numbers.update(range(number - reach, number + reach + 1))
+        places = {(one.source, one.ordinal + step) for one in chunks for step in range(-reach, reach + 1)}
+        found = []
+        for part in _parts([str(number) for number in sorted(numbers)]):
+            found += self._rows(
+                f"SELECT {columns} FROM chunks{conditions.JOINS if where else ''}"
+                f" WHERE number IN ({', '.join(part)}) AND generation = ? AND {clause}",
+                (self.active_id(), *values),
+            )
+        near = [chunk_of(row) for row in found]
+        return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
+
+    def openings(self, sources: Sequence[str]) -> dict[str, Chunk]:
+        """source -> the first chunk of the document."""
+        number = self.active_id()
+        rows = self._rows(
+            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN"
+            " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"
+            " FROM json_each(?) AS wanted)",
+            (number, json.dumps(list(sources), ensure_ascii=False)),
+        )
+        return {row[1]: chunk_of(row) for row in rows}
+
     def matching(self, where: Sequence[Condition]) -> list[Chunk]:
         """All chunks for which every condition holds, document by document in reading order."""
         clause, values = conditions.sql(where)

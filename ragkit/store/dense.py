@@ -8,6 +8,7 @@ Chroma; what is not in the graph yet, or cannot be because another process is at
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,19 @@ from ragkit.store.rows import Matrix, NamedVectors
 from ragkit.store.table import VectorTable, best_of, cosines, moved
 from ragkit.types import Condition, DenseHits, Vector
 
-_FEEDBACK_WEIGHT = 0.5  # of the best chunks, beside 1 for the question
+_FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
 _SAMPLE = 512  # chunks that stand for an ordinary chunk
+_COMMON = 0.5  # of their mean, which all chunks of an index share and which tells none from another
 _FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What an index is like as a whole."""
+
+    sample: Matrix  # vectors of ordinary chunks
+    mean: Matrix
+    less_common: Matrix  # the sample less `_COMMON` of the mean
 
 
 class DenseVectors:
@@ -36,7 +47,7 @@ class DenseVectors:
         self._exact_bytes = exact_mb * 2**20
         self._graph = ChromaGraph(directory, catalog)
         self._table: tuple[tuple[int, int], VectorTable] | None = None
-        self._sample: tuple[tuple[int, int], Matrix] | None = None
+        self._known: tuple[tuple[int, int], _Usual] | None = None
         self._large: tuple[tuple[int, int], bool] | None = None
 
     # -- searching -----------------------------------------------------------------------------
@@ -51,7 +62,7 @@ class DenseVectors:
             found = self._vectors().nearest(query, limit)
         else:
             found = self._by_graph(query, limit)
-        return DenseHits(found, *self._usual(query))
+        return DenseHits(found, *_spread(self._usual().sample @ query))
 
     def similarities(self, vector: Vector, ids: Sequence[str]) -> dict[str, float]:
         """Exact cosines of the given chunks; one without a vector is left out."""
@@ -59,11 +70,26 @@ class DenseVectors:
 
     def nearer(self, vector: Vector, like: Mapping[str, float], ids: Sequence[str]) -> DenseHits:
         """Similarities of `ids` to the question moved towards the chunks of `like` (id -> weight, in all up to 1):
-        relevance feedback after Rocchio (1971), without the negative part."""
-        query = np.asarray(vector, dtype=np.float32)
-        weights = {name: _FEEDBACK_WEIGHT * weight for name, weight in like.items()}
-        query = moved(query, self._vectors_of(list(like)), weights)
-        return DenseHits(cosines(query, self._vectors_of(list(dict.fromkeys([*ids, *like])))), *self._usual(query))
+        relevance feedback after Rocchio (1971), without the negative part. All vectors are taken less half of the
+        mean of the index's: those of a model lie in a narrow cone, and a cosine is mostly what they have in common
+        (Mu and Viswanath 2018)."""
+        usual = self._usual()
+        query = _less(np.asarray(vector, dtype=np.float32), _COMMON * usual.mean)
+        names, rows = self._vectors_of(list(dict.fromkeys([*ids, *like])))
+        vectors = names, _less(rows, _COMMON * usual.mean)
+        query = moved(query, vectors, {name: _FEEDBACK_WEIGHT * weight for name, weight in like.items()})
+        return DenseHits(cosines(query, vectors), *_spread(usual.less_common @ query))
+
+    def alike(self, ids: Sequence[str], most: int) -> dict[str, dict[str, float]]:
+        """The `most` nearest to each of the given chunks among them, id -> cosine less what all chunks share;
+        one without a vector is left out."""
+        names, rows = self._vectors_of(ids)
+        rows = _less(rows, self._usual().mean)
+        found = rows @ rows.T if names else rows
+        np.fill_diagonal(found, -np.inf)
+        most = min(most, len(names) - 1)
+        nearest = np.argpartition(-found, most - 1, axis=1)[:, :most] if most > 0 else [()] * len(names)
+        return {name: {names[at]: float(found[row, at]) for at in nearest[row]} for row, name in enumerate(names)}
 
     def _by_graph(self, query: Matrix, limit: int) -> dict[str, float]:
         found = self._graph.nearest(query, limit)
@@ -74,17 +100,18 @@ class DenseVectors:
 
     def ordinary(self, vector: Vector) -> Ordinary:
         """How near an ordinary chunk is to a question."""
-        return Ordinary(*self._usual(np.asarray(vector, dtype=np.float32)))
+        return Ordinary(*_spread(self._usual().sample @ np.asarray(vector, dtype=np.float32)))
 
-    def _usual(self, query: Matrix) -> tuple[float, float]:
-        """Mean and deviation of the cosines of a sample of all chunks."""
+    def _usual(self) -> _Usual:
         version = self._catalog.version()
-        if self._sample is None or self._sample[0] != version:
+        if self._known is None or self._known[0] != version:
             sample = self._catalog.sample(_SAMPLE)[1] if self.has_graph() else self._vectors().sample(_SAMPLE)
-            self._sample = version, sample
-        sample = self._sample[1]
-        values = sample @ query if sample.size else np.zeros(1, dtype=np.float32)
-        return float(values.mean()), max(float(values.std()), 0.01)
+            if not sample.size:
+                generation = self._catalog.active()
+                sample = np.zeros((1, generation.dimension if generation else 1), dtype=np.float32)
+            mean: Matrix = sample.mean(axis=0)
+            self._known = version, _Usual(sample, mean, _less(sample, _COMMON * mean))
+        return self._known[1]
 
     def _vectors(self) -> VectorTable:
         version = self._catalog.version()
@@ -134,7 +161,7 @@ class DenseVectors:
 
     def close(self) -> None:
         self._graph.close()
-        self._table = self._sample = None
+        self._table = self._known = None
 
 
 def _scan(query: Matrix, batches: Iterator[NamedVectors], limit: int) -> dict[str, float]:
@@ -144,3 +171,15 @@ def _scan(query: Matrix, batches: Iterator[NamedVectors], limit: int) -> dict[st
         best.update(best_of(ids, rows @ query, limit))
         best = dict(sorted(best.items(), key=lambda item: (-item[1], item[0]))[:limit])
     return best
+
+
+def _less(vectors: Matrix, common: Matrix) -> Matrix:
+    """`vectors` without what they have in common, of unit length again."""
+    rest: Matrix = vectors - common if vectors.size else vectors
+    alone: Matrix = rest / np.maximum(np.linalg.norm(rest, axis=-1, keepdims=True), 1e-6)
+    return alone
+
+
+def _spread(values: Matrix) -> tuple[float, float]:
+    """Mean, and deviation above 0."""
+    return float(values.mean()), max(float(values.std()), 0.01)
