@@ -16,6 +16,7 @@ from ragkit.evaluation.questions import Dataset
 from ragkit.evaluation.runs import Row, figures, latencies_ms, outcome_scores
 
 SET = "squad2_dev_part"
+BEGIN, END = "<!-- answers: begin -->", "<!-- answers: end -->"  # in the page
 SHOWN = ("answer_right", "wrong_refusals", "refusal_precision", "refusal_recall", "refusal_f1", "quotes_verified")
 
 
@@ -55,24 +56,9 @@ def main() -> None:
     lines = [[name, *cells] for name, *cells in zip(names, *columns, strict=True)]
     unanswerable = sum(question.unanswerable for question in dataset.questions)
     head = [f"{len(rows)} questions, {unanswerable} unanswerable", "ragkit", "always answer", "always refuse"]
-    shared.publish(_PAGE, shared.table(head, lines), "answers.py", arguments)
-
-
-_PAGE = """# Answers and refusals, measured
-
-The embedded default, which answers by quoting, on the part of SQuAD 2.0 that is about eight articles: half of its
-questions were written to look answerable from a paragraph that does not answer them.
-
-{table}
-
-- **answer holds the expected one**: of the answerable questions, those whose answer holds a gold answer as whole words;
-  a refusal counts as wrong. **always answer** says the whole first paragraph of the same search: it is right more
-  easily because it says so much more, which the length shows.
-- **refusals**: right when the question is marked unanswerable. The mark is about one paragraph, so another of the 320
-  may still hold an answer; always refusing shows what the F1 is worth.
-
-{facts}
-"""
+    table = shared.table(head, lines)
+    print(table)
+    shared.put(arguments.out, BEGIN, END, f"{table}\n\n{shared.facts('answers.py', arguments)}")
 
 
 if __name__ == "__main__":

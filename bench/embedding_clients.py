@@ -31,8 +31,9 @@ Embed = Callable[[list[str]], object]
 
 
 @contextmanager
-def zero_cost_server(delay_ms: float) -> Iterator[str]:
+def zero_cost_server(delay_ms: float, dimension: int = 1024) -> Iterator[str]:
     command = [sys.executable, str(HERE / "zero_cost_ollama.py"), "--delay-ms", str(delay_ms)]
+    command += ["--dimension", str(dimension)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

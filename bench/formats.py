@@ -1,15 +1,19 @@
 """What ragkit's readers make of a folder of files, by format, beside MarkItDown's extraction of the same files.
 
-    python bench/formats.py FOLDER [--peer PYTHON] [--out FILE] [--files]
+    python bench/formats.py FOLDER [--peer PYTHON] [--ocr off] [--out FILE] [--files]
 
 Each file is read as `ragkit index` reads it, in the child process with its limits. `--peer` is a Python with
 `markitdown[all]`; words are compared as sets of folded words, Chinese by character, so that order and markup
-do not count. `--files` names every file that is not read, and every file with fewer than 80 % of the peer's words.
+do not count. `--files` names every file that is not read, every file with fewer than 80 % of the peer's words, and
+every file with less than 60 % of the characters that FOLDER/MANIFEST.tsv says another program found
+(`poppler_text_chars`). What the readers do with the network is told by the system, not by them: run this under
+`strace -f -e trace=connect`, or under `unshare -rn`, where there is none.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import subprocess
@@ -26,6 +30,12 @@ from ragkit.loaders.sandbox import SandboxLoader
 _WORD = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|https?://\S+|data:image\S+")
 _LEAST_SHARE = 0.8
+_LEAST_OF_REFERENCE = 0.6
+_ENDS = (  # of reasons and notes
+    ("Reading it took longer than", "took longer than a file may"),
+    ("OCR took longer than", "were read without their slow OCR"),
+    ("The reader crashed on this file", "crashed the reader"),
+)
 
 PEER = """
 import json, sys, warnings
@@ -48,6 +58,8 @@ class Read:
     path: Path
     state: str  # "ready", "partly" (with notes), "unreadable", "unsupported"
     reason: str
+    notes: str
+    characters: int  # but white space
     words: frozenset[str]
     peer_words: frozenset[str]
     seconds: float
@@ -64,22 +76,24 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(terms.fold(_MARKUP.sub(r" \1 ", text))))
 
 
-def read_all(folder: Path, peer: str) -> list[Read]:
+def read_all(folder: Path, peer: str, ocr: str) -> list[Read]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent != folder)
     theirs = peer_texts(paths, peer) if peer else [""] * len(paths)
     found = []
-    with SandboxLoader(LoadingConfig()) as loader:
+    with SandboxLoader(LoadingConfig(ocr=ocr)) as loader:
         for path, other in zip(paths, theirs, strict=True):
             began = time.perf_counter()
             loaded = loader.load(path, "")
             seconds = time.perf_counter() - began
-            text, state, reason = "", "ready", ""
+            text, state, reason, notes = "", "ready", "", ""
             if loaded.document is not None:
                 text = loaded.document.text
-                state = "partly" if loaded.document.notes else "ready"
+                notes = " ".join(map(str, loaded.document.notes))
+                state = "partly" if notes else "ready"
             elif loaded.failure is not None:
                 state, reason = loaded.failure.state, str(loaded.failure.reason)
-            found.append(Read(path, state, reason, words_of(text), words_of(other), seconds))
+            size = sum(not c.isspace() for c in text)
+            found.append(Read(path, state, reason, notes, size, words_of(text), words_of(other), seconds))
     return found
 
 
@@ -124,6 +138,8 @@ def table(found: list[Read], *, with_peer: bool) -> list[str]:
             both = sum(len(one.words & one.peer_words) for one in group)
             line += f" {ours:,} | {theirs:,} | {both / max(theirs, 1):.1%} | {both / max(ours, 1):.1%} |"
         lines.append(line)
+    ends = [f"{sum(start in one.reason + one.notes for one in found)} {name}" for start, name in _ENDS]
+    lines += ["", f"Of {len(found)} files: {', '.join(ends)}."]
     reasons = Counter((one.path.suffix.lower(), one.state, re.sub(r"\d+", "N", one.reason)) for one in found)
     lines += ["", "Not read:", ""]
     lines += [
@@ -135,7 +151,9 @@ def table(found: list[Read], *, with_peer: bool) -> list[str]:
 
 
 def outliers(found: list[Read]) -> list[str]:
-    lines = ["", f"Fewer than {_LEAST_SHARE:.0%} of the peer's words:", ""]
+    lines = ["", "Not read, by name:", ""]
+    lines += [f"- {one.path.name} ({one.seconds:.1f} s): {one.reason}" for one in found if one.reason]
+    lines += ["", f"Fewer than {_LEAST_SHARE:.0%} of the peer's words:", ""]
     for one in sorted(found, key=Read.share):
         if one.share() < _LEAST_SHARE:
             missing = " ".join(sorted(one.peer_words - one.words)[:12])
@@ -143,17 +161,33 @@ def outliers(found: list[Read]) -> list[str]:
     return lines
 
 
+def beside_reference(found: list[Read], folder: Path) -> list[str]:
+    """The files that another program found far more text in, or any where ragkit found none."""
+    manifest = folder / "MANIFEST.tsv"
+    if not manifest.is_file():
+        return []
+    with manifest.open(encoding="utf-8", newline="") as rows:
+        counts = {row["path"]: row.get("poppler_text_chars") or "" for row in csv.DictReader(rows, delimiter="\t")}
+    lines = ["", f"Less than {_LEAST_OF_REFERENCE:.0%} of the characters of the reference:", ""]
+    for one in found:
+        said = counts.get(one.path.relative_to(folder).as_posix(), "")
+        if said.isdecimal() and one.characters < _LEAST_OF_REFERENCE * int(said):
+            lines.append(f"- {one.path.name}: {one.characters} of {said} ({one.state} {one.reason})")
+    return lines if len(lines) > 3 else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--peer", default="", metavar="PYTHON")
+    parser.add_argument("--ocr", default="auto", choices=("auto", "off"))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--files", action="store_true")
     options = parser.parse_args()
-    found = read_all(options.folder, options.peer)
+    found = read_all(options.folder, options.peer, options.ocr)
     lines = table(found, with_peer=bool(options.peer))
     if options.files:
-        lines += outliers(found)
+        lines += outliers(found) + beside_reference(found, options.folder)
     print("\n".join(lines))
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", "utf-8")

@@ -1,12 +1,14 @@
 """Indexing a folder: ragkit beside a hand-written loop over the same libraries, LangChain and LlamaIndex.
 
-    python bench/ingest.py FOLDER [--rounds 3] [--peers PYTHON] [--only NAME ...]
+    python bench/ingest.py FOLDER [--rounds 3] [--peers PYTHON] [--only NAME ...] [--pdf yes|no] [--delay-ms MS]
 
 Every contender indexes the same .txt, .md, .rst, .html and .pdf files with the same embedding server, which
 does no work (`zero_cost_ollama.py`), each run in a process and an index of its own; the rounds take turns and
 the medians count. `--peers` is a Python with langchain-community, langchain-chroma, langchain-ollama,
 llama-index-embeddings-ollama, llama-index-vector-stores-chroma and llama-index-readers-file; without it only
 ragkit and the loop run. FOLDER may also hold a `corpus.jsonl` (`_id`, `text`): its texts become files first.
+With `--delay-ms` the model takes so long for each text, one after the other, and the table tells what is added to
+its own time. A last line times `ragkit index` as a command over the same files, of which none has changed.
 """
 
 from __future__ import annotations
@@ -128,11 +130,11 @@ def texts_as_files(corpus: Path, folder: Path) -> None:
             (folder / f"{number:06}.txt").write_text(f"{entry.get('title', '')}\n{entry['text']}".strip(), "utf-8")
 
 
-def links_to(folder: Path, target: Path) -> int:
-    """The files that every contender reads, as hard or real copies in one folder; how many."""
+def copies_in(folder: Path, target: Path, suffixes: set[str]) -> int:
+    """The files that every contender reads, in one folder; how many."""
     count = 0
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+        if path.suffix.lower() in suffixes and path.is_file():
             place = target / path.relative_to(folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(path.read_bytes())
@@ -141,24 +143,48 @@ def links_to(folder: Path, target: Path) -> int:
 
 
 def run_one(python: str, program: str, folder: Path, url: str) -> tuple[float, float, float, int]:
-    """Seconds, peak memory in MB with that of child processes, disk in MB, chunks."""
-    with tempfile.TemporaryDirectory() as index:
+    """Seconds, peak memory in MB of the process and its children at one moment, disk in MB, chunks."""
+    with tempfile.TemporaryDirectory() as index, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
-        watched = "import resource, sys; exec(sys.stdin.read());"
-        watched += "me, ch = (resource.getrusage(w).ru_maxrss for w in (0, -1)); print(me + ch, file=sys.stderr)"
-        done = subprocess.run(
-            [python, "-c", watched, str(folder), index, url],
-            input=program,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
-        )
-        seconds = time.perf_counter() - began
-        if done.returncode:
-            raise SystemExit(done.stderr[-2000:])
+        words = [python, "-c", program, str(folder), index, url]
+        environment = {**os.environ, "ANONYMIZED_TELEMETRY": "False"}
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, text=True, env=environment) as running:
+            peak = 0
+            while running.poll() is None:
+                peak = max(peak, memory_bytes(running.pid))
+                time.sleep(0.02)
+            seconds = time.perf_counter() - began
+            assert running.stdout is not None
+            printed = running.stdout.read()
+        if running.returncode:
+            said.seek(0)
+            raise SystemExit(said.read()[-2000:])
         disk = sum(path.stat().st_size for path in Path(index).rglob("*") if path.is_file()) / 1e6
-        return seconds, int(done.stderr.split()[-1]) / 1024, disk, int(done.stdout.split()[-1])
+        return seconds, peak / 2**20, disk, int(printed.split()[-1])
+
+
+def unchanged_seconds(folder: Path, url: str, rounds: int) -> float:
+    """The median time of the command over files that it has indexed before."""
+    with tempfile.TemporaryDirectory() as index:
+        words = [sys.executable, "-m", "ragkit", "--index", index, "index", str(folder)]
+        environment = {**os.environ, "OLLAMA_HOST": url, "RAGKIT_MODELS_BACKEND": "ollama"}
+        times = []
+        for _ in range(rounds + 1):
+            began = time.perf_counter()
+            subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            times.append(time.perf_counter() - began)
+            time.sleep(2.1)  # files younger than that are compared by content
+        return statistics.median(times[1:])
+
+
+def memory_bytes(pid: int) -> int:
+    """Resident memory of a process and all below it, now; 0 once it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") + sum(memory_bytes(int(child)) for child in below)
 
 
 def main() -> None:
@@ -167,22 +193,30 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="", metavar="PYTHON")
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--pdf", choices=("yes", "no"), help="only PDF files, or all others")
+    parser.add_argument("--limit", type=int, default=0, help="files (0: all)")
+    parser.add_argument("--delay-ms", type=float, default=0.0, help="of the model, for each text")
     options = parser.parse_args()
     contenders = {"ragkit": (sys.executable, RAGKIT), "hand-written loop": (sys.executable, LOOP)}
     if options.peers:
         contenders |= {"LangChain": (options.peers, LANGCHAIN), "LlamaIndex": (options.peers, LLAMA_INDEX)}
     if options.only:
         contenders = {name: contenders[name] for name in options.only}
-    with tempfile.TemporaryDirectory() as made, zero_cost_server(0) as url:
+    suffixes = {"yes": {".pdf"}, "no": SUFFIXES - {".pdf"}}.get(options.pdf, SUFFIXES)
+    with tempfile.TemporaryDirectory() as made, zero_cost_server(options.delay_ms) as url:
         folder = Path(made)
         corpus = options.folder / "corpus.jsonl"
         if corpus.exists():
             texts_as_files(corpus, folder)
-        files = len(list(folder.iterdir())) or links_to(options.folder, folder)
+        files = len(list(folder.iterdir())) or copies_in(options.folder, folder, suffixes)
+        for path in sorted(folder.rglob("*.*"))[options.limit or files :]:
+            path.unlink()
+        files = min(files, options.limit or files)
         found: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in contenders}
         for _ in range(options.rounds):
             for name, (python, program) in contenders.items():
                 found[name].append(run_one(python, program, folder, url))
+        again_s = unchanged_seconds(folder, url, options.rounds)
     print(f"\n{options.folder.name}: {files} files, median of {options.rounds} rounds, {os.cpu_count()} cores\n")
     print("| | seconds | to the loop | peak memory MB | disk MB | disk to the loop | chunks | chunks/s |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
@@ -194,6 +228,10 @@ def main() -> None:
             f"| {name} | {seconds:.1f} | {ratios[0]} | {memory:.0f} | {disk:.1f} | {ratios[1]} | {chunks:.0f} |"
             f" {chunks / seconds:.0f} |"
         )
+    print(f"\n`ragkit index` again, nothing changed: {again_s:.2f} s")
+    if options.delay_ms:
+        model_s = middle["ragkit"][3] * options.delay_ms / 1000
+        print(f"the model's own time: {model_s:.1f} s; ragkit adds {middle['ragkit'][0] / model_s - 1:.1%}")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,12 @@ def publish(page: str, shown: str, script: str, arguments: argparse.Namespace) -
     arguments.out.write_text(page.format(table=shown, facts=facts(script, arguments)), "utf-8")
 
 
+def put(page: Path, begin: str, end: str, text: str) -> None:
+    """Put a result between its two marks in a page that has several; the rest of the page stays."""
+    before, _, rest = (page.read_text("utf-8") if page.exists() else "").partition(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
+
+
 def facts(script: str, arguments: argparse.Namespace) -> str:
     """How to run it again, and on what it was run."""
     words = [f"python bench/{script} DATA_DIR", *(f"--set {item}" for item in arguments.settings)]

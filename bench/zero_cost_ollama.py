@@ -1,6 +1,6 @@
 """An embedding server that does no work: what is timed against it is the client.
 
-    python bench/zero_cost_ollama.py [--delay-ms MS]    prints its address, serves until killed
+    python bench/zero_cost_ollama.py [--delay-ms MS] [--dimension N]    prints its address, serves until killed
 
 Vectors are cut from a text made once. With a delay it spends so much on each text, one request at a time,
 as a real model does. GET /stats tells what was asked: requests, texts, and the longest request in seconds.
@@ -14,8 +14,6 @@ import json
 import random
 
 import orjson
-
-DIMENSION = 1024
 
 
 class Server(asyncio.Protocol):
@@ -76,9 +74,9 @@ class Server(asyncio.Protocol):
         return b'{"details":{},"model_info":{},"capabilities":["embedding"]}'
 
 
-async def main(delay_s: float) -> None:
+async def main(delay_s: float, dimension: int) -> None:
     generator = random.Random(1)
-    numbers = [generator.gauss(0, 1) / DIMENSION**0.5 for _ in range(DIMENSION)]
+    numbers = [generator.gauss(0, 1) / dimension**0.5 for _ in range(dimension)]
     Server.vector = b"[" + b",".join(b"%.8g" % number for number in numbers) + b"]"
     Server.delay_s = delay_s
     Server.stats = {"requests": 0, "texts": 0, "longest_s": 0.0}
@@ -90,4 +88,6 @@ async def main(delay_s: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--delay-ms", type=float, default=0.0)
-    asyncio.run(main(parser.parse_args().delay_ms / 1000))
+    parser.add_argument("--dimension", type=int, default=1024, help="numbers in a vector")
+    options = parser.parse_args()
+    asyncio.run(main(options.delay_ms / 1000, options.dimension))

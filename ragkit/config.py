@@ -41,6 +41,27 @@ def _between(name: str, value: float, low: float, high: float) -> None:
 class ModelsConfig:
     backend: Backend = "auto"
     """auto: Ollama where it answers and has the models, else the embedded models."""
+    embed_backend: Literal["", "auto", "ollama", "openai", "embedded"] = ""  # of embeddings; "": as `backend`
+    image_model: str = ""  # on the same server, describes picture files without readable text; "": none does
+    ask_again: bool = True  # a language model whose answer is not wholly proved, once
+
+    def __post_init__(self) -> None:
+        if self.image_model and self.backend == "embedded":
+            raise ConfigError(
+                "models.image_model is {value}, but models.backend is embedded: it cannot look at pictures.",
+                hint="Set models.backend to ollama or openai, and models.embed_backend to embedded.",
+                value=self.image_model,
+            )
+
+    @property
+    def embedding(self) -> Backend:
+        """Where the embeddings come from."""
+        return self.embed_backend or self.backend
+
+    @property
+    def named(self) -> frozenset[Backend]:
+        """The one or two that are asked for."""
+        return frozenset((self.backend, self.embedding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +158,23 @@ class LoadingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreConfig:
+    exact_mb: int = 64  # vectors in memory, 4 bytes a number: up to so many are searched one by one, more by Chroma
+
+    def __post_init__(self) -> None:
+        _between("store.exact_mb", self.exact_mb, 0, 1_048_576)
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievalConfig:
     k: int = 8  # passages for an answer
     candidates: int = 50  # taken from each of the dense and the lexical search
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
-    words_weight: float = 3.0  # of the BM25 score, in standard deviations of the cosine
-    cover_weight: float = 3.0  # of the share of the question's words, likewise
+    words_weight: float = 3.25  # of the BM25 score, in standard deviations of the cosine
+    cover_weight: float = 1.0  # of the share of the question's words, likewise
+    document_weight: float = 1.75  # of the share of them in the name and the opening of the document, likewise
     feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
+    neighbours: int = 10  # found passages most like a passage, whose scores it shares; 0: none
     widen_tokens: int = 0  # of the text around a passage, within its section, that go with it
     per_source: int = 0  # passages of one document at the most; 0: any number
     repeats: Literal["once", "all"] = "once"  # passages that say the same as a better one
@@ -167,7 +198,9 @@ class RetrievalConfig:
         _between("retrieval.rerank_passages", self.rerank_passages, 2, 1000)
         _between("retrieval.words_weight", self.words_weight, 0, 100)
         _between("retrieval.cover_weight", self.cover_weight, 0, 100)
+        _between("retrieval.document_weight", self.document_weight, 0, 100)
         _between("retrieval.feedback", self.feedback, 0, 100)
+        _between("retrieval.neighbours", self.neighbours, 0, 100)
 
 
 Links = Literal["auto", "always", "never"]
@@ -217,6 +250,7 @@ class Config:
     requests: RequestsConfig = field(default_factory=RequestsConfig)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
     open: OpenConfig = field(default_factory=OpenConfig)
 

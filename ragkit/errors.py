@@ -159,3 +159,7 @@ class BadReply(ModelError):
     """The server answered with something that is not a valid reply."""
 
     code = "bad_reply"
+
+
+class FormatMismatch(BadReply):
+    """The reply is whole, but not of the form that was asked for; `partial_text` is the reply."""

@@ -127,17 +127,24 @@ def update(
     notes = _use_generation(generation, catalog, embedder, tally, progress)
     known = catalog.files()
     outcomes = [item for item in found if isinstance(item, FileOutcome)]
-    total, done, chunks = len(found), len(outcomes), 0
+    sizes = {str(item.path): item.size_bytes for item in found if isinstance(item, FoundFile)}
+    now = Progress(len(outcomes), len(found), 0, "", total_bytes=sum(sizes.values()))
 
     def reading(source: str, pages_done: int, pages: int) -> None:
-        progress(Progress(done, total, chunks, source, pages_done, pages))
+        progress(replace(now, source=source, pages_done=pages_done, pages=pages))
 
     loads = _load_changed(found, known, loader, trust_times, reading)
     items = (_ready(read, known, catalog, loader, embedder, generation) for read in loads)
     for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally):
         outcomes.append(outcome)
-        done, chunks = done + 1, chunks + outcome.chunks
-        progress(Progress(done, total, chunks, outcome.source))
+        now = replace(
+            now,
+            done_files=now.done_files + 1,
+            chunks=now.chunks + outcome.chunks,
+            source=outcome.source,
+            done_bytes=now.done_bytes + sizes.get(outcome.source, 0),
+        )
+        progress(now)
     if tally.embedded:
         embedder.check_unchanged()
     _remember_unread(found, known, catalog)

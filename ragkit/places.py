@@ -11,6 +11,7 @@ _PAGES = {
     "sheet": "sheet {page}",
     "message": "message {page}",
     "scan": "page {page} (OCR)",
+    "described": "picture {page} (a model's description)",
 }
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ragkit.messages import Message
+from ragkit.model_types import Format
+from ragkit.structured_types import Filling, FindPassages, Form
 from ragkit.types import (
     ChatMessage,
     Chunk,
@@ -22,6 +24,7 @@ from ragkit.types import (
     Passage,
     Progress,
     ScoredChunk,
+    Shown,
     Turn,
     Vector,
 )
@@ -69,13 +72,15 @@ class Chat(Protocol):
     """A language model that writes."""
 
     model: str
+    sees: bool  # whether it takes pictures; True also where its server does not tell
     window_tokens: int
     answer_tokens: int  # kept free in the window for the reply
 
     def count_tokens(self, text: str) -> int: ...
 
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
-        """Pieces of text as they come, and last, once, the Completion. Raises ModelError."""
+    def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
+        """Pieces of text as they come, and last, once, the Completion. Raises ModelError; FormatMismatch where
+        the door checks a reply against `form`, which not every server keeps to."""
         ...
 
 
@@ -125,6 +130,7 @@ class Answerer(Protocol):
 
     model: str
     mode: str  # "extractive" or "generative"
+    sees: bool  # as a Chat's
 
     @property
     def window_tokens(self) -> int | None: ...
@@ -140,11 +146,32 @@ class Answerer(Protocol):
         """The question made to stand without the turns before it."""
         ...
 
-    def answer(self, question: str, context: Context) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
         """Pieces of text, and last the Completion; refuses when the context holds no answer."""
         ...
 
+    def again(
+        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    ) -> Completion | None:
+        """Another reply, after what is unproved in the first was named; None: it would say the same."""
+        ...
+
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion: ...
+
+
+class Filler(Protocol):
+    """Fills in a form from the documents."""
+
+    model: str
+    mode: str  # as an Answerer's
+
+    @property
+    def window_tokens(self) -> int | None: ...
+    def count_tokens(self, text: str) -> int: ...
+
+    def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
+        """`find` may be called for the question, or for each field. Raises what it raises, and ModelError."""
+        ...
 
 
 class RowReader(Protocol):
@@ -245,6 +272,7 @@ class Catalog(Protocol):
     def chunks(self, ids: Sequence[str]) -> Mapping[str, Chunk]: ...
     def chunks_of(self, source: str) -> Sequence[Chunk]: ...
     def neighbours(self, chunks: Sequence[Chunk], reach: int, where: Sequence[Condition] = ()) -> Sequence[Chunk]: ...
+    def openings(self, sources: Sequence[str]) -> Mapping[str, Chunk]: ...
     def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> Mapping[str, float]: ...
     def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]: ...
     def counts(self) -> Mapping[str, int]: ...
@@ -254,6 +282,7 @@ class DenseIndex(Protocol):
     def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> DenseHits: ...
     def similarities(self, vector: Vector, ids: Sequence[str]) -> Mapping[str, float]: ...
     def nearer(self, vector: Vector, like: Mapping[str, float], ids: Sequence[str]) -> DenseHits: ...
+    def alike(self, ids: Sequence[str], most: int) -> Mapping[str, Mapping[str, float]]: ...
 
 
 class KeptConversation(Protocol):

@@ -14,6 +14,8 @@ from ragkit.types import Chunk, DenseHits, ScoredChunk
 _TRUSTED_COVER = (0.1, 0.4)  # of the best candidate: from no trust in shared words to all of it
 _TELLING = 3.0  # the weight of a term that one chunk in twenty holds
 _ENOUGH_TERMS = 3
+_ALIKE = 0.4  # weight of the score of a passage's double, beside 1 for its own
+_REACH = 0.3  # the difference of cosine that makes a neighbour count a third
 _K1, _B = 1.2, 0.75  # of BM25, as in the lexical index
 
 
@@ -22,6 +24,7 @@ class Candidates:
     """What the two searches found for one question."""
 
     chunks: Mapping[str, Chunk]  # id -> chunk, of both searches
+    openings: Mapping[str, Chunk]  # source -> first chunk, of the documents that a later one was found of
     dense: DenseHits
     lexical: Mapping[str, float]  # id -> BM25, best first
     similarities: Mapping[str, float]  # id -> cosine, of every candidate that has a vector
@@ -47,27 +50,34 @@ def telling(weights: Mapping[str, float]) -> list[str]:
 
 
 class Fusion:
-    """One order of all candidates of a question. Three things speak for a chunk: its cosine, in standard
-    deviations above an ordinary chunk; its BM25 score, as a share of the best candidate's; and the share
-    of the question's weighted words that it holds.
+    """One order of all candidates of a question. Four things speak for a chunk: its cosine, in standard
+    deviations above an ordinary chunk; its BM25 score, as a share of the best candidate's; the share of the
+    question's weighted words that it holds; and the share that its document's name and opening hold, which say
+    whose report it is and of when, as the chunk itself seldom does.
 
     The shares cannot drown the meaning as a raw BM25 score can. Where no candidate holds much of the
     question, as across languages, BM25 has nothing to say: its weight is `trust` of the whole one.
     """
 
     def __init__(self, found: Candidates, settings: RetrievalConfig) -> None:
-        matcher = terms.Matcher(found.term_weights)
-        texts = {name: f"{PurePath(c.source).stem}\n{chunking.embedding_text(c)}" for name, c in found.chunks.items()}
+        weights, chunks = found.term_weights, found.chunks
+        matcher = terms.Matcher(weights)
+        texts = {name: _named_text(chunk) for name, chunk in chunks.items()}
         counts = {name: matcher.count(text) for name, text in texts.items()}
         usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
-        words = {name: _bm25(found.term_weights, counts[name], len(texts[name]) / usual) for name in counts}
+        words = {name: _bm25(weights, counts[name], len(texts[name]) / usual) for name in counts}
         most = max(words.values(), default=0.0) or 1.0
+        opened = {source: matcher.count(_named_text(chunk)) for source, chunk in found.openings.items()}
+        about = {name: opened.get(chunk.source, counts[name]) for name, chunk in chunks.items()}
         self._found = found
-        self._covers = {name: terms.cover(found.term_weights, counts[name]) for name in counts}
+        self._covers = {name: terms.cover(weights, counts[name]) for name in counts}
         low, high = _TRUSTED_COVER
         self.trust = min(max((max(self._covers.values(), default=0.0) - low) / (high - low), 0.0), 1.0)
+        telling = {term: weight**2 for term, weight in weights.items()}  # as in a product of two tf-idf vectors
         self._words = {
-            name: settings.words_weight * self.trust * words[name] / most + settings.cover_weight * self._covers[name]
+            name: settings.words_weight * self.trust * words[name] / most
+            + settings.cover_weight * terms.cover(telling, counts[name])
+            + settings.document_weight * terms.cover(telling, about[name])
             for name in counts
         }
 
@@ -110,6 +120,36 @@ def feedback(ranked: Sequence[ScoredChunk], most: int, trust: float) -> dict[str
     return {hit.chunk.id: trust * share / sum(shares) for hit, share in zip(best, shares, strict=True)}
 
 
+def among_alike(
+    ranked: Sequence[ScoredChunk], alike: Mapping[str, Mapping[str, float]], trust: float
+) -> list[ScoredChunk]:
+    """`ranked` anew with the score of each chunk averaged with those most like it (`alike`: id -> cosines), the
+    nearer the more: what answers a question comes in groups (Diaz 2005). The first stays the first: for a question
+    with one answer, that is the likely one."""
+    scores = {hit.chunk.id: hit.score for hit in ranked}
+    smooth = {}
+    for name, own in scores.items():
+        shares = {
+            other: trust * _ALIKE * math.exp((cosine - 1) / _REACH) for other, cosine in alike.get(name, {}).items()
+        }
+        heard = sum(share * scores[other] for other, share in shares.items())
+        smooth[name] = (own + heard) / (1 + sum(shares.values()))
+    order = sorted(ranked, key=lambda hit: (hit.rank > 1, -smooth[hit.chunk.id], hit.chunk.id))
+    top = max(smooth.values(), default=0.0)
+    return [
+        replace(hit, rank=rank, score=top if rank == 1 else smooth[hit.chunk.id]) for rank, hit in enumerate(order, 1)
+    ]
+
+
+def rescaled(
+    hits: Sequence[ScoredChunk], before: Sequence[ScoredChunk], after: Sequence[ScoredChunk]
+) -> list[ScoredChunk]:
+    """`hits` with scores as of `before` on the scale of `after`: the same chunks, with the same one first."""
+    if not before or not before[0].score:
+        return list(hits)
+    return [replace(hit, score=hit.score * after[0].score / before[0].score) for hit in hits]
+
+
 def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -> list[ScoredChunk]:
     """`ranked` in the order of the dense or the lexical search alone, without what it did not find."""
     order = {name: at for at, name in enumerate(found.dense.similarities if mode == "dense" else found.lexical)}
@@ -121,3 +161,7 @@ def _bm25(weights: Mapping[str, float], counts: Mapping[str, int], length: float
     """Of a text that is `length` times as long as the others."""
     room = _K1 * (1 - _B + _B * length)
     return sum(weights[term] * times * (_K1 + 1) / (times + room) for term, times in counts.items())
+
+
+def _named_text(chunk: Chunk) -> str:
+    return f"{PurePath(chunk.source).stem}\n{chunking.embedding_text(chunk)}"

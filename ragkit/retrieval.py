@@ -1,5 +1,6 @@
-"""From a question to chunks: (expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> (rerank) -> select;
-for an answer, with what stands beside the best of them."""
+"""From a question to chunks:
+(expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> among alike -> (rerank) -> select; for an answer,
+with what stands beside the best of them."""
 
 from __future__ import annotations
 
@@ -91,22 +92,27 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     lexical = catalog.lexical(looked_up, limit, where)
     only_lexical = [name for name in lexical if name not in near.similarities]
     similarities = {**near.similarities, **dense.similarities(vector, only_lexical)}
+    chunks = catalog.chunks([*near.similarities, *only_lexical])
     found = ranking.Candidates(
-        chunks=catalog.chunks([*near.similarities, *only_lexical]),
+        chunks=chunks,
+        openings=catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal})),
         dense=near,
         lexical=lexical,
         similarities=similarities,
         term_weights=weights,
     )
     fusion = ranking.Fusion(found, settings)
-    ranked = fusion.ranked(replace(near, similarities=similarities))
     if settings.mode != "hybrid":
-        return _Found(ranking.by_one_search(found, ranked, settings.mode), [])
-    like: Mapping[str, float] = {}
-    if settings.feedback and ranked and fusion.trust:
-        like = ranking.feedback(ranked, settings.feedback, fusion.trust)
-        ranked = fusion.ranked(dense.nearer(vector, like, list(found.chunks)))
-    return _Found(ranked, _beside(ranked[:around], vector, like, found, index, where))
+        return _Found(ranking.by_one_search(found, fusion.ranked(near), settings.mode), [])
+    names, like = list(chunks), dict[str, float]()
+    fused = ranked = fusion.ranked(dense.nearer(vector, like, names))
+    if settings.feedback and fused and fusion.trust:
+        like = ranking.feedback(fused, settings.feedback, fusion.trust)
+        fused = ranked = fusion.ranked(dense.nearer(vector, like, names))
+    if settings.neighbours and fusion.trust:
+        ranked = ranking.among_alike(fused, dense.alike(names, settings.neighbours), fusion.trust)
+    beside = _beside(ranked[:around], vector, like, found, index, where)
+    return _Found(ranked, ranking.rescaled(beside, fused, ranked))
 
 
 def _beside(

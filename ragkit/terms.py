@@ -40,10 +40,15 @@ def is_cjk(text: str) -> bool:
     return bool(_CJK_CHARACTER.search(text))
 
 
+def cjk(text: str) -> list[str]:
+    """The Chinese, Japanese and Korean characters of `text`."""
+    return _CJK_CHARACTER.findall(text)
+
+
 def language(text: str) -> str:
     """ "zh" when a reader of `text` reads Chinese, else "en": by the share of CJK characters,
     where a Latin word counts as much as a character."""
-    han = sum(1 for _ in _CJK_CHARACTER.finditer(text))
+    han = len(cjk(text))
     words = len(re.findall(r"[A-Za-z]+", text))
     return "zh" if han and han >= words else "en"
 
@@ -51,6 +56,13 @@ def language(text: str) -> str:
 def fold(text: str) -> str:
     """`text` with width, compatibility forms and case folded."""
     return unicodedata.normalize("NFKC", text).casefold()
+
+
+def calm(question: str) -> str:
+    """A question all in capitals in small letters, for a model that tells them apart knows its words so; any
+    other as it is, and one or two words too, which may be names."""
+    shouted = question.isupper() and not is_cjk(question) and len(question.split()) > 2
+    return question.lower() if shouted else question
 
 
 def document_terms(text: str) -> Iterator[str]:

@@ -15,7 +15,8 @@ Vector: TypeAlias = "array[float]"
 """Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
 
 
-PageKind = Literal["page", "slide", "sheet", "message", "file", "scan"]  # "scan": a page read by OCR
+PageKind = Literal["page", "slide", "sheet", "message", "file", "scan", "described"]
+"""scan: a page read by OCR. described: a picture, in the words of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,15 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """The pictures that go with a question."""
+
+    images: tuple[bytes, ...] = ()  # for a model that sees; of PNG, JPEG or WebP files
+    words: str = ""  # that OCR read on them; searched for with the question
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A model's whole reply. `refused` is set by an answerer that knows it found nothing."""
 
@@ -287,6 +297,7 @@ class Answer:
     nearest: tuple[ScoredChunk, ...]  # the best passages, whatever the answer
     unread_count: int  # files of this index that could not be read
     notes: tuple[Message, ...] = ()
+    asked: int = 1  # how often the model was; after the second time the better reply is the answer
 
     @property
     def sources(self) -> tuple[Citation, ...]:
@@ -297,6 +308,13 @@ class Answer:
             Citation(hit.rank, hit.chunk.source, hit.chunk.place, hit.chunk.start, hit.chunk.end, "", False, hit.score)
             for hit in self.nearest
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """In a stream: the text so far is not the answer. Another reply was proved better; it follows whole."""
+
+    why: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +410,7 @@ class IndexStatus:
     chunks: int
     chunks_unpublished: int
     chunks_without_vector: int
+    search: Literal["exact", "chroma"]  # of vectors: one by one, or by Chroma's graph of a large index
     disk_bytes: int
     unread: tuple[FileOutcome, ...]  # as of the last run over each file
     labels: Mapping[str, tuple[str, ...]]  # of roots, by path
@@ -417,3 +436,5 @@ class Progress:
     source: str
     pages_done: int = 0  # by OCR, of the file `source`
     pages: int = 0
+    done_bytes: int = 0  # of files; with the total, how much is done: files differ in size more than in cost a byte
+    total_bytes: int = 0  # 0: not known

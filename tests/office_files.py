@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from xml.sax.saxutils import quoteattr
 
 _XML = '<?xml version="1.0" encoding="UTF-8"?>'
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -102,8 +103,16 @@ def shape(text: str, kind: str = "body") -> str:
     )
 
 
-def xlsx(sheets: Mapping[str, tuple[tuple[str | int | float, ...], ...]], hidden: str = "", merged: str = "") -> bytes:
-    """`merged`: a range of the first sheet, like A2:A3."""
+def xlsx(
+    sheets: Mapping[str, tuple[tuple[str | int | float, ...], ...]],
+    hidden: str = "",
+    merged: str = "",
+    codes: Mapping[str, str] | None = None,
+    extra: str = "",
+) -> bytes:
+    """`merged`: a range of the first sheet, like A2:A3; `codes`: number formats by its cells, like B2; `extra`:
+    what stands behind the rows."""
+    styles = {place: n for n, place in enumerate(codes or {}, 1)}
     state = {hidden: 'state="hidden"'}
     entries = "".join(
         f'<sheet name="{name}" sheetId="{n}" {state.get(name, "")} r:id="r{n}"/>' for n, name in enumerate(sheets, 1)
@@ -116,24 +125,39 @@ def xlsx(sheets: Mapping[str, tuple[tuple[str | int | float, ...], ...]], hidden
             {f"r{n}": ("worksheet", f"worksheets/sheet{n}.xml") for n in range(1, len(sheets) + 1)}
         ).replace('xmlns="x"', 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'),
     }
+    if codes:
+        made["xl/styles.xml"] = _styles(list(codes.values()))
     for number, rows in enumerate(sheets.values(), 1):
+        known = styles if number == 1 else {}
         body = "".join(
-            f'<row r="{r}">' + "".join(_cell(f"{chr(64 + c)}{r}", value) for c, value in enumerate(row, 1)) + "</row>"
+            f'<row r="{r}">'
+            + "".join(_cell(f"{chr(64 + c)}{r}", value, known) for c, value in enumerate(row, 1))
+            + "</row>"
             for r, row in enumerate(rows, 1)
         )
         merges = f'<mergeCells><mergeCell ref="{merged}"/></mergeCells>' if merged and number == 1 else ""
         made[f"xl/worksheets/sheet{number}.xml"] = (
-            f'<worksheet xmlns="{_SHEET}"><sheetData>{body}</sheetData>{merges}</worksheet>'
+            f'<worksheet xmlns="{_SHEET}"><sheetData>{body}</sheetData>{merges}{extra}</worksheet>'
         )
     return package(made)
 
 
-def _cell(place: str, value: str | int | float) -> str:
+def _styles(codes: list[str]) -> str:
+    formats = "".join(f'<numFmt numFmtId="{164 + n}" formatCode={quoteattr(c)}/>' for n, c in enumerate(codes))
+    cells = "".join(f'<xf numFmtId="{164 + n}"/>' for n in range(len(codes)))
+    return (
+        f'<styleSheet xmlns="{_SHEET}"><numFmts>{formats}</numFmts>'
+        f'<cellXfs><xf numFmtId="0"/>{cells}</cellXfs></styleSheet>'
+    )
+
+
+def _cell(place: str, value: str | int | float, styles: Mapping[str, int]) -> str:
     if value == "":
         return ""
     if isinstance(value, str):
         return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
-    return f'<c r="{place}"><v>{value}</v></c>'
+    style = f' s="{styles[place]}"' if place in styles else ""
+    return f'<c r="{place}"{style}><v>{value}</v></c>'
 
 
 def odf(kind: str, body: str) -> bytes:
@@ -145,7 +169,14 @@ def odf(kind: str, body: str) -> bytes:
     )  # fmt: skip
     body = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
     content = f"<office:document-content {space}>{body}</office:document-content>"
-    return package({"mimetype": f"application/vnd.oasis.opendocument.{kind}", "content.xml": content, "meta.xml": CORE})
+    return package(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "content.xml": content,
+            "meta.xml": CORE,
+            "META-INF/manifest.xml": '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        }
+    )
 
 
 def epub(*chapters: str) -> bytes:

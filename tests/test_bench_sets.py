@@ -42,6 +42,18 @@ def test_retrieval(tmp_path: Path) -> None:
     assert "--limit 2 --seed 1" in page
 
 
+def test_questions_in_one_language_are_asked_of_paragraphs_in_another(tmp_path: Path) -> None:
+    for name, texts, questions in (("xquad_zh", ZH, ZH_QUESTIONS), ("xquad_en", EN, EN_QUESTIONS[:3])):
+        write_set(tmp_path / name, texts, questions)
+        asked = tmp_path / name / "qa.jsonl"
+        items = [json.loads(line) for line in asked.read_text("utf-8").splitlines()]
+        asked.write_text("".join(json.dumps({**item, "id": item["context_id"]}) + "\n" for item in items), "utf-8")
+    shown, _, _ = run("retrieval.py", tmp_path, "--sets", "xquad_zh", "xquad_en")
+    assert "| questions → paragraphs · found by | questions | hit@1 | hit@5 | MRR |" in shown
+    assert "| xquad_zh → xquad_en · hybrid | 3 | 1.000 | 1.000 | 1.000 |" in shown
+    assert "| xquad_en → xquad_zh · dense | 3 | 1.000 | 1.000 | 1.000 |" in shown
+
+
 def test_answers(tmp_path: Path) -> None:
     questions = [json.loads(line) for line in _squad(tmp_path).read_text("utf-8").splitlines()]
     assert sum(question["unanswerable"] for question in questions) == 1
@@ -73,7 +85,7 @@ def test_chunking(tmp_path: Path) -> None:
     head = "\t".join(["embedding", "chunking", "size_tokens", "overlap", *names])
     (folder / "published_results.tsv").write_text(f"{head}\nmodel\tLines\t\t0\t" + "\t".join(["1.5"] * 8), "utf-8")
     shown, _, _ = run("chunking.py", tmp_path, "--sizes", "64/0")
-    assert "| **ragkit 64, overlap 0 · multilingual-e5-small, hybrid** | 100.0 ± 0.0 |" in shown
+    assert "| **chunks of 64/0** | 100.0 ± 0.0 |" in shown
     assert "| Lines, overlap 0 · model | 1.5 ± 1.5 |" in shown
 
 

@@ -1,8 +1,8 @@
 """A run that dies, tears a write, or meets a full or broken disk at any of its writes, syncs and renames: what
 was acknowledged stays, a plain second run makes the same index, and little is embedded twice.
 
-`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one; so does `FAULT_RACES`, the runs
-during which files change.
+`FAULT_POINTS` (default 3, of each kind) makes it longer: 0 tries every single one; so do `FAULT_CROWDS`, the times
+that 2 to 8 indexers start at once, and `FAULT_RACES`, the runs during which files change.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ragkit.testing import ScriptedOllama
 from .test_kill import cheap_vectors, chroma_equals, content, documents_in
 
 POINTS = int(os.environ.get("FAULT_POINTS", "3"))
+CROWDS = int(os.environ.get("FAULT_CROWDS", "2"))
 RACES = int(os.environ.get("FAULT_RACES", "3"))
 Done = subprocess.CompletedProcess[str]
 KINDS = ("kill", "torn", "full", "sync")
@@ -54,7 +55,7 @@ class Run:
         }
 
     def __call__(
-        self, index: Path, verb: str = "index", kind: str = "", at: int = 0
+        self, index: Path, verb: str = "index", kind: str = "", at: int = 0, exact_mb: int = 0
     ) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-m", "ragkit", "--index", str(index), verb]
         words += [str(self.folder)] if verb == "index" else ["--deep"]
@@ -62,7 +63,7 @@ class Run:
         faults["FAULT_COUNT"] = str(index) + ".count"
         return subprocess.run(
             words,
-            env={**self.environment, **(faults if kind else {})},
+            env={**self.environment, "RAGKIT_STORE_EXACT_MB": str(exact_mb), **(faults if kind else {})},
             capture_output=True,
             encoding="utf-8",
             timeout=120,
@@ -81,39 +82,41 @@ def run(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) -> Run
     return Run(tmp_path_factory.mktemp("base"), server.url)
 
 
+@pytest.mark.parametrize("exact_mb", [0, 64], ids=["with Chroma", "without"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_fault_at_any_write_a_second_run_makes_the_same_index(
-    tmp_path: Path, run: Run, server: ScriptedOllama, kind: str
+    tmp_path: Path, run: Run, server: ScriptedOllama, kind: str, exact_mb: int
 ) -> None:
-    assert run(tmp_path / "whole", kind="count").returncode == 0
+    assert run(tmp_path / "whole", kind="count", exact_mb=exact_mb).returncode == 0
     expected = content(tmp_path / "whole")
     vectors = {row[0]: row[-1] for row in expected["chunks"]}
     most = int((tmp_path / "whole.count").read_text())
-    assert most > 100
+    assert most > 50
     tried = range(1, most + 1) if not POINTS else [1 + most * step // POINTS for step in range(POINTS)]
     for at in tried:
         index = tmp_path / f"{kind}-{at}"
-        first = run(index, kind=kind, at=at)
+        first = run(index, kind=kind, at=at, exact_mb=exact_mb)
         if kind in ("full", "sync") and first.returncode not in (0, 4):
             assert "Traceback" not in first.stderr, f"{kind} at {at}: {first.stderr}"
             assert len(first.stderr.strip().splitlines()) <= 5, first.stderr
         kept, sent = documents_in(index), server.texts_embedded()
-        again = run(index)
+        again = run(index, exact_mb=exact_mb)
         assert again.returncode == 0, f"{kind} at {at} of {most}: {again.stderr}"
         assert content(index) == expected, f"{kind} at {at} of {most}"
         # two samples that recognise the model, and what was not committed
         assert server.texts_embedded() - sent <= len(vectors) - kept + 2, f"{kind} at {at} of {most}"
-        deep = run(index, "verify")
+        deep = run(index, "verify", exact_mb=exact_mb)
         assert deep.returncode == 0, f"{kind} at {at} of {most}: {deep.stdout}"
-        assert chroma_equals(index, vectors), f"{kind} at {at} of {most}"
+        assert chroma_equals(index, vectors, exact=exact_mb > 0), f"{kind} at {at} of {most}"
         shutil.rmtree(index)
 
 
 def test_many_indexers_at_once_make_one_index(tmp_path: Path, run: Run) -> None:
     assert run(tmp_path / "whole").returncode == 0
     expected = content(tmp_path / "whole")
-    for count in (2, 5):
-        index = tmp_path / f"shared-{count}"
+    for turn in range(CROWDS):
+        count = 2 + 3 * turn % 7
+        index = tmp_path / f"shared-{turn}"
         words = [sys.executable, "-m", "ragkit", "--index", str(index), "index", str(run.folder)]
         started = [
             subprocess.Popen(words, env=run.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -124,6 +127,7 @@ def test_many_indexers_at_once_make_one_index(tmp_path: Path, run: Run) -> None:
         assert run(index).returncode == 0
         assert content(index) == expected
         assert run(index, "verify").returncode == 0
+        shutil.rmtree(index)
 
 
 def test_files_that_change_while_they_are_read(tmp_path: Path, run: Run) -> None:

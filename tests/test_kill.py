@@ -46,9 +46,10 @@ def generate(folder: Path) -> Path:
     return folder
 
 
-def start(index: Path, folder: Path, url: str, *program: str) -> subprocess.Popen[bytes]:
+def start(index: Path, folder: Path, url: str, *program: str, exact_mb: int = 0) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
+        "RAGKIT_STORE_EXACT_MB": str(exact_mb),
         "OLLAMA_HOST": url,
         "RAGKIT_MODELS_BACKEND": "ollama",
         "RAGKIT_OLLAMA_EMBED_MODEL": "embed",
@@ -83,11 +84,13 @@ def documents_in(index: Path) -> int:
         return int(db.execute("SELECT count(*) FROM documents").fetchone()[0]) if made else 0
 
 
-def chroma_equals(index: Path, expected: dict[str, bytes]) -> bool:
-    """Whether Chroma holds these ids and vectors (it brings them to unit length once more)."""
+def chroma_equals(index: Path, expected: dict[str, bytes], *, exact: bool = False) -> bool:
+    """Whether Chroma holds these ids and vectors (it brings them to unit length once more), where it has any."""
     import chromadb
     import numpy as np
 
+    if exact:
+        return not list(index.glob("vectors-g*"))
     [folder] = [path for path in index.glob("vectors-g*") if path.is_dir()]
     client = chromadb.PersistentClient(str(folder))
     collection = client.get_collection("chunks", embedding_function=None)
@@ -102,29 +105,30 @@ def chroma_equals(index: Path, expected: dict[str, bytes]) -> bool:
     )
 
 
-def test_killed_at_random_moments_a_second_run_makes_the_same_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize("exact_mb", [0, 64], ids=["with Chroma", "without"])
+def test_killed_at_random_moments_a_second_run_makes_the_same_index(tmp_path: Path, exact_mb: int) -> None:
     given = os.environ.get("KILL_FOLDER")
     folder = Path(given) if given else generate(tmp_path / "docs")
     with ScriptedOllama(behaviour=cheap_vectors) as server:
         began = time.monotonic()
-        assert start(tmp_path / "whole", folder, server.url).wait() in (0, 4)
+        assert start(tmp_path / "whole", folder, server.url, exact_mb=exact_mb).wait() in (0, 4)
         whole_s = time.monotonic() - began
         expected = content(tmp_path / "whole")
         vectors = {row[0]: row[-1] for row in expected["chunks"]}
-        assert chroma_equals(tmp_path / "whole", vectors)
+        assert chroma_equals(tmp_path / "whole", vectors, exact=exact_mb > 0)
         moments = random.Random(SEED)
         for point in range(POINTS):
             index = tmp_path / f"killed-{point}"
-            run = start(index, folder, server.url)
+            run = start(index, folder, server.url, exact_mb=exact_mb)
             moment_s = moments.uniform(0.3, whole_s)
             time.sleep(moment_s)
             run.send_signal(signal.SIGKILL)
             killed = run.wait() == -signal.SIGKILL
             committed = documents_in(index)
-            again = start(index, folder, server.url)
+            again = start(index, folder, server.url, exact_mb=exact_mb)
             assert again.wait() in (0, 4)
             assert content(index) == expected, f"killed after {moment_s:.2f} s"
-            assert chroma_equals(index, vectors), f"killed after {moment_s:.2f} s"
+            assert chroma_equals(index, vectors, exact=exact_mb > 0), f"killed after {moment_s:.2f} s"
             print(f"point {point}: killed {killed} at {moment_s:.2f} of {whole_s:.2f} s, {committed} documents kept")
 
 
@@ -135,11 +139,11 @@ def test_a_kill_while_chroma_is_written_costs_no_embedding(tmp_path: Path) -> No
 
     folder = generate(tmp_path / "docs")
     dies = (
-        "import os, sys; from ragkit.store.dense import DenseVectors;"
-        "DenseVectors._write_seal = lambda self: os._exit(9);"
+        "import os, sys; from ragkit.store.graph import ChromaGraph;"
+        "ChromaGraph._write_seal = lambda self, deleted: os._exit(9);"
         "from ragkit.cli import main; main(sys.argv[1:])"
     )
-    flags = {"ollama.embed_model": "embed", "models.backend": "ollama"}
+    flags = {"ollama.embed_model": "embed", "models.backend": "ollama", "store.exact_mb": "0"}
     with ScriptedOllama(behaviour=cheap_vectors) as server:
         assert start(tmp_path / "index", folder, server.url, "-c", dies).wait() == 9
         config, _ = resolve(environ={}, flags={**flags, "ollama.host": server.url})

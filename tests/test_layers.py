@@ -13,12 +13,24 @@ import ragkit
 
 ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "errors", "options", "model_types", "bundle_types", "config", "ports", "places"}
+VOCABULARY |= {"structured_types"}
 VOCABULARY |= {"messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups", "bundles"}
-PURE |= {"readability", "filters", "selection"}
-USE_CASES = {"indexing", "retrieval", "assisting", "answering", "reading", "bundling", "explain"}
+PURE |= {"readability", "filters", "selection", "forms", "values", "evidence"}
+USE_CASES = {
+    "indexing",
+    "retrieval",
+    "assisting",
+    "answering",
+    "reading",
+    "bundling",
+    "explain",
+    "filling",
+    "showing",
+    "describing",
+}
 DOORS_OUT = {"loaders", "models", "store"}
-WIRING = {"app", "doctor"}
+WIRING = {"app", "model_choice", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}
 PUBLIC = {"testing"}
 MEASURING = {"evaluation"}  # sees an index through a protocol
@@ -45,7 +57,7 @@ ONE_IMPORTER = {
     "pypdf": "loaders/pdf.py",
     "pypdfium2": "loaders/pdf.py",
     "charset_normalizer": "loaders/text.py",
-    "olefile": "loaders/outlook.py",
+    "olefile": "loaders/ole.py",
     "PIL": "loaders/picture.py",
     "rapidocr": "loaders/ocr.py",
     "snowballstemmer": "terms.py",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ragkit.config import LoadingConfig
-from ragkit.loaders.sandbox import SandboxLoader
+from ragkit.loaders.sandbox import Loaded, SandboxLoader
 from ragkit.messages import say
 from ragkit.types import Document
 
@@ -26,14 +26,17 @@ class Reader:
     def __init__(self, loader: SandboxLoader, folder: Path) -> None:
         self._loader, self._folder = loader, folder
 
+    def load(self, name: str, data: bytes | str) -> Loaded:
+        return self._loader.load(self._put(name, data), "")
+
     def __call__(self, name: str, data: bytes | str) -> Document:
-        loaded = self._loader.load(self._put(name, data), "")
+        loaded = self.load(name, data)
         assert loaded.failure is None, str(loaded.failure.reason)
         assert loaded.document is not None
         return loaded.document
 
     def refusal(self, name: str, data: bytes | str, state: str = "unreadable") -> str:
-        loaded = self._loader.load(self._put(name, data), "")
+        loaded = self.load(name, data)
         assert loaded.document is None
         assert loaded.failure is not None
         assert loaded.failure.state == state

@@ -319,7 +319,7 @@ def test_pdf_empty_pages_are_named_in_runs() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (text_pdf(""), "no text"),
+        (text_pdf(""), "Nothing is written or drawn"),
         (b"%PDF-1.4\nnothing", "damaged"),
         (b"hello", "not a PDF"),
         (pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"), "no pages|damaged"),
@@ -384,12 +384,41 @@ def test_pdfium_refuses_and_pypdf_reads() -> None:
         ("员 工 每 年\n姓名 年龄 部门", "员工每年\n姓名 年龄 部门"),
         ("中文 ，使用 Debian 系统", "中文，使用 Debian 系统"),
         ("a\ud800b", "a b"),
+        ("⼀⼆⽉\u2ed3", "一二月\u2ed3"),  # radicals in place of characters
     ],
 )
 def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
     from ragkit.loaders.pdf import _clean, _joined_hyphens
 
     assert _joined_hyphens([_clean(raw)]) == [text]
+
+
+def test_files_attached_to_a_pdf_are_counted() -> None:
+    data = pdf(
+        b"<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[(a.txt)5 0 R]>>>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R"
+        b"/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>",
+        stream(b"BT /F 12 Tf 20 100 Td (See the file.) Tj\nET"),
+        b"<</Type/Filespec/F(a.txt)/EF<</F 6 0 R>>>>",
+        stream(b"words", b"/Type/EmbeddedFile"),
+    )
+    document = read("a.pdf", data)
+    assert document.text == "See the file."
+    assert notes(document) == "Embedded files that were not read: 1."
+
+
+def test_what_was_written_into_a_form_whose_fields_have_no_picture() -> None:
+    form = b"<</Fields[5 0 R]/DA(/F 12 Tf 0 g)/DR<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>"
+    field = b"/Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Lee Wong)/DA(/F 12 Tf 0 g)/Rect[20 20 180 40]/F 4/P 3 0 R"
+    data = pdf(
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm " + form + b">>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Annots[5 0 R]>>",
+        stream(b""),
+        b"<<" + field + b">>",
+    )
+    assert read("form.pdf", data).text == "Lee Wong"
 
 
 def test_form_fields_and_notes_on_pages_are_text() -> None:
@@ -409,3 +438,61 @@ def test_form_fields_and_notes_on_pages_are_text() -> None:
 def test_an_empty_text_is_no_text() -> None:
     with pytest.raises(NoText):
         read("a.txt", b"\xef\xbb\xbf \n")
+
+
+def test_a_row_of_a_web_page_names_its_columns() -> None:
+    page = """<table>
+<thead><tr><th>Item<th>Price<th>备注</tr></thead>
+<tr><td>Pump</td><td></td><td>新</td></tr>
+<tr><th scope="row">Valve</th><td rowspan="2">7</td><td>旧</td></tr>
+<tr><td>Tap</td><td><table><tr><td>a</td><td>b</td></tr></table></td></tr>
+<tr><td colspan="2">Both</td><td>c</td></tr>
+</table><table><tr><th>Size</th><td>9</td></tr></table><p>After</p>"""
+    document = read("a.html", page)
+    assert document.text.split("\n") == [
+        "Item | Price | 备注",
+        "Item: Pump | | 备注: 新",
+        "Item: Valve | Price: 7 | 备注: 旧",
+        "Item: Tap",
+        "",
+        "a | b",
+        "",
+        "Item: Both | 备注: c",
+        "",
+        "Size | 9",
+        "",
+        "After",
+    ]
+    assert document.place(document.text.index("Item: Pump")).line == 3
+
+
+def pdf_of(shown: bytes, font: bytes, *objects: bytes) -> bytes:
+    """A page that shows something in one font; `objects` begin with number 6."""
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[4 0 R]/Count 1>>",
+        b"<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/" + font + b">>>>>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R/Resources 3 0 R>>",
+        stream(b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"\nET"),
+        *objects,
+    )
+
+
+def test_words_that_pdfium_sticks_together_are_parted_where_the_page_shows_a_gap() -> None:
+    twice = b"(Intellectual Property) Tj T* (Intellectual Property) Tj T* "
+    narrow = pdf_of(twice + b"[(Intellectual) -130 (Property)] TJ", b"Helvetica")
+    assert read("a.pdf", narrow).text.split("\n") == ["Intellectual Property"] * 3
+    one_word = pdf_of(twice + b"(IntellectualProperty) Tj", b"Helvetica")
+    assert read("a.pdf", one_word).text.endswith("\nIntellectualProperty")
+
+
+def test_a_ligature_that_is_written_from_right_to_left() -> None:
+    letters = b"3 beginbfchar <61> <0645> <62> <06440627> <63> <0633> endbfchar"  # in b two letters, lam and alef
+    table = b"/CIDInit /ProcSet findresource begin 1 begincodespacerange <00> <ff> endcodespacerange " + letters
+    data = pdf_of(b"(abc abc) Tj", b"Helvetica/ToUnicode 6 0 R", stream(table))
+    assert read("a.pdf", data).text == "سلام سلام"
+
+
+def test_pages_whose_words_stand_apart_from_their_last_letter_are_read_by_the_other_reader() -> None:
+    apart = b"".join(b"[(Compan) -400 (y)] TJ T* [(Vapore) -400 (s)] TJ T*" for _ in range(20))
+    assert read("a.pdf", pdf_of(apart, b"Helvetica")).text.startswith("Compan y\nVapore s")  # so does the page

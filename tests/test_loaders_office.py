@@ -68,6 +68,35 @@ def test_a_row_of_a_word_table_names_its_columns(read: Reader) -> None:
     assert "a | b\nc | d\n" in text
 
 
+@pytest.mark.parametrize(
+    ("run", "look", "styles"),
+    [
+        ("<w:rPr><w:b/></w:rPr>", "", ""),
+        (
+            "",
+            '<w:tblStyle w:val="Grid"/><w:tblLook w:val="04A0"/>',
+            '<w:style w:styleId="Grid"><w:tblStylePr w:type="firstRow"><w:rPr><w:b/></w:rPr></w:tblStylePr></w:style>',
+        ),
+    ],
+    ids=["bold by itself", "bold by its style"],
+)
+def test_a_first_row_in_bold_names_the_columns(read: Reader, run: str, look: str, styles: str) -> None:
+    def row(*cells: str, run: str = "") -> str:
+        made = (
+            f"<w:tc>{span}<w:p><w:r>{run}<w:t>{text}</w:t></w:r></w:p></w:tc>" for span, text in map(spanned, cells)
+        )
+        return f"<w:tr>{''.join(made)}</w:tr>"
+
+    def spanned(cell: str) -> tuple[str, str]:
+        return ('<w:tcPr><w:gridSpan w:val="2"/></w:tcPr>', cell[1:]) if cell[0] == "+" else ("", cell)
+
+    rows = row("Item", "Price", "备注", run=run) + row("Pump", "12", "新") + row("+Valve", "旧")
+    text = read("a.docx", docx(f"<w:tbl><w:tblPr>{look}</w:tblPr>{rows}</w:tbl>", styles=styles)).text
+    assert "Item: Pump | Price: 12 | 备注: 新\nItem: Valve | 备注: 旧\n" in text
+    plain = row("Item", "Price", "备注") + row("Pump", "12", "新")
+    assert "Item | Price | 备注\nPump | 12 | 新\n" in read("b.docx", docx(f"<w:tbl>{plain}</w:tbl>")).text
+
+
 def test_merged_cells_say_their_text_in_every_row(read: Reader) -> None:
     cell = "<w:tc><w:tcPr>{}</w:tcPr>{}</w:tc>".format
     region, below = cell('<w:vMerge w:val="restart"/>', paragraph("华北")), cell("<w:vMerge/>", "<w:p/>")
@@ -248,10 +277,6 @@ def test_a_file_is_read_as_what_it_is(read: Reader) -> None:
 )
 def test_what_cannot_be_read_says_why(read: Reader, name: str, data: bytes, why: str) -> None:
     assert why in read.refusal(name, data)
-
-
-def test_old_formats_say_what_to_do(read: Reader) -> None:
-    assert "save the file as .docx" in read.refusal("a.doc", container({"WordDocument": b"x" * 4000}), "unsupported")
 
 
 def test_pictures_and_embedded_files_are_counted(read: Reader) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_paths_with_spaces_chinese_and_odd_bytes(loader: SandboxLoader, tmp_path
         ("page.pdf", b"<!doctype html><p>Not found</p>", "not a PDF"),
         ("photo.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, "PNG"),
         ("noise.txt", bytes((i * 7919 + i * i * 31) % 256 for i in range(5000)), "not a text"),
-        ("scan.pdf", text_pdf("", ""), "no text"),
+        ("scan.pdf", text_pdf("", ""), "Nothing is written or drawn"),
         ("cut.pdf", text_pdf("Hello")[:60], "damaged"),
         ("script.html", b"<script>var a", "never closed"),
     ],
@@ -209,6 +210,17 @@ def test_close_leaves_no_process(tmp_path: Path) -> None:
     assert child.returncode is not None
     with pytest.raises(ProcessLookupError):
         os.kill(child.pid, 0)
+
+
+def test_the_child_has_no_network_of_any_kind(tmp_path: Path) -> None:
+    own_network = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+    if shutil.which("unshare") is None or subprocess.run([*own_network, "true"], check=False).returncode:
+        pytest.skip("this system lets no process have a network of its own")
+    with SandboxLoader(LoadingConfig()) as loader:
+        assert loader.load(put(tmp_path / "a.txt", b"Hello"), "").document is not None
+        assert loader._child is not None
+        routes = Path(f"/proc/{loader._child.pid}/net/dev").read_text().split("\n")[2:]
+        assert [line.split(":")[0].strip() for line in routes if line] == ["lo"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

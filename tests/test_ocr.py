@@ -95,6 +95,32 @@ def test_a_page_with_text_is_not_given_to_ocr(loader: SandboxLoader, tmp_path: P
     assert [(page.number, str(page.reason)) for page in document.weak_pages] == [(2, "OCR found no text on it")]
 
 
+def test_a_file_keeps_its_text_where_ocr_takes_too_long(tmp_path: Path) -> None:
+    from pypdf import PdfReader, PdfWriter
+
+    dense = Image.new("RGB", (4 * scan("en").width, 4 * scan("en").height))
+    for at in range(16):
+        dense.paste(scan("en"), (at % 4 * scan("en").width, at // 4 * scan("en").height))
+    dense.save(tmp_path / "scan.pdf")
+    writer = PdfWriter(io.BytesIO(text_pdf("The valve closes at 40 bar, says the first page.")))
+    writer.add_page(PdfReader(tmp_path / "scan.pdf").pages[0])
+    writer.write(tmp_path / "a.pdf")
+    (tmp_path / "next.txt").write_text("The next file.", "utf-8")
+    limit = LoadingConfig(timeout_s=1.5)
+    with SandboxLoader(limit) as hasty:
+        files = [(tmp_path / name, "") for name in ("a.pdf", "scan.pdf", "next.txt")]
+        first, second, third = hasty.load_all(files)
+    assert first.document is not None
+    assert first.document.place(first.document.text.index("40 bar")) == Place(1, None)
+    assert list(map(str, first.document.notes)) == [
+        "Pages without text (scanned images?): 2.",
+        "OCR took longer than 1.5 s on a page; none of this file was read by it.",
+    ]
+    assert second.failure is not None
+    assert str(second.failure.reason) == "Reading it took longer than 1.5 s (setting loading.timeout_s)."
+    assert third.document is not None
+
+
 def test_pictures_within_archives_and_mail_are_read(loader: SandboxLoader, tmp_path: Path) -> None:
     path = tmp_path / "scans.zip"
     with zipfile.ZipFile(path, "w") as archive:

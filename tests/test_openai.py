@@ -21,6 +21,7 @@ from ragkit.errors import (
     ModelUnavailable,
     RagkitError,
 )
+from ragkit.models.e5 import weights_path
 from ragkit.models.openai import OpenAIServer, status_error
 from ragkit.testing import Scripted, ScriptedOllama, json_reply
 
@@ -69,6 +70,19 @@ def test_documents_are_indexed_and_asked(
     assert (body["max_tokens"], body["temperature"], body["seed"]) == (1024, 0.0, 7)
     assert "num_ctx" not in body
     assert {path.split("/")[1] for path, _ in server.requests} == {"v1"}  # nothing of the native API
+
+
+@pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
+def test_a_chat_server_beside_the_embedded_embeddings(server: ScriptedOllama, docs: Path, tmp_path: Path) -> None:
+    server.answer = 'At three bar ("opens at three bar") [1].'
+    with RagKit.open(tmp_path / "index", config_for(server, models__embed_backend="embedded")) as kit:
+        report = kit.index([docs])
+        answer = kit.ask("When does the alpha valve open?")
+        checks = {check.name: check.state for check in kit.doctor()}
+    assert (report.generation.backend, answer.mode, answer.citations[0].verified) == ("embedded", "generative", True)
+    assert not [path for path, _ in server.requests if path == "/v1/embeddings"]
+    assert checks["chat model"] == checks["embedded models"] == "ok"
+    assert "embedding model" not in checks
 
 
 def ask(server: ScriptedOllama, docs: Path, tmp_path: Path, **flags: str) -> Any:

@@ -29,7 +29,7 @@ BUGS = {
         "test_ragkit.py::test_one_bad_text_fails_alone",
     ),
     "acknowledged before Chroma has it": (
-        "ragkit/store/dense.py",
+        "ragkit/store/graph.py",
         "        try:\n            for ids",
         "        self._catalog.mark_published()\n        try:\n            for ids",
         "test_store.py::test_publishing_makes_chroma_equal_to_the_catalog",
@@ -65,10 +65,16 @@ BUGS = {
         "",
         "test_store.py::test_publishing_makes_chroma_equal_to_the_catalog",
     ),
+    "a graph of mostly deleted points is kept": (
+        "ragkit/store/graph.py",
+        "deleted > _MOST_DELETED * self._catalog.vector_count()",
+        "False",
+        "test_store.py::test_a_graph_of_mostly_deleted_points_is_built_anew",
+    ),
     "a touched copy of Chroma is trusted": (
-        "ragkit/store/dense.py",
-        "        return bool(seal) and seal == _files_of(self._chroma_path())",
-        "        return bool(seal)",
+        "ragkit/store/graph.py",
+        "        return bool(files) and files == _files_of(self._chroma_path())",
+        "        return bool(files)",
         "test_store.py::test_a_lost_or_damaged_chroma_is_rebuilt_from_the_catalog",
     ),
 }

@@ -156,9 +156,12 @@ def test_an_answer_streams_and_its_quotes_are_checked(tmp_path: Path, folder: Pa
         ("99 days of leave", False),
     ]
     assert (Path(answer.citations[0].source).name, answer.citations[0].place.line) == ("leave.md", 3)
-    assert [str(note) for note in answer.notes] == ["The answer cites [7], which is not among its passages."]
+    assert [str(note) for note in answer.notes] == [
+        "The answer cites [7], which is not among its passages.",
+        "The model was asked twice; its second reply is not proved better.",
+    ]
     assert (answer.mode, answer.model, answer.refused) == ("generative", "chat", False)
-    [prompt] = server.prompts()
+    prompt, _ = server.prompts()
     read = count_tokens("\n".join(message["content"] for message in prompt["messages"]))
     assert answer.ledger.prompt_eval_count == read
     assert [entry.marker for entry in answer.ledger.sent] == list(range(1, len(answer.ledger.sent) + 1))
@@ -335,7 +338,7 @@ def test_a_new_model_makes_the_index_anew(tmp_path: Path, folder: Path) -> None:
 
 
 def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Path, server: ScriptedOllama) -> None:
-    with kit_for(tmp_path, server) as kit:
+    with kit_for(tmp_path, server, store__exact_mb="0") as kit:
         kit.index([folder])
         before = [hit.chunk.id for hit in kit.search("annual leave", 3)]
     for damage in ("delete", "flip"):
@@ -346,7 +349,7 @@ def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Pa
             for path in (path for path in chroma.rglob("*") if path.is_file()):
                 path.write_bytes(bytes(byte ^ 0x55 for byte in path.read_bytes()))
         sent = server.texts_embedded()
-        with kit_for(tmp_path, server) as kit:
+        with kit_for(tmp_path, server, store__exact_mb="0") as kit:
             assert [hit.chunk.id for hit in kit.search("annual leave", 3)] == before
             assert kit.status().chunks_unpublished == 0
         assert server.texts_embedded() - sent == 3  # the start's two samples and the question

@@ -88,7 +88,7 @@ def test_the_audit_lists_the_worst_first(tmp_path: Path, config: Config) -> None
     assert shown.exit_code == 0
     lines = shown.stdout.splitlines()
     assert "scan.pdf" in lines[0] or "乱码.txt" in lines[0]
-    assert any("Pages 2-3 of 4: it is a picture without text, perhaps a scan" in line for line in lines)
+    assert any("Page 2-3 (of 4 in all): it is a picture without text, perhaps a scan" in line for line in lines)
     assert "good.md" not in shown.stdout
     assert "4 files: 1 ready, 1 partly readable, 2 unreadable." in shown.stderr
     found = json.loads(CliRunner().invoke(main, ["--index", str(index), "audit", "--json"]).stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -34,8 +35,13 @@ def put(catalog: SqliteCatalog, source: str, text: str, generation: Generation =
     return [chunk.id for chunk in chunks]
 
 
+def graph(directory: Path, catalog: SqliteCatalog) -> DenseVectors:
+    """With a graph of Chroma's, however small the index is."""
+    return DenseVectors(directory, catalog, exact_mb=0)
+
+
 def chunk_ids(catalog: SqliteCatalog) -> set[str]:
-    return {name for batch in catalog.vectors() for name in batch}
+    return {name for names, _ in catalog.vectors() for name in names}
 
 
 def chroma_ids(directory: Path) -> set[str]:
@@ -113,7 +119,7 @@ def test_an_interrupted_commit_changes_nothing(catalog: SqliteCatalog) -> None:
 
 def test_publishing_makes_chroma_equal_to_the_catalog(catalog: SqliteCatalog, tmp_path: Path) -> None:
     fill(catalog)
-    dense = DenseVectors(tmp_path, catalog)
+    dense = graph(tmp_path, catalog)
     assert dense.unpublished_count() == len(chunk_ids(catalog))
     assert dense.publish(wait=False) == 0
     catalog.remove("/d/travel.md")
@@ -128,7 +134,7 @@ def test_the_nearest_chunks_are_the_same_in_every_state_of_chroma(
     catalog: SqliteCatalog, tmp_path: Path, state: str
 ) -> None:
     fill(catalog)
-    dense = DenseVectors(tmp_path, catalog)
+    dense = graph(tmp_path, catalog)
     if state != "never published":
         dense.publish(wait=False)
     removed = put(catalog, "/d/old.md", "Leave was ten days.")
@@ -156,7 +162,7 @@ def test_a_lost_or_damaged_chroma_is_rebuilt_from_the_catalog(
     catalog: SqliteCatalog, tmp_path: Path, damage: str
 ) -> None:
     fill(catalog)
-    DenseVectors(tmp_path, catalog).publish(wait=False)
+    graph(tmp_path, catalog).publish(wait=False)
     [folder] = [path for path in tmp_path.glob("vectors-g*") if path.is_dir()]
     if damage == "deleted":
         shutil.rmtree(folder)
@@ -172,7 +178,7 @@ def test_a_lost_or_damaged_chroma_is_rebuilt_from_the_catalog(
                 path.write_bytes(data)
     else:
         next(tmp_path.glob("*.seal")).unlink()
-    dense = DenseVectors(tmp_path, catalog)
+    dense = graph(tmp_path, catalog)
     assert dense.unpublished_count() == len(chunk_ids(catalog))
     assert dense.publish(wait=False) == 0
     assert len(dense.nearest(hash_vector("annual leave"), 5).similarities) == 5
@@ -180,11 +186,70 @@ def test_a_lost_or_damaged_chroma_is_rebuilt_from_the_catalog(
     assert chroma_ids(tmp_path) == chunk_ids(catalog)
 
 
+def test_an_index_that_grows_and_shrinks_is_searched_right(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    """The graph is made when the index outgrows the exact search, removed when it no longer pays, and one that
+    was left behind is not taken up again with what it held then."""
+    fill(catalog)
+    exact = DenseVectors(tmp_path, catalog, exact_mb=64)
+    query = hash_vector("annual leave")
+    for text in ("Annual leave is ten days.", "Annual leave is twelve days.", "Annual leave is thirty days."):
+        put(catalog, "/d/old.md", text)
+        assert exact.publish(wait=False) == 0
+        assert not list(tmp_path.glob("vectors-g*"))
+        expected = list(exact.nearest(query, 9).similarities)
+        large = graph(tmp_path, catalog)
+        assert large.unpublished_count() == len(chunk_ids(catalog))
+        assert large.publish(wait=False) == 0
+        assert list(large.nearest(query, 9).similarities) == expected
+        large.close()
+        assert chroma_ids(tmp_path) == chunk_ids(catalog)
+
+
+def test_what_is_alike_is_the_same_with_a_graph_and_without(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    fill(catalog)
+    exact, large = DenseVectors(tmp_path, catalog, exact_mb=64), graph(tmp_path, catalog)
+    large.publish(wait=False)
+    ids = sorted(chunk_ids(catalog))
+    for dense in (exact, large):
+        found = dense.alike([*ids, "unknown"], 2)
+        assert set(found) == set(ids)
+        assert all(len(near) == 2 and name not in near for name, near in found.items())
+        assert dense.alike(ids[:1], 2) == {ids[0]: {}}
+        assert dense.alike([], 2) == {}
+        moved = dense.nearer(hash_vector("annual leave"), {ids[0]: 1.0}, ids)
+        still = dense.nearer(hash_vector("annual leave"), {}, ids)
+        assert moved.similarities[ids[0]] > still.similarities[ids[0]]
+    large.close()
+
+
+def test_the_opening_of_a_document_is_its_first_chunk(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    sources = sorted({chunk.source for chunk in catalog.chunks(list(chunk_ids(catalog))).values()})
+    found = catalog.openings([*sources, "/d/unknown.md"])
+    assert {source: chunk.ordinal for source, chunk in found.items()} == dict.fromkeys(sources, 0)
+
+
+def test_a_graph_of_mostly_deleted_points_is_built_anew(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    fill(catalog)
+    dense = graph(tmp_path, catalog)
+    deleted = []
+    for turn in range(6):
+        put(catalog, "/d/note.md", f"Version {turn}: annual leave is {turn + 10} days.")
+        assert dense.publish(wait=False) == 0
+        dense.close()
+        seal = json.loads(next(tmp_path.glob("*.seal")).read_text("utf-8"))
+        deleted.append(seal["deleted"])
+        assert seal["deleted"] <= 0.3 * len(chunk_ids(catalog))
+    assert deleted[:3] == [0, 1, 2]
+    assert 0 in deleted[3:]
+    assert chroma_ids(tmp_path) == chunk_ids(catalog)
+
+
 def test_a_new_generation_is_built_beside_the_old_and_then_takes_its_place(
     catalog: SqliteCatalog, tmp_path: Path
 ) -> None:
     fill(catalog)
-    dense = DenseVectors(tmp_path, catalog)
+    dense = graph(tmp_path, catalog)
     dense.publish(wait=False)
     old = chunk_ids(catalog)
     new = generation_of(HashEmbedder(model="other"), ChunkingConfig(chunk_tokens=32, overlap_tokens=0))

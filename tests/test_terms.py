@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.terms import Matcher, cover, document_terms, language, query_terms
+from ragkit.terms import Matcher, calm, cover, document_terms, language, query_terms
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,17 @@ def test_question_words_carry_no_weight() -> None:
 )
 def test_the_language_of_a_question(text: str, expected: str) -> None:
     assert language(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("USE OF COMPUTERS IN FILTERS", "use of computers in filters"),
+        ("What is NATO?", "What is NATO?"),
+        ("IBM PC", "IBM PC"),
+        ("NASA 是 什么 ？", "NASA 是 什么 ？"),
+        ("1984", "1984"),
+    ],
+)
+def test_a_question_in_capitals_is_calmed_and_a_name_is_not(question: str, expected: str) -> None:
+    assert calm(question) == expected

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ragkit import RagKit
-from ragkit.config import Config, resolve
+from ragkit.config import Config, StoreConfig, resolve
 from ragkit.errors import IndexBusy, InputError, RagkitError
 from ragkit.testing import ScriptedOllama
 
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 def config() -> Iterator[Config]:
     with ScriptedOllama() as server:
         flags = {"ollama.host": server.url, "ollama.embed_model": "embed", "ollama.chat_model": "chat"}
-        yield resolve(environ={}, flags={**flags, "models.backend": "ollama"})[0]
+        yield resolve(environ={}, flags={**flags, "models.backend": "ollama", "store.exact_mb": "0"})[0]
 
 
 @pytest.fixture
@@ -168,6 +169,18 @@ def test_rebuild_and_compact_change_no_answer(kit: RagKit, folder: Path) -> None
     assert [name for name in before if name in after] == after
     assert kit.status().chunks_unpublished == 0
     assert kit.verify(deep=True) == []
+
+
+def test_a_small_index_needs_no_copy_in_chroma(kit: RagKit, tmp_path: Path, config: Config) -> None:
+    before = [hit.chunk.id for hit in kit.search("annual leave 年假", k=9)]
+    assert kit.status().search == "chroma"
+    kit.close()
+    with RagKit.open(tmp_path / "index", replace(config, store=StoreConfig())) as small:
+        assert small.rebuild() == 0
+        assert not list((tmp_path / "index").glob("vectors-g*"))
+        assert small.status().search == "exact"
+        assert [hit.chunk.id for hit in small.search("annual leave 年假", k=9)] == before
+        assert small.verify(deep=True) == []
 
 
 def test_an_index_moves_in_one_file(kit: RagKit, tmp_path: Path, config: Config) -> None:

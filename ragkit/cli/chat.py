@@ -126,10 +126,10 @@ class _Conversation:
 
     def _ask(self, question: str) -> None:
         for piece in self._kit.stream(question, self._turns):
-            if isinstance(piece, str):
-                click.echo(output.safe(piece), nl=False)
-            else:
+            if isinstance(piece, Answer):
                 self._keep(piece)
+            else:
+                output.show_piece(piece)
 
     def _keep(self, answer: Answer) -> None:
         notes = [note for note in self._kit.model_notes if str(note) not in self._notes_said]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ragkit import __version__
-from ragkit.cli import exits, links, output
+from ragkit.cli import asking, exits, files, links, output
 from ragkit.cli.output import tr
 from ragkit.errors import RagkitError
+from ragkit.types import Answer
 
 if TYPE_CHECKING:
     from ragkit.app import RagKit
-    from ragkit.types import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,21 @@ WHERE = click.option(
     is_flag=True,
     help=tr("Put the question to every passage, not to the best few: lists, counts, comparisons. Can be resumed."),
 )
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=tr("A picture that the question is about (PNG, JPEG, WebP). May be repeated."),
+)
+@click.option(
+    "--schema",
+    "schema_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=tr("Answer with JSON by this JSON Schema, each value with the quote that proves it."),
+)
 @WHERE
 @AS_JSON
 @click.pass_obj
@@ -234,22 +249,32 @@ def ask(
     question: str,
     bundle_file: Path | None,
     everything: bool,
+    images: tuple[Path, ...],
+    schema_file: Path | None,
     where: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    if everything and bundle_file is not None:
-        raise click.UsageError(tr("--bundle takes no --everything."))
+    if sum(map(bool, (everything, bundle_file, schema_file))) > 1:
+        raise click.UsageError(tr("--bundle, --everything and --schema exclude each other."))
+    if images and (everything or schema_file):
+        raise click.UsageError(tr("--image takes neither --everything nor --schema."))
     if bundle_file is not None:
         output.check_new(bundle_file)  # before the model is at work for minutes
+    question = text_argument(question)
     if everything:
-        return _ask_everything(options, text_argument(question), where, as_json=as_json)
+        with opened(options) as kit:
+            return asking.everything(kit, question, where, as_json=as_json)
+    if schema_file is not None:
+        schema = files.read_schema(schema_file)
+        with opened(options) as kit:
+            return asking.structured(kit, question, schema, where, as_json=as_json)
     with opened(options) as kit:
         answer: Answer | None = None
-        for piece in kit.stream(text_argument(question), where=where):
-            if not isinstance(piece, str):
+        for piece in kit.stream(question, where=where, images=images):
+            if isinstance(piece, Answer):
                 answer = piece
             elif not as_json:
-                click.echo(output.safe(piece), nl=False)
+                output.show_piece(piece)
         assert answer is not None
         if as_json:
             output.print_json(output.answer_json(answer))
@@ -259,42 +284,6 @@ def ask(
         if bundle_file is not None:
             output.write_new(bundle_file, kit.bundle(answer, output.LANGUAGE))
     return exits.NOTHING_FOUND if answer.refused else exits.OK
-
-
-def _ask_everything(options: CliOptions, question: str, where: tuple[str, ...], *, as_json: bool) -> int:
-    from ragkit.errors import ModelError
-    from ragkit.types import Collected
-
-    with opened(options) as kit:
-        found: Collected | None = None
-        answer: Answer | None = None
-        with_links = links.wanted(kit.config.open.links)
-        try:
-            with output.reading_progress() as progress:
-                for step in kit.stream_everything(question, where):
-                    if isinstance(step, Collected):
-                        if not as_json:
-                            output.show_rows(step, since=len(found.rows) if found else 0, with_links=with_links)
-                        found = step
-                        progress(step)
-                    elif not isinstance(step, str):
-                        answer = step
-        except ModelError:
-            if found is not None:
-                output.say_aside(
-                    tr(
-                        "{read} of {count} passages were read; ask the same again to go on from there.",
-                        read=found.chunks_read,
-                        count=found.chunks,
-                    )
-                )
-            raise
-        assert found is not None
-        if as_json:
-            output.print_json(output.collected_json(found, answer))
-        else:
-            output.show_collected(found, answer, kit.model_notes, with_links=with_links)
-    return exits.OK if found.rows else exits.NOTHING_FOUND
 
 
 @main.command(

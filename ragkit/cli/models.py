@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 import click
 
-from ragkit.cli import exits, model_output, output
+from ragkit.cli import exits, files, model_output, output
 from ragkit.cli.commands import AS_JSON, EXAMPLES, CliOptions, opened, text_argument
 from ragkit.cli.output import tr
-from ragkit.errors import InputError
 from ragkit.model_types import Format, GenerateRequest, Reply, Think, Transfer
 
 if TYPE_CHECKING:
@@ -78,7 +76,7 @@ def generate(
         prompt=text_argument(prompt),
         model=model,
         suffix=suffix,
-        images=tuple(_bytes(path) for path in images),
+        images=tuple(files.read_bytes(path) for path in images),
         system=system,
         template=template,
         raw=raw,
@@ -96,23 +94,8 @@ def generate(
     return exits.OK
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise InputError("Cannot read {path}: {why}.", path=path, why=exc.strerror) from exc
-
-
 def _format(form: str) -> Format:
-    if form in ("", "json"):
-        return cast(Format, form)
-    try:
-        schema = json.loads(_bytes(Path(form)))
-    except ValueError as exc:
-        raise InputError("{path} is not a JSON Schema: {why}.", path=form, why=exc) from exc
-    if not isinstance(schema, dict):
-        raise InputError("{path} is not a JSON Schema: {why}.", path=form, why="not an object")
-    return cast("Mapping[str, object]", schema)
+    return cast(Format, form) if form in ("", "json") else files.read_schema(Path(form))
 
 
 @click.command(

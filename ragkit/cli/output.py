@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from ragkit import places
 from ragkit.cli import links
 from ragkit.errors import InputError
 from ragkit.messages import Message, environment_language, say
-from ragkit.types import FILE_STATES
+from ragkit.types import FILE_STATES, Withdrawn
 
 if TYPE_CHECKING:
     from ragkit.config import Setting
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Check,
         Citation,
         Collected,
+        ContextLedger,
         FileOutcome,
         IndexReport,
         IndexStatus,
@@ -98,9 +100,13 @@ def unexpected(exc: Exception) -> None:
     )
 
 
+def to_json(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
 def print_json(value: object) -> None:
     # A lone surrogate (a file name that is not text) must not break the output.
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = to_json(value, 2)
     click.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
@@ -128,22 +134,26 @@ def progress() -> Iterator[ReportProgress]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (
-        TextColumn(tr("Indexing")),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(tr("files") + ", {task.fields[chunks]} " + tr("chunks") + "{task.fields[page]}"),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn(tr("Indexing")), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("index", total=None, chunks=0, page="")
+        task = bar.add_task("index", total=None, said="")
+        began = time.monotonic()
 
         def show(step: Progress) -> None:
-            page = tr(", OCR {done}/{pages}", done=step.pages_done, pages=step.pages) if step.pages else ""
-            bar.update(task, total=step.total_files, completed=step.done_files, chunks=step.chunks, page=page)
+            said = tr(
+                "{done}/{total} files, {chunks} chunks, {rate} chunks/s",
+                done=step.done_files,
+                total=step.total_files,
+                chunks=step.chunks,
+                rate=f"{step.chunks / max(time.monotonic() - began, 0.001):.0f}",
+            )
+            if step.pages:
+                said += tr(", OCR {done}/{pages}", done=step.pages_done, pages=step.pages)
+            done = (step.done_bytes, step.total_bytes) if step.total_bytes else (step.done_files, step.total_files)
+            bar.update(task, completed=done[0], total=done[1], said=said)
 
         yield show
 
@@ -245,6 +255,16 @@ def _outcome_json(outcome: FileOutcome) -> dict[str, object]:
 # -- ask ---------------------------------------------------------------------------------------
 
 
+def show_piece(piece: str | Withdrawn) -> None:
+    """The text as it comes. What is withdrawn stays on the screen, with a word about it below."""
+    if isinstance(piece, str):
+        click.echo(safe(piece), nl=False)
+        return
+    click.echo("\n")
+    sys.stdout.flush()
+    say_aside(text_of(piece.why))
+
+
 def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: bool) -> None:
     """What follows the streamed text: the sources, and what did not fit or could not be proved."""
     click.echo("\n")
@@ -252,12 +272,21 @@ def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: b
         say_aside(tr("Searched for: {query}", query=safe(answer.query)))
     show_sources(answer, with_links=with_links)
     if answer.unread_count:
-        say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=answer.unread_count))
-    for why in dict.fromkeys(text_of(entry.reason) for entry in answer.ledger.left_out):
-        names = _names([entry for entry in answer.ledger.left_out if text_of(entry.reason) == why])
-        say_aside(tr("Left out of the context: {names} ({why})", names=names, why=why))
+        say_unread(answer.unread_count)
+    say_left_out(answer.ledger)
     for note in (*answer.ledger.notes, *answer.notes, *model_notes):
         say_aside(text_of(note))
+
+
+def say_unread(count: int) -> None:
+    say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=count))
+
+
+def say_left_out(ledger: ContextLedger) -> None:
+    """Which passages were not given to the answerer, and why."""
+    for why in dict.fromkeys(text_of(entry.reason) for entry in ledger.left_out):
+        names = _names([entry for entry in ledger.left_out if text_of(entry.reason) == why])
+        say_aside(tr("Left out of the context: {names} ({why})", names=names, why=why))
 
 
 def show_sources(answer: Answer, *, with_links: bool) -> None:
@@ -267,7 +296,7 @@ def show_sources(answer: Answer, *, with_links: bool) -> None:
         return
     click.echo(tr("Nearest passages:"))
     for hit in answer.nearest[:_NEAREST_SHOWN]:
-        click.echo(f"  {hit.rank}. {_where(hit.chunk.source, hit.chunk.place, with_links)}")
+        click.echo(f"  {hit.rank}. {where(hit.chunk.source, hit.chunk.place, with_links)}")
         click.echo(f"     {short(hit.chunk.text, 120)}")
     if not answer.nearest:
         click.echo("  " + tr("none"))
@@ -278,7 +307,7 @@ def show_rows(found: Collected, *, since: int, with_links: bool) -> None:
     for number, row in enumerate(found.rows[since:], since + 1):
         click.echo(f"{number}. {safe(row.text)}")
         for citation in row.citations:
-            click.echo(f"   {_where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
+            click.echo(f"   {where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
 
 
 def show_collected(
@@ -330,7 +359,7 @@ def _verdict(citation: Citation) -> str:
     return style(tr("verified"), fg="green") if citation.verified else style(tr("NOT verified"), fg="red")
 
 
-def _where(source: str, place: Place, with_links: bool) -> str:
+def where(source: str, place: Place, with_links: bool) -> str:
     """The file and the place in it; a terminal that knows links opens it there."""
     text = f"{shown_path(source)}, {place_text(place)}"
     return links.link(text, links.url(source, place)) if with_links else text
@@ -345,7 +374,7 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
 
 
 def _show_citation(citation: Citation, with_links: bool) -> None:
-    click.echo(f"  [{citation.marker}] {_where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
+    click.echo(f"  [{citation.marker}] {where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
     if citation.quote:
         click.echo(f"      {short(citation.quote)}")
 
@@ -366,7 +395,6 @@ def short(text: str, characters: int = _QUOTE_CHARACTERS) -> str:
 
 
 def answer_json(answer: Answer) -> dict[str, object]:
-    ledger = answer.ledger
     return {
         "question": answer.question,
         "query": answer.query,
@@ -375,20 +403,29 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "mode": answer.mode,
         "model": answer.model,
         "done_reason": answer.done_reason,
-        "citations": [_citation_json(citation) for citation in answer.citations],
-        "ledger": {
-            "window_tokens": ledger.window_tokens,
-            "budget_tokens": ledger.budget_tokens,
-            "planned_tokens": ledger.planned_tokens,
-            "prompt_eval_count": ledger.prompt_eval_count,
-            "sent": [_entry_json(entry) for entry in ledger.sent],
-            "left_out": [_entry_json(entry) for entry in ledger.left_out],
-            "notes": [str(note) for note in ledger.notes],
-        },
-        "nearest": [_hit_json(hit) for hit in answer.nearest],
+        "citations": [citation_json(citation) for citation in answer.citations],
+        "ledger": ledger_json(answer.ledger),
+        "nearest": hits_list_json(answer.nearest),
         "unread_count": answer.unread_count,
         "notes": [str(note) for note in answer.notes],
+        "asked": answer.asked,
     }
+
+
+def ledger_json(ledger: ContextLedger) -> dict[str, object]:
+    return {
+        "window_tokens": ledger.window_tokens,
+        "budget_tokens": ledger.budget_tokens,
+        "planned_tokens": ledger.planned_tokens,
+        "prompt_eval_count": ledger.prompt_eval_count,
+        "sent": [_entry_json(entry) for entry in ledger.sent],
+        "left_out": [_entry_json(entry) for entry in ledger.left_out],
+        "notes": [str(note) for note in ledger.notes],
+    }
+
+
+def hits_list_json(hits: Sequence[ScoredChunk]) -> list[dict[str, object]]:
+    return [_hit_json(hit) for hit in hits]
 
 
 def collected_json(found: Collected, answer: Answer | None) -> dict[str, object]:
@@ -398,7 +435,7 @@ def collected_json(found: Collected, answer: Answer | None) -> dict[str, object]
             {
                 "text": row.text,
                 "verified": row.verified,
-                "citations": [_citation_json(citation) for citation in row.citations],
+                "citations": [citation_json(citation) for citation in row.citations],
             }
             for row in found.rows
         ],
@@ -411,7 +448,7 @@ def collected_json(found: Collected, answer: Answer | None) -> dict[str, object]
     }
 
 
-def _citation_json(citation: Citation) -> dict[str, object]:
+def citation_json(citation: Citation) -> dict[str, object]:
     return {
         "marker": citation.marker,
         "source": citation.source,
@@ -513,7 +550,7 @@ def _entry_text(entry: LedgerEntry) -> str:
 
 
 def hits_json(question: str, hits: Sequence[ScoredChunk]) -> dict[str, object]:
-    return {"question": question, "hits": [_hit_json(hit) for hit in hits]}
+    return {"question": question, "hits": hits_list_json(hits)}
 
 
 def _hit_json(hit: ScoredChunk) -> dict[str, object]:
@@ -559,6 +596,8 @@ def show_status(status: IndexStatus) -> None:
                 tokens=made.chunk_tokens,
             )
         )
+        by_graph = status.search == "chroma"
+        click.echo(tr("Vectors are searched by Chroma") if by_graph else tr("Vectors are searched one by one"))
     for root, labels in status.labels.items():
         click.echo(tr("Labels of {path}: {labels}", path=shown_path(root), labels=safe(", ".join(labels))))
     if status.chunks_unpublished:
@@ -589,6 +628,7 @@ def status_json(status: IndexStatus) -> dict[str, object]:
         "chunks": status.chunks,
         "chunks_unpublished": status.chunks_unpublished,
         "chunks_without_vector": status.chunks_without_vector,
+        "search": status.search,
         "disk_bytes": status.disk_bytes,
         "generation": None
         if made is None

@@ -90,7 +90,10 @@ def verify(options: CliOptions, deep: bool, as_json: bool) -> int:
 def rebuild(options: CliOptions) -> int:
     with opened(options) as kit:
         count = kit.rebuild()
-    output.say_aside(tr("Chroma's copy was made again with {count} vectors.", count=count))
+    if count:
+        output.say_aside(tr("Chroma's copy was made again with {count} vectors.", count=count))
+    else:
+        output.say_aside(tr("There is nothing to make: an index of this size is searched without Chroma."))
     return exits.OK
 
 

@@ -65,7 +65,8 @@ def show_audit(files: Sequence[FileOutcome], *, as_json: bool) -> None:
         if outcome.state in _UNREAD:
             click.echo(f"  {text_of(outcome.reason)}")
         for reason, numbers in _by_reason(outcome.weak_pages):
-            named = tr("Pages {pages} of {count}: {why}", pages=numbers, count=outcome.pages, why=text_of(reason))
+            template = "Page {pages} (of {count} in all): {why}"
+            named = tr(template, pages=numbers, count=outcome.pages, why=text_of(reason))
             click.echo("  " + (named if outcome.pages else text_of(reason)))
     counted = ", ".join(f"{states[state]} {tr(state)}" for state in _READINESS if states[state])
     say_aside(tr("{count} files: {states}.", count=len(files), states=counted or "–"))

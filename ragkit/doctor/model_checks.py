@@ -38,18 +38,19 @@ _SMOKE = {
 def embedded(config: Config) -> Iterator[Check]:
     from ragkit.models.embedded import EmbeddedEmbedder
 
-    needed: _Severity = "fault" if config.models.backend == "embedded" else "warning"
+    needed: _Severity = "fault" if "embedded" in config.models.named else "warning"
     yield from _tried("embedded models", needed, lambda: _embedding("embedded models", EmbeddedEmbedder()))
 
 
 def ollama(config: Config) -> Iterator[Check]:
     from ragkit.models.ollama import Ollama
+    from ragkit.models.ollama_ports import OllamaChat
 
-    if config.models.backend in ("embedded", "openai"):
+    if not {"auto", "ollama"} & config.models.named:
         unused = Message("not used: models.backend is {backend}", {"backend": config.models.backend})
         yield Check("ollama", "ok", unused)
         return
-    severity: _Severity = "fault" if config.models.backend == "ollama" else "warning"
+    severity: _Severity = "fault" if "ollama" in config.models.named else "warning"
     with closing(Ollama(config)) as ollama:
         try:
             version = ollama.version(_PROBE_TIMEOUT_S)
@@ -58,8 +59,12 @@ def ollama(config: Config) -> Iterator[Check]:
             return
         yield _version_check(version, ollama.url)
         yield from _connection("ollama connection", ollama.url, ollama.key_withheld, "OLLAMA_API_KEY")
-        yield from _tried("embedding model", severity, lambda: _ollama_embedding(ollama, config))
-        yield from _tried("chat model", severity, lambda: _ollama_chat(ollama, config))
+        if config.models.embedding in ("auto", "ollama"):
+            yield from _tried("embedding model", severity, lambda: _ollama_embedding(ollama, config))
+        if config.models.backend in ("auto", "ollama"):
+            yield from _tried("chat model", severity, lambda: _ollama_chat(ollama, config))
+        if config.models.image_model and config.models.backend in ("auto", "ollama"):
+            yield from _tried("image model", "warning", lambda: _image(OllamaChat(ollama, config.models.image_model)))
 
 
 def _version_check(version: str, url: str) -> Check:
@@ -156,10 +161,21 @@ def _chat(name: str, chat: Chat, asked_tokens: int, able: Message) -> Iterator[C
         yield Check(name, "ok", facts)
 
 
+def _image(chat: Chat) -> Iterator[Check]:
+    """Whether a model that is to describe pictures can look at them, as far as the server tells."""
+    if chat.sees:
+        yield Check("image model", "ok", Message("{model} looks at pictures", {"model": chat.model}))
+        return
+    blind = Message("{model} cannot look at pictures", {"model": chat.model})
+    yield Check(
+        "image model", "warning", blind, Message("Set models.image_model to a model with the capability vision.")
+    )
+
+
 def openai(config: Config) -> Iterator[Check]:
     from ragkit.models.openai import CARRIED, OpenAIChat, OpenAIEmbedder, OpenAIServer
 
-    if config.models.backend != "openai":
+    if "openai" not in config.models.named:
         return
     with closing(OpenAIServer(config)) as server:
         yield from _connection("openai connection", server.url, server.key_withheld, config.openai.api_key_env)
@@ -177,12 +193,21 @@ def openai(config: Config) -> Iterator[Check]:
         def embedding() -> Iterator[Check]:
             return _embedding("embedding model", OpenAIEmbedder(server, config.openai.embed_model))
 
+        def image() -> Iterator[Check]:
+            return _image(OpenAIChat(server, config.models.image_model))
+
         def chat() -> Iterator[Check]:
             model = OpenAIChat(server, config.openai.chat_model)
             return _chat("chat model", model, config.window_tokens, Message("over /v1"))
 
-        yield from _tried("embedding model", "fault", embedding)
-        yield from _tried("chat model", "fault", chat)
+        if config.models.embedding == "openai":
+            yield from _tried("embedding model", "fault", embedding)
+        if config.models.backend == "openai":
+            yield from _tried("chat model", "fault", chat)
+            if config.models.image_model:
+                yield from _tried(
+                    "image model", "warning", lambda: _image(OpenAIChat(server, config.models.image_model))
+                )
 
 
 def _openai_models(server: OpenAIServer) -> Iterator[Check]:

@@ -92,7 +92,7 @@ def _add_member(
         lines.note(unread(inner_of + name, Message("It is a hidden file.")))
         return
     if member.flag_bits & 1:
-        lines.note(unread(inner_of + name, Message("It needs a password.")))
+        lines.note(unread(inner_of + name, Message("It needs a password: save a copy that needs none.")))
         return
     kind = media_type(Path(name))
     try:

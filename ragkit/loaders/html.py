@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from ragkit.errors import LoadError, NoText
@@ -23,6 +24,8 @@ _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-
 _HEAD_BYTES = 4096  # where a page may declare its charset
 _UNREAD = frozenset({"script", "style", "template", "noscript"})
 _CELLS = frozenset({"td", "th"})
+_LONGEST_NAME = 80  # characters of a column's name
+_MOST_SPANNED = 1000  # rows or columns of one cell
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _APART = frozenset(
     """p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote section article figure hr details
@@ -73,8 +76,42 @@ def _declared(data: bytes) -> list[str]:
     return []
 
 
+def _span(said: str | None) -> int:
+    return int(said) if said and said.isdecimal() and 0 < int(said) < _MOST_SPANNED else 1
+
+
 def _first_number(start: str) -> int:
     return int(start) if start.isdecimal() and len(start) < 9 else 1
+
+
+@dataclass
+class _Table:
+    """An open table: the names of its columns, and where the row that is being read has come to."""
+
+    names: dict[int, str] = field(default_factory=dict)  # column, from 0 -> the words of its header cell
+    heads: dict[int, str] | None = field(default_factory=dict)  # of this row; None: it holds more than headers
+    below: dict[int, int] = field(default_factory=dict)  # column -> rows that a cell above reaches down
+    column: int = 0  # of the next cell
+    cell: tuple[range, int] | None = None  # the open header cell's columns, and its first piece
+
+    def start_row(self) -> None:
+        self.below = {column: rows - 1 for column, rows in self.below.items() if rows > 1}
+        self.heads, self.column = {}, 0
+
+    def start_cell(self, width: int, height: int) -> range:
+        """The columns that it covers."""
+        while self.column in self.below:
+            self.column += 1
+        covered = range(self.column, self.column + width)
+        self.below.update((column, height) for column in covered if height > 1)
+        self.column += width
+        return covered
+
+    def end_row(self) -> None:
+        """A row of nothing but headers names the columns."""
+        if self.heads and len(set(self.heads.values()) - {""}) > 1:
+            self.names = self.names | self.heads
+        self.heads = {}
 
 
 class _Reader(HTMLParser):
@@ -94,6 +131,7 @@ class _Reader(HTMLParser):
         self._cells = -1  # cell borders that wait; -1: the next cell is the row's first
         self._row_is_fresh = False  # nothing of the table row has been written
         self._in_cells = 0
+        self._tables: list[_Table] = []  # that are open
         self._in_pre = 0
         self._lists: list[int | None] = []  # the next number; None: bullets
         self._unread: list[tuple[str, int]] = []  # open elements that are not for readers; lines
@@ -125,8 +163,13 @@ class _Reader(HTMLParser):
         elif tag == "li":
             self._lead = self._bullet()
         elif tag in _CELLS:
-            self._start_cell()
+            self._start_cell(tag, dict(attrs))
+        elif tag == "table":
+            self._tables.append(_Table())
         elif tag == "tr":
+            self._end_row()
+            if self._tables:
+                self._tables[-1].start_row()
             self._row_is_fresh, self._cells, self._in_cells = True, -1, 0
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -148,8 +191,12 @@ class _Reader(HTMLParser):
             self._lists.pop()
         elif tag in _CELLS:
             self._in_cells = max(self._in_cells - 1, 0)
-        elif tag == "table":
+            self._end_cell()
+        elif tag in ("tr", "thead", "table"):
+            self._end_row()
+        if tag == "table":
             self._cells = 0
+            del self._tables[-1:]
         self._boundary(tag)
 
     def handle_data(self, data: str) -> None:
@@ -189,7 +236,7 @@ class _Reader(HTMLParser):
             elif piece and not self._break:
                 self._space = " "
             return
-        words = _SPACE.sub(" ", piece)
+        words = _SPACE.sub(" ", piece.replace("\xad", ""))  # a place where a word may be cut
         if words[:1] == " ":
             self._space = self._space or " "
         if words.strip():  # a no-break space alone fills an empty cell
@@ -198,12 +245,12 @@ class _Reader(HTMLParser):
 
     def _write(self, text: str, line: int) -> None:
         before = self._before(text[0])
+        begin = self._length + len(before) - len(before.lstrip("\n"))  # bullets and names of columns belong to it
         if self._heading and self._heading[2] < 0:
-            begin = self._length + len(before) - len(before.lstrip("\n"))
             self._heading = (self._heading[0], len(self.pieces), begin)
         self._append(before)
         if not self.marks or self.marks[-1][1] != line:
-            self.marks.append((self._length, line))
+            self.marks.append((begin, line))
         self._append(text)
         self._break, self._space, self._lead = 0, "", ""
 
@@ -245,11 +292,38 @@ class _Reader(HTMLParser):
         self._lists[-1] = number + 1
         return f"{indent}{number}. "
 
-    def _start_cell(self) -> None:
+    def _start_cell(self, tag: str, attrs: dict[str, str | None]) -> None:
         """The first cell of a row has no border before it (`_cells` is -1 at the row's start)."""
+        self._end_cell()
         self._in_cells += 1
         self._cells += 1
         self._space = ""
+        if not self._tables:
+            return
+        table = self._tables[-1]
+        covered = table.start_cell(_span(attrs.get("colspan")), _span(attrs.get("rowspan")))
+        if tag == "th" and attrs.get("scope") != "row":
+            table.cell = (covered, len(self.pieces))
+            return
+        table.heads = None
+        if name := table.names.get(covered.start, ""):
+            self._lead = f"{name}: "
+
+    def _end_cell(self) -> None:
+        table = self._tables[-1] if self._tables else None
+        if table is not None and table.cell is not None:
+            covered, begin = table.cell
+            words = " ".join("".join(self.pieces[begin:]).strip(" |\n").split())
+            if table.heads is not None:
+                table.heads |= dict.fromkeys(covered, words if len(words) <= _LONGEST_NAME else "")
+            table.cell = None
+        if table is not None and self._lead.endswith(": "):
+            self._lead = ""  # the cell is empty
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        if self._tables:
+            self._tables[-1].end_row()
 
     def _end_heading(self) -> None:
         if self._heading and self._heading[2] >= 0:

@@ -11,7 +11,7 @@ from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.loaders.text import decode
 from ragkit.messages import Message
 
-SHOWN = ("From", "To", "Cc", "Date", "Subject")
+SHOWN = ("From", "Reply-To", "To", "Cc", "Bcc", "Date", "Subject")
 _SEVEN_BIT = ("iso2022", "hz", "utf-7")  # escapes within ASCII: valid UTF-8 too, so they are tried first
 
 

@@ -15,8 +15,9 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
 
 
 def clean(text: str) -> str:
-    """`text` as a document may hold it: "\\n" line ends, no control characters, no half surrogate pairs."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    """`text` as a document may hold it: "\\n" line ends, no control characters, no half surrogate pairs, no
+    places where a word may be cut."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xad", "")
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return _UNPRINTABLE.sub(" ", whole)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ _LEAST_PIXELS = 24  # of the shorter side: less is a bullet or a rule
 _LEAST_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
 _ON_END = 1.5  # times as high as wide: the engine turns such a line to read it
 _LEAST_LETTERS = 2  # of a page: less is a spot
+_PATIENCE_S = 25  # after which no other direction is tried: a page has a time limit
 _CLEARLY = 0.1  # better, for another direction to be the right one
 
 
@@ -46,18 +48,21 @@ class Reading:
 class Ocr:
     """Reads pictures, each only once: `known` are the readings of before, by key.
 
-    `make_room` is called before the engine is loaded. `on_reading` is told each new reading, with its key,
-    how many pictures of the file are done and how many there are.
+    `make_room` is called before the engine is loaded, `on_picture` before each picture that is not known.
+    `on_reading` is told each new reading, with its key, how many pictures of the file are done and how many
+    there are.
     """
 
     def __init__(
         self,
         known: Mapping[str, Reading],
         make_room: Callable[[], None],
+        on_picture: Callable[[], None],
         on_reading: Callable[[str, Reading, int, int], None],
     ) -> None:
         self._readings = dict(known)
         self._make_room = make_room
+        self._on_picture = on_picture
         self._on_reading = on_reading
         self._engine: Any = None
 
@@ -77,15 +82,17 @@ class Ocr:
             return Reading("", 1.0)
         key = hashlib.sha256(repr((VERSION, pixels.shape)).encode() + pixels.tobytes()).hexdigest()
         if key not in self._readings:
+            self._on_picture()
             self._readings[key] = self._upright(pixels)
             self._on_reading(key, self._readings[key], done, total)
         return self._readings[key]
 
     def _upright(self, pixels: Pixels) -> Reading:
         """Read in the direction in which the engine is sure of it and the lines run from left to right."""
+        began = time.monotonic()
         best, worth = self._as_it_lies(pixels)
         for quarters in (2, 1, 3):
-            if not best.text or worth >= UNSURE:
+            if not best.text or worth >= UNSURE or time.monotonic() - began > _PATIENCE_S:
                 break
             turned, worth_turned = self._as_it_lies(_turned(pixels, quarters))
             if turned.text and worth_turned >= worth + _CLEARLY:
@@ -162,6 +169,7 @@ def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:
 
 
 def _engine() -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else onnxruntime reports to its makers
     from rapidocr import RapidOCR
 
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

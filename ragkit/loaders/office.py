@@ -10,18 +10,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ragkit.errors import LoadError, NoText, UnsupportedFormat
+from ragkit.errors import LoadError, NoText
+from ragkit.loaders.ole import MAGIC
 from ragkit.loaders.parts import Unpacking
 from ragkit.messages import Message
 from ragkit.types import Document
 
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _STREAMS = (  # of the old binary formats
-    ("WordDocument", "doc", "docx"),
-    ("PowerPoint Document", "ppt", "pptx"),
-    ("Workbook", "xls", ""),
-    ("Book", "xls", ""),
+    ("WordDocument", "doc"),
+    ("PowerPoint Document", "ppt"),
+    ("Workbook", "xls"),
+    ("Book", "xls"),
 )
 _PARTS = (  # what a package holds, and what it is then
     (r"word/document\d*\.xml", "docx"),
@@ -40,6 +40,15 @@ _READERS = {
     "odp": ("opendocument", "read_opendocument"),
     "epub": ("epub", "read_epub"),
     "rtf": ("rtf", "read_rtf"),
+    "doc": ("old_word", "read_old_word"),
+    "ppt": ("old_slides", "read_old_slides"),
+}
+_OTHERS = {  # what is no office file at all -> its media type
+    "html": "text/html",
+    "pdf": "application/pdf",
+    "zip": "application/zip",
+    "text": "text/plain",
+    "xml": "application/xml",
 }
 FAMILIES = {  # media type -> what a file of that name should be
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
@@ -57,7 +66,7 @@ FAMILIES = {  # media type -> what a file of that name should be
 
 
 def read_office(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
-    """Raises NoText, LoadError; UnsupportedFormat: an old binary format, or its library is not installed."""
+    """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
     if not data.strip():
         raise NoText("The file is empty.")
     named = FAMILIES[media_type]
@@ -66,12 +75,7 @@ def read_office(source: str, data: bytes, media_type: str, unpacking: Unpacking)
         module, function = _READERS[found]
         reader: Any = getattr(import_module(f"ragkit.loaders.{module}"), function)
         return _noted(reader(source, data, media_type), named, found)
-    if found in ("doc", "ppt"):
-        better = next(new for _, old, new in _STREAMS if old == found)
-        raise UnsupportedFormat(
-            "The old binary format .{old} is not read: save the file as .{new}.", old=found, new=better
-        )
-    other = {"html": "text/html", "pdf": "application/pdf", "zip": "application/zip", "text": "text/plain"}.get(found)
+    other = _OTHERS.get(found)
     if other is None:
         raise LoadError("It is not a .{kind} file, whatever its name says.", kind=named)
     from ragkit.loaders import parse
@@ -92,7 +96,7 @@ def _kind(data: bytes, named: str) -> str:
     head = data[:2000].lstrip(b"\xef\xbb\xbf \t\r\n")
     if data.startswith(b"PK"):
         return _package_kind(data)
-    if data.startswith(_OLE):
+    if data.startswith(MAGIC):
         return _container_kind(data, named)
     if head.startswith(b"{\\rtf"):
         return "rtf"
@@ -100,13 +104,16 @@ def _kind(data: bytes, named: str) -> str:
         return "pdf"
     if re.match(rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table)", head, re.IGNORECASE):
         return "html"
+    if head.startswith(b"<?xml"):  # Word 2003 could write one
+        return "xml"
     return "text" if b"\0" not in data[:8000] and not data.startswith((b"\x09\x08", b"\x09\x04", b"\x09\x02")) else ""
 
 
 def _container_kind(data: bytes, named: str) -> str:
     if _ENCRYPTED in data:
-        raise LoadError("It needs a password.")
-    kinds = [kind for name, kind, _ in _STREAMS if name.encode("utf-16-le") + b"\0\0" in data]
+        raise LoadError("It needs a password: save a copy that needs none.")
+    folded = data.lower()  # some programs write the names in small letters
+    kinds = [kind for name, kind in _STREAMS if name.lower().encode("utf-16-le") + b"\0\0" in folded]
     return named if named in kinds else next(iter(kinds), "")  # the others are of files within
 
 

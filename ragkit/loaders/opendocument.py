@@ -31,7 +31,7 @@ def read_opendocument(source: str, data: bytes, media_type: str) -> Document:
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
     ):
-        raise LoadError("It needs a password.")
+        raise LoadError("It needs a password: save a copy that needs none.")
     lines = Lines()
     title, author, date = properties(package.optional_xml("meta.xml", lines))
     body = first(package.xml("content.xml"), "body")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +10,12 @@ from ragkit.errors import LoadError, NoText
 from ragkit.loaders.letters import add_headers, letter_text
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.mail import MOST_DEPTH, add_file, html_text
-from ragkit.loaders.parts import Unpacking, needs_extra, unread
+from ragkit.loaders.ole import MAGIC, opened
+from ragkit.loaders.parts import Unpacking, unread
 from ragkit.messages import Message
 from ragkit.types import Document
 
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_SUBJECT, _TO, _CC, _BODY, _HTML, _RTF = "0037", "0E04", "0E03", "1000", "1013", "1009"
+_SUBJECT, _TO, _CC, _BCC, _BODY, _HTML, _RTF = "0037", "0E04", "0E03", "0E02", "1000", "1013", "1009"
 _SENDER, _ADDRESSES = "0C1A", ("5D01", "0C1F")
 _SENT = (0x00390040, 0x0E060040)  # submitted, delivered
 _CODEPAGES = (0x3FDE0003, 0x3FFD0003)
@@ -29,22 +28,14 @@ def read_outlook(source: str, data: bytes, media_type: str, unpacking: Unpacking
     unpacking.check_depth(MOST_DEPTH)
     if not data:
         raise NoText("The file is empty.")
-    if not data.startswith(_OLE):
+    if not data.startswith(MAGIC):
         raise LoadError("It is not an Outlook message, whatever its name says.")
     lines = Lines()
     try:
-        title = _Item(_opened(data), "", lines, unpacking).write(0)
+        title = _Item(opened(data, ".msg"), "", lines, unpacking).write(0)
     except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:
         raise LoadError("The message is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
     return lines.document(source, media_type, title)
-
-
-def _opened(data: bytes) -> Any:
-    try:
-        import olefile
-    except ImportError as exc:
-        raise needs_extra("docs", ".msg") from exc
-    return olefile.OleFileIO(io.BytesIO(data))
 
 
 class _Item:
@@ -67,7 +58,8 @@ class _Item:
         subject = one_line(self._text(_SUBJECT))
         if level and subject:
             self._lines.mark_heading(level, subject)
-        values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Date": self._date()}
+        values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Bcc": self._text(_BCC)}
+        values["Date"] = self._date()
         add_headers(self._lines, {name: one_line(value) for name, value in (*values.items(), ("Subject", subject))})
         self._write_body()
         for storage in self._attachments():

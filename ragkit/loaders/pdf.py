@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError, NoText
-from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, reading_notes, weak_reading
+from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
+from ragkit.loaders.pdf_letters import mended
 from ragkit.messages import Message, runs
 from ragkit.readability import BAD, judge
 from ragkit.types import Document, Page, WeakPage
@@ -19,13 +22,21 @@ if TYPE_CHECKING:
     from ragkit.loaders.ocr import Ocr, Pixels, Reading
     from ragkit.loaders.parts import Unpacking
 
+_HARDLY = 0.3  # the score of a page of few words: they are kept
 _FEW_CHARACTERS = 20  # on a page that is a picture but for them
 _PICTURE_SHARE = 0.5  # of the page: less is an illustration
 _BETWEEN_PAGES = "\n\n"
+_RADICALS = {  # which some fonts give in place of the characters that look the same
+    code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)
+}
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
 _LINE_HYPHEN = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_LATIN = re.compile("[A-Za-z]+")
+_LAST_LETTER = re.compile(r"\b[A-Za-z]{3,} [b-z](?=[\s.,)]|\Z)")
+_FEW_WORDS = 30  # fewer say nothing about a page
+_MOST_CUT_OFF = 0.1  # manuals with options of one letter have half of it
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ud800-\udfff]")
 _HAN = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HAN_MARKS = "，。、；：？！「」『』《》（）【】〈〉“”"
@@ -47,7 +58,7 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     locked) and NoText (no page has any)."""
     if not data:
         raise NoText("The file is empty.")
-    title, raw, drawn = _read(data)
+    title, raw, drawn, attached = _read(data)
     pages = _joined_hyphens([None if page is None else _clean(page) for page in raw])
     weak = _weak(raw, pages, drawn)
     scans: dict[int, Reading] = {}
@@ -56,8 +67,10 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         scans = _scans(data, pages, weak, unpacking.ocr)
         pages = [_clean(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
+    if attached:
+        notes += (Message("Embedded files that were not read: {count}.", {"count": attached}),)
     if not any(page and page.strip() for page in pages):
-        raise _no_text(pages, unpacking.ocr)
+        raise _no_text(pages, drawn, unpacking.ocr)
     text, spans = _laid_out(pages, scans)
     weak_pages = tuple(weak[number] for number in sorted(weak))
     return Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
@@ -66,33 +79,49 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
 # -- the two readers -----------------------------------------------------------------------------
 
 
-def _read(data: bytes) -> tuple[str, Pages, set[int]]:
-    """(title, text of each page, those (from 1) without text on which something is drawn): PDFium's, with
-    pypdf's for the pages it failed on."""
+def _read(data: bytes) -> tuple[str, Pages, set[int], int]:
+    """(title, text of each page, those (from 1) without text on which something is drawn, how many files are
+    attached): PDFium's, with pypdf's for the pages it failed on."""
     try:
-        title, pages, drawn = _with_pdfium(data)
+        title, pages, drawn, attached = _with_pdfium(data)
     except LoadError as first:
         try:
             title, pages = _with_pypdf(data)
-            return title, pages, {number for number, page in enumerate(pages, 1) if not page}
+            return title, pages, {number for number, page in enumerate(pages, 1) if not page}, 0
         except LoadError as second:
             raise (second if second.message.template == _LOCKED else first) from second
-    failed = [number for number, page in enumerate(pages) if page is None]
-    if failed:
+    odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MOST_CUT_OFF]
+    if odd:
         try:
-            _, others = _with_pypdf(data, failed)
+            _, others = _with_pypdf(data, odd)
         except LoadError:
-            return title, pages, drawn  # the note names the pages
-        pages = [other if page is None else page for page, other in zip(pages, others, strict=True)]
-    return title, pages, drawn
+            return title, pages, drawn, attached  # the note names the pages
+        pages = [
+            _better(page, other) if n in odd else page
+            for n, (page, other) in enumerate(zip(pages, others, strict=True))
+        ]
+    return title, pages, drawn, attached
 
 
-_LOCKED = "It needs a password."
+def _cut_off(page: str) -> float:
+    """The share of its words that stand apart from their last letter, as PDFium has it of some scans."""
+    count = len(_LATIN.findall(page))
+    return len(_LAST_LETTER.findall(page)) / count if count >= _FEW_WORDS else 0.0
+
+
+def _better(page: str | None, other: str | None) -> str | None:
+    if page is None or (other and _cut_off(other) < _cut_off(page) / 2):
+        return other
+    return page
+
+
+_LOCKED = "It needs a password: save a copy that needs none."
+_NO_REASON = "Data format error"  # PDFium's word for any damage
 _NO_PDF = "It is not a PDF file, whatever its name says."
 _DAMAGED = "The PDF is too damaged to be opened ({why})."
 
 
-def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
+def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], int]:
     import pypdfium2
 
     try:
@@ -100,14 +129,28 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int]]:
     except pypdfium2.PdfiumError as exc:
         why = str(exc).partition("PDFium: ")[2].rstrip(").") or str(exc)
         raise _refused(data, why, locked="password" in str(exc).lower()) from exc
+    _fill_forms(document)
     try:
         title = _sane_title(document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError:
         title = ""
     pages = [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
+    pages = mended(pages, partial(_CharBoxes, document))
     sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
     bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
-    return title, pages, {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
+    drawn = {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
+    return title, pages, drawn, int(document.count_attachments())
+
+
+def _fill_forms(document: Any) -> None:
+    """Has fields that bring no picture of their own drawn with what was written into them."""
+    import pypdfium2
+
+    logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
+    try:
+        document.init_forms()
+    except pypdfium2.PdfiumError:  # a damaged form: the page is there all the same
+        return
 
 
 def _is_picture(document: Any, number: int, *, blank: bool) -> bool:
@@ -146,6 +189,31 @@ def _pdfium_page(document: Any, number: int) -> str:
             text_page.close()
     finally:
         page.close()
+
+
+class _CharBoxes:
+    def __init__(self, document: Any, number: int) -> None:
+        import pypdfium2.raw as pdfium
+
+        self._pdfium = pdfium
+        self._page = document[number]
+        self._text = self._page.get_textpage()
+        self._numbers = [ctypes.c_double() for _ in range(4)]
+
+    def count(self) -> int:
+        return int(self._text.count_chars())
+
+    def sides(self, at: int) -> tuple[float, float]:
+        self._pdfium.FPDFText_GetCharBox(self._text, at, *self._numbers)
+        return self._numbers[0].value, self._numbers[1].value
+
+    def origin(self, at: int) -> tuple[float, float]:
+        self._pdfium.FPDFText_GetCharOrigin(self._text, at, *self._numbers[:2])
+        return self._numbers[0].value, self._numbers[1].value
+
+    def close(self) -> None:
+        self._text.close()
+        self._page.close()
 
 
 def _has_written_annotations(pdfium: Any, page: Any) -> bool:
@@ -197,6 +265,8 @@ def _refused(data: bytes, why: str, *, locked: bool) -> LoadError:
         return LoadError(_LOCKED)
     if b"%PDF-" not in data:
         return LoadError(_NO_PDF)
+    if why == _NO_REASON:
+        return LoadError("The PDF is too damaged to be opened.")
     return LoadError(_DAMAGED, why=" ".join(why.split())[:200].rstrip("."))
 
 
@@ -257,7 +327,7 @@ def _clean(text: str) -> str:
 
     The marks of hyphens at line ends stay, as U+0002, for `_joined_hyphens`.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES | _RADICALS)
     text = _HYPHEN_JOIN.sub("\0", text.replace("\0", " "))
     text = _CONTROL.sub(lambda found: "\x02" if found[0] == "\0" else " ", text)
     lines = (_without_stray_spaces(line.rstrip()) for line in text.split("\n"))
@@ -331,8 +401,9 @@ def _notes(raw: Pages, pages: Pages, drawn: set[int], scans: Collection[int]) ->
 
 def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> dict[int, WeakPage]:
     failed, scanned = Message("it could not be read"), Message("it is a picture without text, perhaps a scan")
+    hardly = Message("it is a picture with hardly any text, perhaps a scan")
     found = {n: WeakPage(n, 0.0, failed) for n, page in enumerate(pages, 1) if page is None}
-    found |= {n: WeakPage(n, 0.0, scanned) for n in drawn}
+    found |= {n: WeakPage(n, _HARDLY, hardly) if pages[n - 1] else WeakPage(n, 0.0, scanned) for n in drawn}
     for number, page in enumerate(raw, 1):
         if page and _is_undecodable(page):
             found[number] = WeakPage(number, 0.4, Message("its fonts do not say their characters"))
@@ -345,12 +416,19 @@ def _is_undecodable(page: str) -> bool:
     return odd * 20 > len(page)
 
 
-def _no_text(pages: Pages, ocr: Ocr | None) -> LoadError:
+def _no_text(pages: Pages, drawn: set[int], ocr: Ocr | None) -> LoadError:
     if not pages:
         return NoText("The PDF has no pages.")
-    if any(page is not None for page in pages):
-        if ocr is not None:
-            return NoText("It holds no text, and OCR found none on it (pages: {count}).", count=len(pages))
-        template = "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them."
-        return NoText(template, count=len(pages), extra='"ragkit-docqa[ocr]"')
-    return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
+    if all(page is None for page in pages):
+        return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
+    if not drawn:
+        return NoText("Nothing is written or drawn on its pages (pages: {count}).", count=len(pages))
+    if ocr is not None:
+        return NoText("It holds no text, and OCR found none on it (pages: {count}).", count=len(pages))
+    if is_installed():
+        template = (
+            "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr)."
+        )
+        return NoText(template, count=len(pages))
+    template = "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them."
+    return NoText(template, count=len(pages), extra='"ragkit-docqa[ocr]"')

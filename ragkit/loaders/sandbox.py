@@ -137,12 +137,25 @@ class SandboxLoader:
         """
         was_used = self._used
         reply = self._ask_once(asked, waiting)
+        if isinstance(reply, Message) and asked.in_ocr:
+            return self._without_ocr(asked, waiting, reply)
         if was_used and isinstance(reply, _Crash):
             self._end()
             reply = self._ask_once(asked, waiting)
         if isinstance(reply, _Crash):
             template = "The reader crashed on this file or ran out of memory ({why})."
             return Message(template, {"why": reply.why})
+        return reply
+
+    def _without_ocr(self, asked: _Asked, waiting: Iterable[_Asked], why: Message) -> Any:
+        """The file's own text, with a note, where OCR took too long; `why` where it has none."""
+        self._end()
+        asked.ocr = False
+        reply = self._ask_once(asked, waiting)
+        if not isinstance(reply, dict) or "document" not in reply:
+            return why
+        note = Message("OCR took longer than {limit} s on a page; none of this file was read by it.", why.values)
+        reply["document"]["notes"].append({"template": note.template, "values": dict(note.values)})
         return reply
 
     def _ask_once(self, asked: _Asked, waiting: Iterable[_Asked]) -> Any:
@@ -155,8 +168,10 @@ class SandboxLoader:
                         one.sent_to = child
                         send(_pipe(child.stdin), one.request(), MB)
                 reply = receive(_pipe(child.stdout), self._max_frame)
-                while isinstance(reply, dict) and "reading" in reply:
-                    self._page_read(asked, reply)
+                while isinstance(reply, dict) and ("reading" in reply or "picture" in reply):
+                    asked.in_ocr = "picture" in reply
+                    if "reading" in reply:
+                        self._page_read(asked, reply)
                     watchdog.restart(self._config.timeout_s)
                     reply = receive(_pipe(child.stdout), self._max_frame)
             except OSError:
@@ -246,9 +261,11 @@ class _Asked:
     known_hash: str
     settled: Loaded | None = None  # set: the child is not needed
     sent_to: subprocess.Popen[bytes] | None = None
+    ocr: bool = True  # if there is one
+    in_ocr: bool = False  # it is what the child was at when it was last heard of
 
-    def request(self) -> dict[str, str]:
-        return {"path": self.source, "media_type": self.kind, "known_hash": self.known_hash}
+    def request(self) -> dict[str, str | bool]:
+        return {"path": self.source, "media_type": self.kind, "known_hash": self.known_hash, "ocr": self.ocr}
 
 
 def _asked(path: Path, known_hash: str) -> _Asked:

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ragkit.errors import LoadError, NoText
+from ragkit.loaders.cell_formats import Facts, sheet_facts
 from ragkit.loaders.drawings import add_figure, paragraph_text
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.loaders.packages import Package, attribute, descendants, note_unread_media, properties
@@ -17,6 +18,9 @@ from ragkit.messages import Message
 from ragkit.types import Document, Page
 
 _DAY = time(0, 0)
+_HIDDEN = "Hidden sheets, which were read all the same: {names}."
+_HIDDEN_ROWS = "Sheets with hidden rows or columns, which were read all the same: {names}."
+_EMPTY = "Sheets without text: {names}."
 
 
 def read_sheets(source: str, data: bytes, media_type: str) -> Document:
@@ -26,23 +30,28 @@ def read_sheets(source: str, data: bytes, media_type: str) -> Document:
     package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
     book = _opened(data)
     lines = Lines()
-    hidden, empty = [], []
-    for number, facts in enumerate(book.sheets_metadata, 1):
+    known = sheet_facts(package, data, lines)
+    named: dict[str, list[str]] = {_HIDDEN: [], _HIDDEN_ROWS: [], _EMPTY: []}
+    for number, sheet in enumerate(book.sheets_metadata, 1):
         lines.blank()
         start = lines.length
-        name = one_line(clean(facts.name))
-        if not _add_sheet(book, facts, lines):
-            empty.append(name)
+        name = one_line(clean(sheet.name))
+        facts = known[number - 1] if number <= len(known) else Facts()
+        if not _add_sheet(book, sheet, facts, lines):
+            named[_EMPTY].append(name)
         if lines.length > start:
             lines.pages.append(Page(number, start, lines.length, "sheet", name))
-        if not str(facts.visible).endswith(".Visible"):
-            hidden.append(name)
-    if hidden:
-        names = ", ".join(hidden)[:300]
-        lines.note(Message("Hidden sheets, which were read all the same: {names}.", {"names": names}))
-    if empty:
-        lines.note(Message("Sheets without text: {names}.", {"names": ", ".join(empty)[:300]}))
+        if not str(sheet.visible).endswith(".Visible"):
+            named[_HIDDEN].append(name)
+        elif (facts.hidden_rows or facts.hidden_columns) and lines.length > start:
+            named[_HIDDEN_ROWS].append(name)
+    lines.blank()
+    for text in dict.fromkeys(text for facts in known for text in facts.printed if text):
+        lines.add(text)
     title, author, day = _about(package, lines) if package is not None else ("", "", "")
+    for template, names in named.items():
+        if names:
+            lines.note(Message(template, {"names": ", ".join(names)[:300]}))
     return lines.document(source, media_type, title, author=author, date=day)
 
 
@@ -54,30 +63,30 @@ def _opened(data: bytes) -> Any:
     try:
         return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except python_calamine.PasswordError as exc:
-        raise LoadError("It needs a password.") from exc
+        raise LoadError("It needs a password: save a copy that needs none.") from exc
     except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError) as exc:
         raise LoadError("The spreadsheet is damaged ({why}).", why=one_line(str(exc))[:200]) from exc
 
 
-def _add_sheet(book: Any, facts: Any, lines: Lines) -> bool:
+def _add_sheet(book: Any, about: Any, facts: Facts, lines: Lines) -> bool:
     """The rows under a heading of the sheet's name; False: there are none."""
     import python_calamine
 
     try:
-        sheet = book.get_sheet_by_name(facts.name)
-        rows = list(_rows(sheet))
+        sheet = book.get_sheet_by_name(about.name)
+        rows = list(_rows(sheet, facts))
     except (python_calamine.CalamineError, python_calamine.XmlError, ValueError) as exc:
         why = one_line(str(exc))[:200]
-        lines.note(Message("Sheet {name} was not read ({why}).", {"name": one_line(facts.name)[:100], "why": why}))
+        lines.note(Message("Sheet {name} was not read ({why}).", {"name": one_line(about.name)[:100], "why": why}))
         return True
     if not rows:
         return False
-    lines.head(1, facts.name)
+    lines.head(1, about.name)
     write_rows(lines, iter(rows))
     return True
 
 
-def _rows(sheet: Any) -> Iterator[Row]:
+def _rows(sheet: Any, facts: Facts) -> Iterator[Row]:
     """The rows that hold something, by their number in the sheet; what was merged stands in all of its rows."""
     if sheet.start is None:
         return
@@ -91,7 +100,7 @@ def _rows(sheet: Any) -> Iterator[Row]:
     values: dict[tuple[int, int], str] = {}
     starts = set(merged.values())
     for number, row in enumerate(sheet.to_python(skip_empty_area=True), sheet.start[0]):
-        cells = [_shown(value) for value in row]
+        cells = [facts.shown(number, column, value) or _shown(value) for column, value in enumerate(row, left)]
         for column, text in enumerate(cells, left):
             if (number, column) in starts:
                 values[number, column] = text
@@ -118,7 +127,6 @@ def _shown(value: object) -> str:
 
 def _about(package: Package, lines: Lines) -> tuple[str, str, str]:
     """What stands beside the cells, on no page, and the properties."""
-    lines.blank()
     for part in package.names(r"xl/comments\d*\.xml|xl/comments/comment\d*\.xml"):
         root = package.optional_xml(part, lines)
         for comment in descendants(root, "comment") if root is not None else ():

@@ -47,6 +47,7 @@ def read_slides(source: str, data: bytes, media_type: str) -> Document:
             lines.note(Message("Slide {number} was not read: {why}", {"number": number, "why": exc.message}))
         if lines.length > start:
             lines.pages.append(Page(number, start, lines.length, "slide"))
+    _add_masters(package, lines)
     if hidden:
         names = ", ".join(map(str, hidden))
         lines.note(Message("Hidden slides, which were read all the same: {numbers}.", {"numbers": names}))
@@ -66,6 +67,20 @@ def _slides(package: Package) -> list[str]:
         if relation is not None and not relation.outside:
             found.append(relation.target)
     return found
+
+
+def _add_masters(package: Package, lines: Lines) -> None:
+    """What stands on every slide of a kind, each text once, on no page: layouts and masters, but for the
+    prompts of their placeholders."""
+    seen = set()
+    for part in package.names(r"ppt/slide(?:Layouts|Masters)/[^/]+\.xml"):
+        tree = first(package.optional_xml(part, lines), "cSld", "spTree")
+        for shape in _shapes(tree) if tree is not None else ():
+            text = "\n".join(_paragraphs(shape)) if not _kind(shape) else ""
+            if text and text not in seen:
+                seen.add(text)
+                lines.blank()
+                lines.add(text)
 
 
 def _add_slide(package: Package, part: str, lines: Lines) -> bool:
@@ -147,8 +162,7 @@ def _add_table(table: Element, lines: Lines) -> None:
             if cell.get("vMerge") in ("1", "true"):
                 text = text or above.get(column, "")
             above[column] = text
-            if cell.get("hMerge") not in ("1", "true"):
-                cells.append(text)
+            cells.append("" if cell.get("hMerge") in ("1", "true") else text)
         if any(cells):
             lines.add(row_text(cells, names))
             if has_header and not names and sum(map(bool, cells)) > 1:

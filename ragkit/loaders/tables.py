@@ -38,7 +38,7 @@ def read_table(source: str, data: bytes, media_type: str) -> Document:
 def write_rows(lines: Lines, rows: Iterator[Row]) -> None:
     """The rows down to the header as they are; then every value with the name of its column."""
     held = list(islice(rows, _SAMPLE_ROWS))
-    at = _header_at([cells for _, cells in held])
+    at = header_at([cells for _, cells in held])
     names = [one_line(name) for name in held[at][1]] if at is not None else []
     for number, (line, cells) in enumerate(_chained(held, rows)):
         named = names if at is not None and number > at else []
@@ -60,7 +60,7 @@ def row_text(cells: list[str], names: list[str]) -> str:
     return " | ".join(shown)
 
 
-def _header_at(rows: list[list[str]]) -> int | None:
+def header_at(rows: list[list[str]]) -> int | None:
     """The row that names the columns: the first of two cells or more, if all of it are different names
     and not each is a number's or a sentence's place. Rows of one cell before it are a title."""
     for at, cells in enumerate(rows[:-1]):

@@ -26,7 +26,7 @@ from ragkit.loaders.packages import (
     value_of,
     within,
 )
-from ragkit.loaders.tables import row_text
+from ragkit.loaders.tables import header_at, row_text
 from ragkit.messages import Message
 from ragkit.types import Document
 
@@ -37,6 +37,9 @@ _NOT_READ = frozenset(
     "del moveFrom instrText delText delInstrText pPr rPr tblPr tblGrid trPr tcPr sectPr sdtPr sdtEndPr "
     "fldData proofErr rt drawing_ annotationRef".split()
 )
+_ON = ("1", "true", "on")
+_MOST_SPANNED = 100  # columns of one cell
+_FIRST_ROW = 0x0020  # of a table's look: the first row is another
 _HIDDEN_MARKS = ("softHyphen", "lastRenderedPageBreak")
 
 
@@ -144,28 +147,43 @@ class _Reader:
         self._lines.blank()
         above: dict[int, str] = {}
         names: list[str] = []
+        is_first = True
         for row in _rows(table):
             cells = self._cells(row, above)
             if not any(cells):
                 continue
-            is_header = first(row, "trPr", "tblHeader") is not None
+            is_header = first(row, "trPr", "tblHeader") is not None or (
+                is_first and self._stands_out(table, row, cells)
+            )
+            is_first = False
             self._lines.add(row_text(cells, [] if is_header else names))
             if is_header:
                 names = cells
         self._lines.blank()
 
+    def _stands_out(self, table: Element, row: Element, cells: list[str]) -> bool:
+        """Whether the first row is bold from end to end, by itself or by the table's style, and names columns."""
+        if header_at([cells, cells]) is None:
+            return False
+        look = first(table, "tblPr", "tblLook")
+        style = value_of(table, "tblPr", "tblStyle")
+        if look is not None and _has_first_row(look) and self._styles.has_bold_first_row(style):
+            return True
+        runs = [run for run in descendants(row, "r") if any(text.text for text in within(run, "t"))]
+        return all(_is_bold(run) for run in runs)
+
     def _cells(self, row: Element, above: dict[int, str]) -> list[str]:
-        cells: list[str] = []
-        column = 0
+        """One for each column of the table: a cell that spans several stands in its first."""
+        before = value_of(row, "trPr", "gridBefore")
+        cells = [""] * _span(before, least=0)
         for cell in _grown(row, "tc"):
+            column = len(cells)
             merged = first(cell, "tcPr", "vMerge")
             text = self._cell(cell)
             if merged is not None and attribute(merged, "val") != "restart":
                 text = text or above.get(column, "")
             above[column] = text
-            cells.append(text)
-            span = value_of(cell, "tcPr", "gridSpan")
-            column += int(span) if span.isdecimal() and 0 < int(span) < 100 else 1
+            cells += [text, *[""] * (_span(value_of(cell, "tcPr", "gridSpan"), least=1) - 1)]
         return cells
 
     def _cell(self, cell: Element) -> str:
@@ -321,6 +339,14 @@ class _Styles:
                 return value_of(own, "numId"), value_of(own, "ilvl")
         return "", ""
 
+    def has_bold_first_row(self, style: str) -> bool:
+        return any(
+            _is_bold(part)
+            for element in self._chain(style)
+            for part in within(element, "tblStylePr")
+            if attribute(part, "type") == "firstRow"
+        )
+
     def _chain(self, style: str) -> Iterator[Element]:
         """The style and those that it is based on."""
         seen: set[str] = set()
@@ -328,6 +354,21 @@ class _Styles:
             seen.add(style)
             yield self._by_id[style]
             style = value_of(self._by_id[style], "basedOn")
+
+
+def _has_first_row(look: Element) -> bool:
+    said = attribute(look, "val", "0")
+    digits = said if said and not said.strip("0123456789abcdefABCDEF") else "0"
+    return attribute(look, "firstRow") in _ON or bool(int(digits, 16) & _FIRST_ROW)
+
+
+def _span(said: str, *, least: int) -> int:
+    return max(int(said), least) if said.isdecimal() and int(said) < _MOST_SPANNED else least
+
+
+def _is_bold(element: Element) -> bool:
+    bold = first(element, "rPr", "b")
+    return bold is not None and attribute(bold, "val", "1") in _ON
 
 
 def formula(element: Element) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ragkit.errors import BadReply
+from ragkit.errors import FormatMismatch
 from ragkit.messages import Message
 from ragkit.model_types import Format, InstalledModel, ModelRecord, Piece, Reply, RunningModel
 from ragkit.models.ollama_errors import count
@@ -104,7 +104,7 @@ def check_format(reply: Reply, form: Format) -> None:
             jsonschema.validate(found, form)
     except (ValueError, RecursionError, jsonschema.ValidationError, jsonschema.SchemaError) as exc:
         why = exc.message if isinstance(exc, jsonschema.ValidationError | jsonschema.SchemaError) else exc
-        raise BadReply(
+        raise FormatMismatch(
             "The answer of {model} does not fit the format asked for: {why}.",
             hint="Raise options.num_predict, simplify the schema, or use a larger model.",
             model=reply.model,

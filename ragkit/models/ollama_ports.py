@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ragkit.errors import EndpointMissing, ModelChanged, ModelError, ModelNotFound, ModelUnable
 from ragkit.messages import Message
-from ragkit.model_types import ChatRequest, Piece, Reply
+from ragkit.model_types import ChatRequest, Format, Piece, Reply
 from ragkit.models.batching import ServedEmbedder
 from ragkit.models.ollama import Ollama, full_name
 from ragkit.models.tokens import Scale
@@ -70,6 +70,7 @@ class OllamaChat:
                 model=model,
                 capabilities=", ".join(record.capabilities),
             )
+        self.sees = not record.capabilities or "vision" in record.capabilities
         asked = ollama.config.window_tokens
         self.window_tokens = min(asked, record.context_tokens or asked)
         self.answer_tokens = min(ollama.config.answer_tokens, self.window_tokens // 2)
@@ -79,8 +80,8 @@ class OllamaChat:
     def count_tokens(self, text: str) -> int:
         return self._scale.count(text)
 
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
-        for part in self._ollama.stream_chat(ChatRequest(tuple(messages), self.model)):
+    def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
+        for part in self._ollama.stream_chat(ChatRequest(tuple(messages), self.model, format=form)):
             if isinstance(part, Piece):
                 if part.text:
                     yield part.text

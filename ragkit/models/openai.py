@@ -23,10 +23,12 @@ from ragkit.errors import (
     ModelUnavailable,
 )
 from ragkit.messages import Message
+from ragkit.model_types import Format
 from ragkit.models.addresses import may_carry_key
 from ragkit.models.batching import ServedEmbedder
 from ragkit.models.families import expectations
 from ragkit.models.ollama_errors import count
+from ragkit.models.ollama_json import as_base64
 from ragkit.models.ollama_ports import read_notes, window_notes
 from ragkit.models.tokens import Scale
 from ragkit.models.transport import Server, as_object
@@ -35,6 +37,8 @@ from ragkit.types import ChatMessage, Completion
 OPENAI_URL = "https://api.openai.com/v1"
 CARRIED = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty")
 """Options that go over /v1 under the same name; `num_predict` goes as the token limit."""
+
+_IMAGE_KINDS = {b"\x89PNG": "png", b"\xff\xd8": "jpeg", b"": "webp"}  # by the first bytes
 
 # "maximum context length is 8192 tokens. However, you requested 9000 tokens (8000 in the messages ...)"
 _LIMIT = re.compile(r"(?:maximum|available) context (?:length|size)\D{0,20}(\d+)")
@@ -76,10 +80,10 @@ class OpenAIServer:
     def close(self) -> None:
         self.server.close()
 
-    def models(self, timeout_s: float | None = None) -> dict[str, int | None]:
-        """Each model's id and its window in tokens where the server tells it."""
+    def models(self, timeout_s: float | None = None) -> dict[str, Mapping[str, Any]]:
+        """What the server tells of each of its models, by id."""
         listed = self.server.get("/models", timeout_s).get("data") or []
-        return {str(entry.get("id")): _window(entry) for entry in listed if isinstance(entry, dict)}
+        return {str(entry.get("id")): entry for entry in listed if isinstance(entry, dict)}
 
 
 class OpenAIEmbedder(ServedEmbedder):
@@ -124,24 +128,26 @@ class OpenAIChat:
         self._scale = Scale()
         self.model = model
         asked = openai.config.window_tokens
-        self.window_tokens = min(asked, self._told_window() or asked)
+        told = self._told()
+        self.sees = _may_see(told)
+        self.window_tokens = min(asked, _window(told) or asked)
         self.answer_tokens = min(openai.config.answer_tokens, self.window_tokens // 2)
         self._notes = window_notes(model, asked, self.window_tokens)
         self._refused: dict[str, Message] = {}  # fields that this model does not take
 
-    def _told_window(self) -> int | None:
+    def _told(self) -> Mapping[str, Any]:
         try:
-            return self._openai.models().get(self.model)
+            return self._openai.models().get(self.model, {})
         except (EndpointMissing, BadReply):
-            return None  # not every server lists its models
+            return {}  # not every server lists its models
 
     def count_tokens(self, text: str) -> int:
         return self._scale.count(text)
 
-    def stream(self, messages: Sequence[ChatMessage]) -> Iterator[str | Completion]:
+    def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
         while True:
             try:
-                yield from self._stream(messages)
+                yield from self._stream(messages, form)
                 return
             except _FieldRefused as exc:
                 if exc.field in self._refused:
@@ -151,11 +157,13 @@ class OpenAIChat:
                     {"model": self.model, "field": exc.field},
                 )
 
-    def _stream(self, messages: Sequence[ChatMessage]) -> Generator[str | Completion, None, None]:
+    def _stream(self, messages: Sequence[ChatMessage], form: Format) -> Generator[str | Completion, None, None]:
         text: list[str] = []
         reason, usage = "", None
         try:
-            with contextlib.closing(self._openai.server.stream("/chat/completions", self._body(messages))) as lines:
+            with contextlib.closing(
+                self._openai.server.stream("/chat/completions", self._body(messages, form))
+            ) as lines:
                 for part in _events(lines, self.model):
                     piece, ended, told = _delta(part)
                     reason, usage = ended or reason, told or usage
@@ -173,16 +181,17 @@ class OpenAIChat:
             raise
         yield self._completion(messages, "".join(text), reason, usage)
 
-    def _body(self, messages: Sequence[ChatMessage]) -> dict[str, object]:
+    def _body(self, messages: Sequence[ChatMessage], form: Format) -> dict[str, object]:
         options = self._openai.config.options.given()
         limit = "max_completion_tokens" if self._openai.url == OPENAI_URL else "max_tokens"
         body: dict[str, object] = {
             "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": [_message(message) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
             limit: self.answer_tokens,
             **{name: options[name] for name in CARRIED if name in options},
+            **_response_format(form),
         }
         return {name: value for name, value in body.items() if name not in self._refused}
 
@@ -203,6 +212,22 @@ class OpenAIChat:
                 *read_notes(self._scale, messages, read),
             ),
         )
+
+
+def _message(message: ChatMessage) -> dict[str, object]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, object]] = [{"type": "text", "text": message.content}]
+    for image, coded in zip(message.images, as_base64(message.images), strict=True):
+        kind = next(kind for first, kind in _IMAGE_KINDS.items() if image.startswith(first))
+        parts.append({"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{coded}"}})
+    return {"role": message.role, "content": parts}
+
+
+def _response_format(form: Format) -> dict[str, object]:
+    if isinstance(form, str):
+        return {"response_format": {"type": "json_object"}} if form else {}
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(form)}}}
 
 
 class _FieldRefused(BadReply):
@@ -296,7 +321,16 @@ def _delta(part: Mapping[str, Any]) -> tuple[str, str, object]:
     return str(text or ""), str(first.get("finish_reason") or ""), part.get("usage")
 
 
+def _may_see(entry: Mapping[str, Any]) -> bool:
+    """Whether a model takes pictures; only llama.cpp tells when it does not."""
+    architecture = entry.get("architecture")
+    told = architecture.get("input_modalities") if isinstance(architecture, dict) else None
+    return not isinstance(told, list) or "image" in told
+
+
 def _window(entry: Mapping[str, Any]) -> int | None:
-    """The window of a model, under the names that vLLM, LM Studio and others give it."""
+    """The window of a model, under the names that vLLM, LM Studio, llama.cpp and others give it."""
     names = ("max_model_len", "max_context_length", "context_length", "context_window")
-    return next((found for name in names if (found := count(entry.get(name)))), None)
+    meta = entry.get("meta")
+    told = [*(entry.get(name) for name in names), meta.get("n_ctx") if isinstance(meta, dict) else None]
+    return next((found for value in told if (found := count(value))), None)

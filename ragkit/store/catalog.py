@@ -23,7 +23,9 @@ from ragkit.store import conditions
 from ragkit.store.faults import damaged, translated
 from ragkit.store.rows import (
     CHUNK_COLUMNS,
+    NamedVectors,
     chunk_of,
+    matrix_of,
     message_json,
     message_of,
     place_json,
@@ -355,6 +357,17 @@ class SqliteCatalog:
         near = [chunk_of(row) for row in found]
         return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
 
+    def openings(self, sources: Sequence[str]) -> dict[str, Chunk]:
+        """source -> the first chunk of the document."""
+        number = self.active_id()
+        rows = self._rows(
+            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN"
+            " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"
+            " FROM json_each(?) AS wanted)",
+            (number, json.dumps(list(sources), ensure_ascii=False)),
+        )
+        return {row[1]: chunk_of(row) for row in rows}
+
     def matching(self, where: Sequence[Condition]) -> list[Chunk]:
         """All chunks for which every condition holds, document by document in reading order."""
         clause, values = conditions.sql(where)
@@ -431,8 +444,8 @@ class SqliteCatalog:
         counts = self.counts()
         return counts["chunks"] - counts["without_vector"]
 
-    def vectors(self, where: Sequence[Condition] = ()) -> Iterator[dict[str, Vector]]:
-        """The vectors of the active generation for which all conditions hold, in batches of chunk id -> vector."""
+    def vectors(self, where: Sequence[Condition] = ()) -> Iterator[NamedVectors]:
+        """The vectors of the active generation for which all conditions hold, in batches."""
         clause, values = conditions.sql(where)
         last = 0
         while True:
@@ -444,36 +457,40 @@ class SqliteCatalog:
             if not rows:
                 return
             last = rows[-1][0]
-            yield {name: vector_of(blob) for _, name, blob in rows}
+            yield [name for _, name, _ in rows], matrix_of([blob for _, _, blob in rows])
 
-    def vectors_of(self, ids: Sequence[str]) -> dict[str, Vector]:
-        return {
-            name: vector_of(blob)
+    def vectors_of(self, ids: Sequence[str]) -> NamedVectors:
+        """The vectors of those `ids` that have one."""
+        rows = [
+            row
             for part in _parts(ids)
-            for name, blob in self._rows(
+            for row in self._rows(
                 f"SELECT id, vector FROM chunks WHERE vector IS NOT NULL AND generation = ? AND id IN ({_marks(part)})",
                 (self.active_id(), *part),
             )
-        }
+        ]
+        return [name for name, _ in rows], matrix_of([blob for _, blob in rows])
 
-    def sample(self, size: int) -> Iterator[Vector]:
-        """Up to `size` vectors spread evenly over the index, always the same ones."""
+    def sample(self, size: int) -> NamedVectors:
+        """Up to `size` chunks' vectors spread evenly over the index, always the same ones."""
         low, high = self._rows(
             "SELECT coalesce(min(number), 0), coalesce(max(number), -1) FROM chunks WHERE generation = ?",
             (self.active_id(),),
         )[0]
         step = max((high - low + 1) / size, 1.0)
-        at = float(low)
+        at, names, blobs = float(low), [], []
         while at <= high:
             rows = self._rows(
-                "SELECT number, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
+                "SELECT number, id, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
                 " ORDER BY number LIMIT 1",
                 (int(at), self.active_id()),
             )
             if not rows:
-                return
-            yield vector_of(rows[0][1])
+                break
+            names.append(rows[0][1])
+            blobs.append(rows[0][2])
             at = max(at + step, rows[0][0] + 1)
+        return names, matrix_of(blobs)
 
     def unpublished_count(self) -> int:
         return int(self._rows("SELECT count(*) FROM outbox")[0][0])
@@ -482,8 +499,8 @@ class SqliteCatalog:
         ids = [name for (name,) in self._rows("SELECT id FROM outbox WHERE operation = 'delete' ORDER BY id")]
         yield from _parts(ids)
 
-    def unpublished_vectors(self, at_once: int = _BATCH) -> Iterator[dict[str, Vector]]:
-        """Vectors that Chroma lacks, in batches of chunk id -> vector."""
+    def unpublished_vectors(self, at_once: int = _BATCH) -> Iterator[NamedVectors]:
+        """Vectors that Chroma lacks, in batches."""
         last = ""
         while True:
             rows = self._rows(
@@ -494,7 +511,7 @@ class SqliteCatalog:
             if not rows:
                 return
             last = rows[-1][0]
-            yield {name: vector_of(blob) for name, blob in rows}
+            yield [name for name, _ in rows], matrix_of([blob for _, blob in rows])
 
     def mark_published(self) -> None:
         with self._transaction():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from chromadb.config import Settings
 
 from ragkit.errors import StoreError
-from ragkit.types import Vector
+from ragkit.store.rows import Matrix
 
 COLLECTION = "chunks"
 _DELETES_AT_ONCE = 500
@@ -71,22 +70,21 @@ class ChromaVectors:
         except Exception as exc:
             raise _failure(exc) from exc
 
-    def upsert(self, vectors: Mapping[str, Vector]) -> None:
-        """Write chunk id -> vector; repeating it changes nothing."""
+    def upsert(self, ids: Sequence[str], vectors: Matrix) -> None:
+        """Write a vector for each chunk id; repeating it changes nothing."""
         try:
-            matrix = np.array(list(vectors.values()), dtype=np.float32)
-            self._collection.upsert(ids=list(vectors), embeddings=matrix)
+            self._collection.upsert(ids=list(ids), embeddings=vectors)
         except Exception as exc:
             raise _failure(exc) from exc
 
-    def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+    def vectors(self, ids: Sequence[str]) -> dict[str, Matrix]:
         """The stored vectors of those `ids` that are there."""
         try:
             found = self._collection.get(ids=list(ids), include=["embeddings"])
         except Exception as exc:
             raise _failure(exc) from exc
         rows = np.asarray(found["embeddings"], dtype=np.float32)
-        return {name: array("f", row.tobytes()) for name, row in zip(found["ids"], rows, strict=True)}
+        return dict(zip(found["ids"], rows, strict=True))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove ids; unknown ones are passed over."""
@@ -96,11 +94,11 @@ class ChromaVectors:
         except Exception as exc:
             raise _failure(exc) from exc
 
-    def nearest(self, vector: Vector, limit: int) -> dict[str, float]:
+    def nearest(self, query: Matrix, limit: int) -> dict[str, float]:
         """Up to `limit` ids with their cosine similarity, nearest first."""
         try:
             found = self._collection.query(
-                query_embeddings=np.array([vector], dtype=np.float32), n_results=limit, include=["distances"]
+                query_embeddings=query.reshape(1, -1), n_results=limit, include=["distances"]
             )
         except Exception as exc:
             raise _failure(exc) from exc

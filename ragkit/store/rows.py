@@ -6,12 +6,16 @@ import json
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ragkit.messages import Message
 from ragkit.types import Chunk, Document, Place, Vector, WeakPage
+
+Matrix: TypeAlias = npt.NDArray[np.float32]  # a vector, or one a row
+NamedVectors: TypeAlias = tuple[list[str], Matrix]  # chunk ids, and the vector of each in a row
 
 CHUNK_COLUMNS = "id, source, ordinal, text, start, end, place, headings"  # the fields of a Chunk
 
@@ -37,6 +41,15 @@ def vector_of(blob: bytes) -> Vector:
     """Of unit length again: the rounding has made it a little longer or shorter."""
     rounded = np.frombuffer(blob, dtype="<f2").astype(np.float32)
     return array("f", (rounded / max(float(np.linalg.norm(rounded)), 1e-6)).tobytes())
+
+
+def matrix_of(blobs: Sequence[bytes]) -> Matrix:
+    """Many vectors at once, as `vector_of` makes each."""
+    if not blobs:
+        return np.zeros((0, 0), dtype=np.float32)
+    rounded = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
+    rounded /= np.maximum(np.sqrt(np.einsum("ij,ij->i", rounded, rounded)), 1e-6)[:, None]
+    return rounded
 
 
 def is_unit_vector(blob: bytes, dimension: int) -> bool:

@@ -63,6 +63,7 @@ class ScriptedOllama:
     load_s: float = 0.0  # silence while a model loads: at first, and when its load-time options change
     piece_pause_s: float = 0.0  # before each piece of an answer
     digest: str = "d" * 64
+    capabilities: Sequence[str] = ("completion", "tools", "vision")  # of its chat models
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     records: list[Request] = field(default_factory=list)
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -171,7 +172,7 @@ class ScriptedOllama:
         }
 
     def _capabilities(self, model: str) -> tuple[str, ...]:
-        return ("embedding",) if "embed" in model else ("completion", "tools", "vision")
+        return ("embedding",) if "embed" in model else tuple(self.capabilities)
 
     def _running(self, model: str) -> dict[str, object]:
         window = self.loaded[model].get("num_ctx", 4096)

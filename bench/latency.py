@@ -1,0 +1,170 @@
+"""What retrieval adds to the model: everything between a question's vector and its passages, by index size.
+
+    python bench/latency.py DATA_DIR [--sizes 1000 20000 200000] [--questions 200] [--out docs/latency.md]
+
+Beside it, in turns, a bare `collection.query` over the same vectors in Chroma. Texts are the abstracts of the set
+`npl`, over and over with a number of their own, and the questions are that set's; vectors are random around 500
+centres, 384 numbers each, as no model is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import numpy as np
+import numpy.typing as npt
+
+from ragkit import retrieval
+from ragkit.chunking import embedding_key, split
+from ragkit.config import DEFAULTS
+from ragkit.indexing import generation_of
+from ragkit.ports import CatalogEntry, FileFacts
+from ragkit.store.catalog import SqliteCatalog
+from ragkit.store.dense import DenseVectors
+from ragkit.testing import HashEmbedder
+from ragkit.types import Document, FileOutcome, Vector
+
+DIMENSION = 384
+GROUP = 500
+PAGE = """# Latency of retrieval, measured
+
+Milliseconds from a question's vector to its passages, without the embedding model: dense and lexical search, ranking,
+feedback, choice of passages. Beside it a bare `collection.query` of Chroma over the same vectors, in turns.
+
+{table}
+
+- Up to {exact_mb} MB of vectors (`store.exact_mb`) are searched one by one in memory, more in Chroma's graph.
+
+`python bench/latency.py DATA_DIR --questions {questions}` · {cores} cores, busy with {load:.1f} processes · {date}
+"""
+
+
+class Prepared(HashEmbedder):
+    """Gives the vectors that were made for the questions: embedding costs nothing."""
+
+    def __init__(self, vectors: dict[str, Vector]) -> None:
+        super().__init__(dimension=DIMENSION)
+        self.vectors = vectors
+
+    def embed_query(self, text: str) -> Vector:
+        return self.vectors[text]
+
+
+def vectors(count: int, seed: int) -> npt.NDArray[np.float32]:
+    centres = np.random.default_rng(0).standard_normal((500, DIMENSION))
+    random = np.random.default_rng(seed)
+    found = centres[random.integers(0, 500, count)] + random.standard_normal((count, DIMENSION))
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def lines(path: Path) -> list[str]:
+    with path.open(encoding="utf-8") as stream:
+        return [json.loads(line)["text"] for line in stream]
+
+
+def fill(directory: Path, texts: list[str], made: npt.NDArray[np.float32], embedder: HashEmbedder) -> SqliteCatalog:
+    directory.mkdir()
+    catalog = SqliteCatalog.open(directory, write=True)
+    generation = generation_of(embedder, DEFAULTS.chunking)
+    catalog.start_generation(generation)
+
+    def entries(first: int) -> Iterator[CatalogEntry]:
+        for number in range(first, min(first + GROUP, len(made))):
+            source = f"/abstracts/{number:06}.txt"
+            document = Document(source, "text/plain", "", f"{texts[number % len(texts)]} No. {number}."[:900])
+            [chunk, *_] = split(document, lambda text: len(text) // 4 + 1, 256, 0, generation.fingerprint)
+            facts = FileFacts(source, str(number), 1, 1, 2, "l", FileOutcome(source, "added"))
+            yield CatalogEntry(facts, document, [(chunk, embedding_key(chunk), made[number])])  # type: ignore[list-item]
+
+    for first in range(0, len(made), GROUP):
+        catalog.commit(generation, list(entries(first)))
+    return catalog
+
+
+def bare_collection(directory: Path, made: npt.NDArray[np.float32]) -> Any:
+    client = chromadb.PersistentClient(str(directory))
+    collection = client.create_collection("bare", embedding_function=None, configuration={"hnsw": {"space": "cosine"}})
+    for first in range(0, len(made), 5000):
+        part = made[first : first + 5000]
+        collection.add(ids=[str(first + at) for at in range(len(part))], embeddings=part)
+    return collection
+
+
+def milliseconds(work: Any) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+def measured(size: int, texts: list[str], questions: list[str], folder: Path) -> list[str]:
+    asked = vectors(len(questions), 2)
+    embedder = Prepared({question: asked[at] for at, question in enumerate(questions)})  # type: ignore[misc]
+    made = vectors(size, 1)
+    catalog = fill(folder / "index", texts, made, embedder)
+    bare = bare_collection(folder / "bare", made)
+    dense = DenseVectors(folder / "index", catalog, DEFAULTS.store.exact_mb)
+    dense.publish(wait=True)
+    index = retrieval.Index(catalog, dense, embedder, DEFAULTS.retrieval)
+
+    def ours(question: str) -> None:
+        with catalog.snapshot():
+            assert retrieval.retrieve(question, 8, index).kept
+
+    def theirs(at: int) -> None:
+        bare.query(query_embeddings=asked[at : at + 1], n_results=8, include=["distances"])
+
+    ours(questions[0]), theirs(0)
+    times = [(milliseconds(lambda: ours(q)), milliseconds(lambda: theirs(at))) for at, q in enumerate(questions)]  # noqa: B023
+    found = []
+    for column in zip(*times, strict=True):
+        found += [statistics.median(column), statistics.quantiles(column, n=20)[18]]
+    search = "Chroma" if dense.has_graph() else "one by one"
+    dense.close()
+    catalog.close()
+    ratio = found[0] / found[2]
+    return [f"{size:,}", search, *(f"{value:.1f}" for value in found), f"{ratio:.1f} x"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA_DIR")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 20_000, 200_000])
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=Path("docs/latency.md"))
+    options = parser.parse_args()
+    texts = lines(options.data / "npl" / "corpus.jsonl")
+    asked = lines(options.data / "npl" / "queries.jsonl")
+    questions = [
+        f"{asked[at % len(asked)].lower()} {at // len(asked) or ''}".strip() for at in range(options.questions)
+    ]
+    head = ["chunks", "search", "ragkit p50", "p95", "bare query p50", "p95", "p50 to bare"]
+    rows = []
+    for size in options.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(measured(size, texts, questions, Path(folder)))
+        print("| " + " | ".join(rows[-1]) + " |", flush=True)
+    table = "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---:"] * len(head), *rows])
+    page = PAGE.format(
+        table=table,
+        exact_mb=DEFAULTS.store.exact_mb,
+        questions=options.questions,
+        cores=os.cpu_count(),
+        load=os.getloadavg()[0],
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+    )
+    options.out.write_text(page, "utf-8")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

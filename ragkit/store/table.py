@@ -1,0 +1,57 @@
+"""All vectors of an index in memory, to be searched one by one: exact, and fast while they are few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ragkit.store.rows import Matrix, NamedVectors
+
+
+class VectorTable:
+    """The vectors of one state of an index."""
+
+    def __init__(self, batches: Iterator[NamedVectors]) -> None:
+        found = list(batches)
+        self.ids = [name for names, _ in found for name in names]
+        self.matrix: Matrix = np.concatenate([rows for _, rows in found]) if found else np.zeros((0, 0), np.float32)
+        self._rows = {name: row for row, name in enumerate(self.ids)}
+
+    def nearest(self, query: Matrix, limit: int) -> dict[str, float]:
+        """The `limit` best by cosine (the vectors have unit length), best first; ties by id."""
+        if not self.ids:
+            return {}
+        return best_of(self.ids, self.matrix @ query, limit)
+
+    def of(self, ids: Sequence[str]) -> NamedVectors:
+        """The vectors of those `ids` that are there."""
+        known = [name for name in ids if name in self._rows]
+        return known, self.matrix[[self._rows[name] for name in known]]
+
+    def sample(self, size: int) -> Matrix:
+        """Up to `size` vectors, spread evenly, always the same ones."""
+        rows = np.linspace(0, len(self.ids) - 1, min(size, len(self.ids))).astype(int)
+        found: Matrix = self.matrix[rows]
+        return found
+
+
+def best_of(ids: Sequence[str], scores: Matrix, limit: int) -> dict[str, float]:
+    """The `limit` ids of the highest scores, best first; ties by id."""
+    least = np.partition(scores, -limit)[-limit] if len(ids) > limit else -np.inf
+    chosen = np.flatnonzero(scores >= least).tolist()  # with all that tie for the last place
+    pairs = sorted((-float(scores[row]), ids[row]) for row in chosen)[:limit]
+    return {name: -score for score, name in pairs}
+
+
+def cosines(query: Matrix, vectors: NamedVectors) -> dict[str, float]:
+    """id -> cosine, in the order of `vectors`."""
+    ids, rows = vectors
+    return dict(zip(ids, (rows @ query).tolist(), strict=True)) if ids else {}
+
+
+def moved(query: Matrix, towards: NamedVectors, weights: Mapping[str, float]) -> Matrix:
+    """`query` moved towards vectors by their weights, of unit length again."""
+    for name, row in zip(*towards, strict=True):
+        query = query + weights.get(name, 0.0) * row
+    return query / max(float(np.linalg.norm(query)), 1e-6)
