@@ -34,7 +34,7 @@ def pack(found: Selection, room: Room) -> Context:
 
     Chunks of one document that touch or overlap become one passage, so that nothing is sent twice.
     A chunk that does not fit, or that selection left out, is named in the ledger; smaller ones after it may
-    still be sent. Where a chunk fits, and not with its neighbours, it goes alone.
+    still be sent. The neighbours of chunks come in where all of these found their room.
     """
     count_tokens, passage_tokens = room.count_tokens, room.passage_tokens
     kept: list[ScoredChunk] = []
@@ -43,16 +43,14 @@ def pack(found: Selection, room: Room) -> Context:
         for one in found.left_out
     ]
     used = 0
-    for hit in found.kept:
-        overhead = PASSAGE_OVERHEAD_TOKENS
-        for part in (hit, *found.joined.get(hit.chunk.id, ())):
-            tokens = count_tokens(part.chunk.text) + overhead
-            if used + tokens > passage_tokens:
-                left_out.append(LedgerEntry(part.chunk.source, part.chunk.place, tokens, None, _DID_NOT_FIT))
-                continue
-            kept.append(replace(part, rank=hit.rank))
-            used += tokens
-            overhead = 0
+    beside = [replace(one, rank=hit.rank) for hit in found.kept for one in found.joined.get(hit.chunk.id, ())]
+    for hit in (*found.kept, *beside):
+        tokens = count_tokens(hit.chunk.text) + PASSAGE_OVERHEAD_TOKENS
+        if used + tokens > passage_tokens:
+            left_out.append(LedgerEntry(hit.chunk.source, hit.chunk.place, tokens, None, _DID_NOT_FIT))
+            continue
+        kept.append(hit)
+        used += tokens
     passages = _join(kept, room.read)
     if room.widen_tokens:
         passages = _widened(passages, room, passage_tokens - used)
