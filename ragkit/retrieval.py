@@ -128,6 +128,7 @@ def _beside(
         return []
     near = index.catalog.neighbours([hit.chunk for hit in best], index.settings.join, where)
     chunks = {chunk.id: chunk for chunk in near} | {hit.chunk.id: hit.chunk for hit in best}
-    fusion = ranking.Fusion(replace(found, chunks=chunks), index.settings)
+    openings = index.catalog.openings(sorted({chunk.source for chunk in near if chunk.ordinal}))
+    fusion = ranking.Fusion(replace(found, chunks=chunks, openings={**found.openings, **openings}), index.settings)
     scored = fusion.ranked(index.dense.nearer(vector, like, list(chunks)))
     return [hit for hit in scored if hit.chunk.id not in found.chunks]
