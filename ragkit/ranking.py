@@ -123,9 +123,10 @@ def feedback(ranked: Sequence[ScoredChunk], most: int, trust: float) -> dict[str
 def among_alike(
     ranked: Sequence[ScoredChunk], alike: Mapping[str, Mapping[str, float]], trust: float
 ) -> list[ScoredChunk]:
-    """`ranked` anew with the score of each chunk averaged with those most like it (`alike`: id -> cosines), the
+    """`ranked` anew by the score of each chunk averaged with those most like it (`alike`: id -> cosines), the
     nearer the more: what answers a question comes in groups (Diaz 2005). The first stays the first: for a question
-    with one answer, that is the likely one."""
+    with one answer, that is the likely one. The scores are those of before, in the new order: averages lie closer
+    together, and would make weak chunks look strong."""
     scores = {hit.chunk.id: hit.score for hit in ranked}
     smooth = {}
     for name, own in scores.items():
@@ -135,19 +136,10 @@ def among_alike(
         heard = sum(share * scores[other] for other, share in shares.items())
         smooth[name] = (own + heard) / (1 + sum(shares.values()))
     order = sorted(ranked, key=lambda hit: (hit.rank > 1, -smooth[hit.chunk.id], hit.chunk.id))
-    top = max(smooth.values(), default=0.0)
     return [
-        replace(hit, rank=rank, score=top if rank == 1 else smooth[hit.chunk.id]) for rank, hit in enumerate(order, 1)
+        replace(hit, rank=rank, score=score)
+        for rank, (hit, score) in enumerate(zip(order, sorted(scores.values(), reverse=True), strict=True), 1)
     ]
-
-
-def rescaled(
-    hits: Sequence[ScoredChunk], before: Sequence[ScoredChunk], after: Sequence[ScoredChunk]
-) -> list[ScoredChunk]:
-    """`hits` with scores as of `before` on the scale of `after`: the same chunks, with the same one first."""
-    if not before or not before[0].score:
-        return list(hits)
-    return [replace(hit, score=hit.score * after[0].score / before[0].score) for hit in hits]
 
 
 def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -> list[ScoredChunk]:

@@ -105,14 +105,13 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     if settings.mode != "hybrid":
         return _Found(ranking.by_one_search(found, fusion.ranked(near), settings.mode), [])
     names, like = list(chunks), dict[str, float]()
-    fused = ranked = fusion.ranked(dense.nearer(vector, like, names))
-    if settings.feedback and fused and fusion.trust:
-        like = ranking.feedback(fused, settings.feedback, fusion.trust)
-        fused = ranked = fusion.ranked(dense.nearer(vector, like, names))
+    ranked = fusion.ranked(dense.nearer(vector, like, names))
+    if settings.feedback and ranked and fusion.trust:
+        like = ranking.feedback(ranked, settings.feedback, fusion.trust)
+        ranked = fusion.ranked(dense.nearer(vector, like, names))
     if settings.neighbours and fusion.trust:
-        ranked = ranking.among_alike(fused, dense.alike(names, settings.neighbours), fusion.trust)
-    beside = _beside(ranked[:around], vector, like, found, index, where)
-    return _Found(ranked, ranking.rescaled(beside, fused, ranked))
+        ranked = ranking.among_alike(ranked, dense.alike(names, settings.neighbours), fusion.trust)
+    return _Found(ranked, _beside(ranked[:around], vector, like, found, index, where))
 
 
 def _beside(

@@ -142,7 +142,7 @@ def _reason(
     """Why `hit` is not used; None: it is."""
     most = settings.per_source
     for other, theirs in zip(kept, pieces, strict=True) if settings.repeats == "once" else ():
-        if _likeness(mine, theirs) >= _SAME and _numbers(hit.chunk.text) == _numbers(other.chunk.text):
+        if _nearly_all_common(mine, theirs) and _numbers(hit.chunk.text) == _numbers(other.chunk.text):
             return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
     if most and sum(other.chunk.source == hit.chunk.source for other in kept) >= most:
         return Message("comes after {count} passages of its document that are used already", {"count": most})
@@ -156,6 +156,11 @@ def _pieces(text: str) -> frozenset[str]:
 
 def _numbers(text: str) -> list[str]:
     return _NUMBER.findall(terms.fold(text))
+
+
+def _nearly_all_common(one: frozenset[str], other: frozenset[str]) -> bool:
+    fewer, more = sorted((len(one), len(other)))
+    return fewer >= _SAME * more and _likeness(one, other) >= _SAME
 
 
 def _likeness(one: frozenset[str], other: frozenset[str]) -> float:

@@ -9,6 +9,8 @@ import pytest
 from ragkit import RagKit
 from ragkit.config import resolve
 from ragkit.models.e5 import weights_path
+from ragkit.ranking import among_alike
+from ragkit.types import Chunk, Place, ScoredChunk
 from tests.test_selection import opened
 
 REPORTS = {
@@ -49,22 +51,17 @@ def test_the_opening_of_a_document_says_whose_numbers_it_holds(reports: Path, qu
         assert Path(numbers[0].chunk.source).stem == name
 
 
-def test_passages_alike_share_their_scores_and_the_first_stays(tmp_path: Path) -> None:
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    for number, words in enumerate(("wing flutter", "wing flutter tests", "wing loads", "tail loads", "apple cake")):
-        (folder / f"{number}.md").write_text(f"Notes on {words} at high speed.\n", "utf-8")
-    question = "wing flutter at high speed"
-    with opened(folder, neighbours=0) as (kit, _):
-        alone = kit.search(question)
-    with opened(folder) as (kit, _):
-        shared = kit.search(question)
-    assert alone[0].chunk.id == shared[0].chunk.id
-    assert {hit.chunk.id for hit in alone} == {hit.chunk.id for hit in shared}
-    assert [hit.rank for hit in shared] == sorted(hit.rank for hit in shared)
-    assert [hit.score for hit in shared] == sorted((hit.score for hit in shared), reverse=True)
-    spread = [max(hit.score for hit in hits[1:]) - min(hit.score for hit in hits) for hits in (alone, shared)]
-    assert spread[1] < spread[0]
+def test_passages_alike_share_their_scores_and_the_first_stays() -> None:
+    def hit(name: str, score: float, rank: int) -> ScoredChunk:
+        chunk = Chunk(name, f"/{name}.md", 0, name, 0, 1, Place(None, 1), ())
+        return ScoredChunk(chunk, score, rank, None, None, None, 0.0)
+
+    ranked = [hit("answer", 5.0, 1), hit("stranger", 3.1, 2), hit("double", 3.0, 3), hit("rest", -1.0, 4)]
+    alike = {"double": {"answer": 0.95, "rest": -0.2}, "stranger": {"rest": 0.9}, "answer": {"rest": 0.9}}
+    shared = among_alike(ranked, alike, trust=1.0)
+    assert [one.chunk.id for one in shared] == ["answer", "double", "stranger", "rest"]
+    assert [(one.rank, one.score) for one in shared] == [(1, 5.0), (2, 3.1), (3, 3.0), (4, -1.0)]
+    assert among_alike(ranked, alike, trust=0.0) == ranked
 
 
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")

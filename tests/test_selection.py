@@ -75,7 +75,7 @@ def test_reports_that_differ_in_a_number_are_both_used(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     english = "In quarter {n} the plant in Leeds made pumps, valves and filters, and its sales went on as planned."
-    chinese = "第{n}季度，苏州工厂生产水泵、阀门和滤芯，销售按计划进行，库存保持稳定，员工人数没有变化，质量合格。"
+    chinese = "第{n}季度，苏州工厂生产水泵、阀门和滤芯，销售按计划进行。"
     for name, text, numbers in (("en", english, "23"), ("zh", chinese, "二三")):
         for n in numbers:
             (folder / f"{name}-{n}.md").write_text(text.format(n=n), "utf-8")
@@ -227,7 +227,10 @@ def of_files(folder: Path, **texts: str) -> Path:
 
 
 SIEGE = (
-    ("The siege of the fort of Arden began in spring.", "By autumn the siege of Arden had cost the fort its walls."),
+    (
+        "The siege of the fort of Arden began in spring at some cost.",
+        "By autumn the siege of Arden had cost the fort its walls.",
+    ),
     ("The bakers of the town sold bread on credit, and nobody there minded the smell of it.",) * 2,
 )
 ZH_SIEGE = (
