@@ -228,7 +228,7 @@ def of_files(folder: Path, **texts: str) -> Path:
 
 SIEGE = (
     (
-        "The siege of the fort of Arden began in spring at some cost.",
+        "The siege of the fort of Arden began at some cost.",
         "By autumn the siege of Arden had cost the fort its walls.",
     ),
     ("The bakers of the town sold bread on credit, and nobody there minded the smell of it.",) * 2,
