@@ -90,7 +90,7 @@ nDCG@10 of the embedded default: both searches fused, each of the two alone, and
 {table}
 
 - Every document is a file of its own; an abstract has its title above it. A document stands where its best chunk
-  stands, among the first 50 chunks. nDCG@10 is trec_eval's, over the questions that something is relevant to.
+  stands, among the first 100 chunks. nDCG@10 is trec_eval's, over the questions that something is relevant to.
 - cranfield, med, npl and adi are classic English test collections of abstracts, judged by people. The others are
   question-answering sets, where the paragraph that a question was written for counts as the one relevant.
 - The second table asks the questions of one language of the paragraphs of the other: the same 1,190 questions and 240

@@ -168,11 +168,11 @@ class StoreConfig:
 @dataclass(frozen=True, slots=True)
 class RetrievalConfig:
     k: int = 8  # passages for an answer
-    candidates: int = 50  # taken from each of the dense and the lexical search
+    candidates: int = 100  # taken from each of the dense and the lexical search
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
     words_weight: float = 3.25  # of the BM25 score, in standard deviations of the cosine
     cover_weight: float = 1.0  # of the share of the question's words, likewise
-    document_weight: float = 1.75  # of the share of them in the name and the opening of the document, likewise
+    document_weight: float = 3.0  # of the share of them in the name and the opening of the document, likewise
     feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
     neighbours: int = 10  # found passages most like a passage, whose scores it shares; 0: none
     widen_tokens: int = 0  # of the text around a passage, within its section, that go with it
