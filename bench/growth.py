@@ -14,10 +14,10 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import shared
 from embedding_clients import zero_cost_server
 from ingest import LOOP, RAGKIT, run_one
 
@@ -87,10 +87,6 @@ def plot(lines: dict[str, list[tuple[int, float]]]) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {style}>{"".join(parts)}</svg>\n'
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---:"] * len(head), *rows])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 5000, 20_000, 50_000, 100_000, 200_000])
@@ -127,7 +123,7 @@ def main() -> None:
     head = ["chunks", "ragkit, ms a chunk", "peak MB", "loop, ms a chunk", "peak MB"]
     page = PAGE.format(
         largest=max(options.sizes),
-        table=table(head, rows),
+        table=shared.table(head, rows),
         plot=options.out.with_suffix(".svg").name,
         ahead="at most a few dozen",
         groups="up to three",

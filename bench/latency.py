@@ -23,6 +23,7 @@ from typing import Any
 import chromadb
 import numpy as np
 import numpy.typing as npt
+import shared
 
 from ragkit import retrieval
 from ragkit.chunking import embedding_key, split
@@ -153,7 +154,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measured(size, texts, questions, Path(folder)))
         print("| " + " | ".join(rows[-1]) + " |", flush=True)
-    table = "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---:"] * len(head), *rows])
+    table = shared.table(head, rows)
     page = PAGE.format(
         table=table,
         exact_mb=DEFAULTS.store.exact_mb,
