@@ -119,7 +119,7 @@ def test_all_answers_as_expected(indexed: Terminal) -> None:
 
 
 def test_each_failure_says_where_the_answer_was_lost(indexed: Terminal) -> None:
-    words = ("--set", "retrieval.k=1", "test", "broken.toml")
+    words = ("--set", "retrieval.k=1", "--set", "models.ask_again=false", "test", "broken.toml")
     done = indexed(*words, "--junit", "out.xml")
     assert done.returncode == 9, done.stderr
     *lines, last = done.stdout.splitlines()

@@ -325,7 +325,12 @@ def asked(kit: RagKit, folder: Path) -> Answer:
     return kit.ask("How is the valve opened and cleaned?")
 
 
-WIDE = {"retrieval__k": "60", "chunking__chunk_tokens": "400", "options__num_predict": "512"}
+WIDE = {
+    "retrieval__k": "60",
+    "retrieval__least_share": "0",
+    "chunking__chunk_tokens": "400",
+    "options__num_predict": "512",
+}
 
 
 def test_what_does_not_fit_a_small_window_is_named(server: ScriptedOllama, manual: Path, tmp_path: Path) -> None:

@@ -41,6 +41,10 @@ def settled(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) ->
     return asked_in(tmp_path_factory.mktemp("settled"), server)
 
 
+# Two languages in one question: the passage in the second is far behind, and would be left out.
+ASK = ("--set", "retrieval.least_share=0", "ask", "How many days of annual leave? 年假")
+
+
 def asked_in(folder: Path, server: ScriptedOllama) -> Terminal:
     """A terminal in which an English and a Chinese text were just cited."""
     terminal = terminal_in(folder, server)
@@ -48,7 +52,7 @@ def asked_in(folder: Path, server: ScriptedOllama) -> Terminal:
     terminal.environment.pop("EDITOR", None)
     assert terminal("index", "docs").returncode == 0
     server.answer = '"15 days of annual leave" [1], “每年享有十五天年假” [2]'
-    assert terminal("ask", "How many days of annual leave? 年假").returncode == 0
+    assert terminal(*ASK).returncode == 0
     return terminal
 
 
@@ -267,18 +271,16 @@ def test_links_on_a_terminal_that_knows_them(asked: Terminal) -> None:
     pytest.importorskip("pty")
     from tests.screens import Screen
 
-    question = ("ask", "How many days of annual leave? 年假")
     address = Path(sources(asked)[0]).as_uri()
-    screen = Screen(asked, *question, VTE_VERSION="7006", NO_COLOR="")
+    screen = Screen(asked, *ASK, VTE_VERSION="7006", NO_COLOR="")
     screen.wait_for(f"[1] \x1b]8;;{address}\x1b\\docs{os.sep}leave.md, line 3\x1b]8;;\x1b\\")
     assert screen.code() == 0
     for words, environment in (((), {"NO_COLOR": "1"}), (("--set", "open.links=never"), {"NO_COLOR": ""})):
-        screen = Screen(asked, *words, *question, VTE_VERSION="7006", **environment)
+        screen = Screen(asked, *words, *ASK, VTE_VERSION="7006", **environment)
         assert "]8;;" not in screen.wait_for(f"docs{os.sep}假期.md, line 3")
         screen.code()
 
 
 def test_links_in_a_pipe_only_when_asked_for(asked: Terminal) -> None:
-    question = ("ask", "How many days of annual leave? 年假")
-    assert "\x1b" not in asked(*question, VTE_VERSION="7006").stdout
-    assert "\x1b]8;;file://" in asked("--set", "open.links=always", *question).stdout
+    assert "\x1b" not in asked(*ASK, VTE_VERSION="7006").stdout
+    assert "\x1b]8;;file://" in asked("--set", "open.links=always", *ASK).stdout
