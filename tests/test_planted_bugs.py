@@ -43,7 +43,7 @@ BUGS = {
     ),
     "readers of files have no limits": (
         "ragkit/loaders/child.py",
-        '    _confine(int(limits["memory_mb"]))\n',
+        '    _confine(int(limits["memory_mb"]), MEMORY_MB if limits["ocr"] else 0)\n',
         "",
         "test_loaders_sandbox.py::test_a_memory_hog_fails_alone",
     ),

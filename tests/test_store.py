@@ -122,8 +122,12 @@ def test_publishing_makes_chroma_equal_to_the_catalog(catalog: SqliteCatalog, tm
     dense = graph(tmp_path, catalog)
     assert dense.unpublished_count() == len(chunk_ids(catalog))
     assert dense.publish(wait=False) == 0
+    put(catalog, "/d/note.md", "A new text about leave.")
+    assert dense.publish(wait=False) == 0
+    dense.close()
+    assert chroma_ids(tmp_path) == chunk_ids(catalog)
     catalog.remove("/d/travel.md")
-    put(catalog, "/d/leave.md", "A new text about leave.")
+    put(catalog, "/d/leave.md", "Another text about leave.")
     assert dense.publish(wait=False) == 0
     dense.close()
     assert chroma_ids(tmp_path) == chunk_ids(catalog)
