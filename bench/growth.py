@@ -34,11 +34,13 @@ in milliseconds of wall time from an empty index to a finished one, and the peak
 ![ms a chunk by number of chunks]({plot})
 
 - The loop is what one writes by hand: read, embed 64 texts at once, `collection.add` with documents.
-- ragkit holds files that are read ahead ({ahead}), {groups} groups of 64 chunks that are being embedded, and one
-  transaction: its memory does not follow the number of files. It follows the largest single document: {large}
-- Vectors of more than 64 MB go into Chroma's graph too (from {graph:,} chunks on, here).
+- ragkit holds a few dozen files that are read ahead, up to three groups of 64 chunks that are being embedded, and one
+  transaction, beside what it knows of each file and 64 MB of cache. A single document is read, split and committed whole:
+  the peak follows the largest one, of at most `loading.max_text_mb`.{large}
+- Vectors of more than 64 MB (from {graph:,} chunks on, here) go into Chroma's graph at the end, which Chroma holds in
+  memory while it makes it: that is the step in the last row.
 
-`python bench/growth.py` · {cores} cores, busy with {load:.1f} processes · {date}
+`python bench/growth.py --sizes {sizes} --loop-up-to {upto}` · {cores} cores, busy with {load:.1f} processes · {date}
 """
 
 
@@ -95,7 +97,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/growth.md"))
     options = parser.parse_args()
     lines: dict[str, list[tuple[int, float]]] = {"ragkit": [], "loop": []}
-    rows, large = [], "see `loading.max_text_mb`."
+    rows, large = [], ""
     with zero_cost_server(0, DIMENSION) as url:
         for size in options.sizes:
             with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +117,7 @@ def main() -> None:
                 large_text(Path(folder) / "large.txt", options.mb)
                 seconds, memory, _, chunks = run_one(sys.executable, RAGKIT, Path(folder), url)
                 large = (
-                    f"a text file of {options.mb} MB took {memory:.0f} MB at its peak, {seconds:.0f} s and"
+                    f" A text file of {options.mb} MB took {memory:.0f} MB at its peak, {seconds:.0f} s and"
                     f" {chunks:,} chunks."
                 )
                 print(large, flush=True)
@@ -125,9 +127,9 @@ def main() -> None:
         largest=max(options.sizes),
         table=shared.table(head, rows),
         plot=options.out.with_suffix(".svg").name,
-        ahead="at most a few dozen",
-        groups="up to three",
         large=large,
+        sizes=" ".join(map(str, options.sizes)),
+        upto=options.loop_up_to,
         graph=64 * 2**20 // 4 // DIMENSION,
         cores=os.cpu_count(),
         load=os.getloadavg()[0],
