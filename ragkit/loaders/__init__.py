@@ -111,8 +111,10 @@ VERSION = "5"  # of what the readers make of the same bytes; a new one has every
 def media_type(path: Path) -> str | None:
     """By the name alone; None: there is no reader. `x.rst.txt` is reStructuredText (Sphinx names it so)."""
     found = SUFFIXES.get(path.suffix.lower())
+    if found != "text/plain":
+        return found
     inner = SUFFIXES.get(Path(path.stem).suffix.lower())
-    return inner if found == "text/plain" and inner in ("text/markdown", "text/x-rst") else found
+    return inner if inner in ("text/markdown", "text/x-rst") else found
 
 
 def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None = None) -> Document:

@@ -68,7 +68,7 @@ def _walk(roots: Mapping[Path, Rules], exclude: Path | None) -> Iterator[Found]:
     waiting = list(roots.items())[::-1]  # a stack, not recursion: folders may nest deeper than Python's calls
     while waiting:
         path, rules = waiting.pop()
-        if path in seen or (exclude and exclude in path.parents):
+        if path in seen or (path in named and exclude in path.parents):
             continue
         if path.name.startswith(".") and path not in named:
             if any(path in root.parents for root in named):
@@ -79,7 +79,8 @@ def _walk(roots: Mapping[Path, Rules], exclude: Path | None) -> Iterator[Found]:
         if path == exclude:
             yield _outcome(path, "skipped", Message("It is the index itself."))
             continue
-        unwanted = None if path in named else rules.left_alone(path, is_folder=_is_folder(path))
+        ruled = path not in named and not rules.want_everything
+        unwanted = rules.left_alone(path, is_folder=_is_folder(path)) if ruled else None
         if unwanted is not None:
             yield _outcome(path, "skipped", unwanted)
             continue

@@ -59,6 +59,10 @@ class Rules:
         reason = Message("It is excluded by {path}.", {"path": str(file)})
         return Rules((*self.patterns, _Patterns(folder, _spec(lines), reason)), self.included)
 
+    @property
+    def want_everything(self) -> bool:
+        return not self.patterns and self.included is None
+
     def left_alone(self, path: Path, *, is_folder: bool) -> Message | None:
         """Why `path` is not wanted; None: it is."""
         for patterns in reversed(self.patterns):

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import math
 import re
+import threading
 from base64 import b64decode
 from functools import lru_cache
 from importlib import resources
@@ -49,13 +50,28 @@ class Scale:
     def __init__(self) -> None:
         self._factors = dict(_ASSUMED)
         self._fewest = dict(_FEWEST)
+        self._lessons: list[tuple[str, int]] = []  # looked at when first needed: reading the vocabulary takes time
+        self._looking = threading.Lock()
 
     def count(self, text: str) -> int:
         """How many tokens `text` has for this model: a safe estimate."""
+        if not text:
+            return 0
+        self._look_at_lessons()
         return math.ceil(_cl100k_count(text) * _blend(text, self._factors))
 
     def learn(self, text: str, counted: int) -> None:
         """The server read `text` as `counted` tokens. Texts of mixed scripts teach nothing."""
+        with self._looking:
+            self._lessons.append((text, counted))
+
+    def _look_at_lessons(self) -> None:
+        with self._looking:
+            for text, counted in self._lessons:
+                self._look_at(text, counted)
+            self._lessons = []
+
+    def _look_at(self, text: str, counted: int) -> None:
         raw, share = _cl100k_count(text), _cjk_share(text)
         if raw < _LEARN_TOKENS or 0.2 < share < 0.8:
             return
@@ -66,6 +82,7 @@ class Scale:
 
     def is_cut(self, text: str, counted: int) -> bool:
         """Whether `counted` is too few for the server to have read all of `text`."""
+        self._look_at_lessons()
         raw = _cl100k_count(text)
         return raw > _LEARN_TOKENS and counted < raw * _blend(text, self._fewest)
 

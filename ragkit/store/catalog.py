@@ -28,6 +28,7 @@ from ragkit.store.rows import (
     matrix_of,
     message_json,
     message_of,
+    messages_of,
     place_json,
     structure_json,
     vector_blob,
@@ -264,8 +265,8 @@ class SqliteCatalog:
             outcome = FileOutcome(
                 source,
                 cast(FileState, state),
-                message_of(json.loads(reason)),
-                tuple(message_of(note) for note in json.loads(notes)),
+                message_of(reason),
+                messages_of(notes),
                 counts.get(source, 0),
                 pages,
                 weak_pages_of(weak),
@@ -296,7 +297,7 @@ class SqliteCatalog:
             pages=tuple(Page(*page) for page in shape["pages"]),
             headings=tuple(Heading(*heading) for heading in shape["headings"]),
             line_marks=tuple((start, line) for start, line in shape["line_marks"]),
-            notes=tuple(message_of(note) for note in json.loads(notes)),
+            notes=messages_of(notes),
             author=shape["author"],
             date=shape["date"],
         )

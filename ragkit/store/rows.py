@@ -6,6 +6,7 @@ import json
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -78,8 +79,9 @@ def weak_pages_json(pages: Sequence[WeakPage]) -> str:
     return json.dumps([[page.number, page.score, message_json(page.reason)] for page in pages], ensure_ascii=False)
 
 
+@lru_cache(maxsize=1024)  # of ten thousand files, most have the same to say: nothing
 def weak_pages_of(stored: str) -> tuple[WeakPage, ...]:
-    return tuple(WeakPage(number, score, message_of(reason)) for number, score, reason in json.loads(stored))
+    return tuple(WeakPage(number, score, _message(reason)) for number, score, reason in json.loads(stored))
 
 
 def message_json(message: Message) -> list[object]:
@@ -92,9 +94,19 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | list) else str(value)
 
 
-def message_of(stored: Sequence[Any]) -> Message:
+@lru_cache(maxsize=1024)
+def message_of(stored: str) -> Message:
+    return _message(json.loads(stored))
+
+
+@lru_cache(maxsize=1024)
+def messages_of(stored: str) -> tuple[Message, ...]:
+    return tuple(_message(one) for one in json.loads(stored))
+
+
+def _message(stored: Sequence[Any]) -> Message:
     template, values = stored
     restored: Mapping[str, object] = {
-        name: message_of(value) if isinstance(value, list) else value for name, value in values.items()
+        name: _message(value) if isinstance(value, list) else value for name, value in values.items()
     }
     return Message(template, restored)
