@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import PurePath
 
 from ragkit import chunking, terms
@@ -67,29 +68,33 @@ class Fusion:
         usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
         words = {name: _bm25(weights, counts[name], len(texts[name]) / usual) for name in counts}
         most = max(words.values(), default=0.0) or 1.0
-        opened = {source: matcher.count(_named_text(chunk)) for source, chunk in found.openings.items()}
-        about = {name: opened.get(chunk.source, counts[name]) for name, chunk in chunks.items()}
         self._found = found
-        self._covers = {name: terms.cover(weights, counts[name]) for name in counts}
+        self._covers = _covers(weights, counts)
         low, high = _TRUSTED_COVER
         self.trust = min(max((max(self._covers.values(), default=0.0) - low) / (high - low), 0.0), 1.0)
         telling = {term: weight**2 for term, weight in weights.items()}  # as in a product of two tf-idf vectors
+        told = _covers(telling, counts)
+        opened = _covers(telling, {name: matcher.count(_named_text(one)) for name, one in found.openings.items()})
         self._words = {
             name: settings.words_weight * self.trust * words[name] / most
-            + settings.cover_weight * terms.cover(telling, counts[name])
-            + settings.document_weight * terms.cover(telling, about[name])
-            for name in counts
+            + settings.cover_weight * told[name]
+            + settings.document_weight * opened.get(chunk.source, told[name])
+            for name, chunk in chunks.items()
         }
 
-    def ranked(self, nearness: DenseHits) -> list[ScoredChunk]:
-        """All candidates, best first, by the cosines of `nearness`. Ties are broken by the chunk's id."""
+    def scores(self, nearness: DenseHits) -> dict[str, float]:
+        """The score of every candidate, by the cosines of `nearness`."""
+        near, mean, deviation = nearness.similarities, nearness.mean, nearness.deviation
+        return {
+            name: words + (near[name] - mean) / deviation if name in near else words
+            for name, words in self._words.items()
+        }
+
+    def ranked(self, scores: Mapping[str, float]) -> list[ScoredChunk]:
+        """All candidates, best first. Ties are broken by the chunk's id."""
         found = self._found
         dense_ranks = {name: rank for rank, name in enumerate(found.dense.similarities, 1)}
         lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
-        scores = {}
-        for name, words in self._words.items():
-            near = nearness.similarities.get(name)
-            scores[name] = words + (0.0 if near is None else (near - nearness.mean) / nearness.deviation)
         return [
             ScoredChunk(
                 chunk=found.chunks[name],
@@ -100,7 +105,7 @@ class Fusion:
                 similarity=found.similarities.get(name),
                 cover=self._covers[name],
             )
-            for rank, name in enumerate(sorted(scores, key=lambda name: (-scores[name], name)), 1)
+            for rank, name in enumerate(_best_first(scores), 1)
         ]
 
 
@@ -113,33 +118,31 @@ def merged(lists: Sequence[Sequence[ScoredChunk]]) -> list[ScoredChunk]:
     return [replace(hit, rank=rank, score=1 / rank) for rank, hit in enumerate(found.values(), 1)]
 
 
-def feedback(ranked: Sequence[ScoredChunk], most: int, trust: float) -> dict[str, float]:
+def feedback(scores: Mapping[str, float], most: int, trust: float) -> dict[str, float]:
     """The best chunks, id -> weight (they sum to `trust`): what is likely to be like the answer."""
-    best = ranked[:most]
-    shares = [math.exp(hit.score - best[0].score) for hit in best]
-    return {hit.chunk.id: trust * share / sum(shares) for hit, share in zip(best, shares, strict=True)}
+    best = _best_first(scores)[:most]
+    shares = [math.exp(scores[name] - scores[best[0]]) for name in best]
+    return {name: trust * share / sum(shares) for name, share in zip(best, shares, strict=True)}
 
 
 def among_alike(
-    ranked: Sequence[ScoredChunk], alike: Mapping[str, Mapping[str, float]], trust: float
-) -> list[ScoredChunk]:
-    """`ranked` anew by the score of each chunk averaged with those most like it (`alike`: id -> cosines), the
+    scores: Mapping[str, float], alike: Mapping[str, Mapping[str, float]], trust: float
+) -> dict[str, float]:
+    """The order anew by the score of each chunk averaged with those most like it (`alike`: id -> cosines), the
     nearer the more: what answers a question comes in groups (Diaz 2005). The first stays the first: for a question
-    with one answer, that is the likely one. The scores are those of before, in the new order: averages lie closer
-    together, and would make weak chunks look strong."""
-    scores = {hit.chunk.id: hit.score for hit in ranked}
+    with one answer, that is the likely one. The scores are those of before, dealt out in the new order: averages lie
+    closer together, and would make weak chunks look strong."""
+    before = _best_first(scores)
     smooth = {}
     for name, own in scores.items():
-        shares = {
-            other: trust * _ALIKE * math.exp((cosine - 1) / _REACH) for other, cosine in alike.get(name, {}).items()
-        }
-        heard = sum(share * scores[other] for other, share in shares.items())
-        smooth[name] = (own + heard) / (1 + sum(shares.values()))
-    order = sorted(ranked, key=lambda hit: (hit.rank > 1, -smooth[hit.chunk.id], hit.chunk.id))
-    return [
-        replace(hit, rank=rank, score=score)
-        for rank, (hit, score) in enumerate(zip(order, sorted(scores.values(), reverse=True), strict=True), 1)
-    ]
+        heard, weight = own, 1.0
+        for other, cosine in alike.get(name, {}).items():
+            share = trust * _ALIKE * math.exp((cosine - 1) / _REACH)
+            heard += share * scores[other]
+            weight += share
+        smooth[name] = heard / weight
+    order = before[:1] + [name for name in _best_first(smooth) if name != before[0]]
+    return {name: scores[place] for name, place in zip(order, before, strict=True)}
 
 
 def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -> list[ScoredChunk]:
@@ -155,5 +158,20 @@ def _bm25(weights: Mapping[str, float], counts: Mapping[str, int], length: float
     return sum(weights[term] * times * (_K1 + 1) / (times + room) for term, times in counts.items())
 
 
+def _best_first(scores: Mapping[str, float]) -> list[str]:
+    return sorted(scores, key=lambda name: (-scores[name], name))
+
+
+def _covers(weights: Mapping[str, float], counts: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
+    """`terms.cover` of many texts, by name."""
+    total = sum(weights.values()) or 1.0
+    return {name: sum([weights[term] for term in held]) / total for name, held in counts.items()}
+
+
 def _named_text(chunk: Chunk) -> str:
-    return f"{PurePath(chunk.source).stem}\n{chunking.embedding_text(chunk)}"
+    return f"{_stem(chunk.source)}\n{chunking.embedding_text(chunk)}"
+
+
+@lru_cache(maxsize=4096)
+def _stem(source: str) -> str:
+    return PurePath(source).stem

@@ -90,27 +90,27 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     )
     looked_up = list(weights) if settings.mode == "lexical" else ranking.telling(weights)
     lexical = catalog.lexical(looked_up, limit, where)
-    only_lexical = [name for name in lexical if name not in near.similarities]
-    similarities = {**near.similarities, **dense.similarities(vector, only_lexical)}
-    chunks = catalog.chunks([*near.similarities, *only_lexical])
+    names = list(dict.fromkeys([*near.similarities, *lexical]))
+    chunks, vectors = catalog.chunks(names), dense.among(vector, names)
     found = ranking.Candidates(
         chunks=chunks,
         openings=catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal})),
         dense=near,
         lexical=lexical,
-        similarities=similarities,
+        similarities={**vectors.similarities, **near.similarities},
         term_weights=weights,
     )
     fusion = ranking.Fusion(found, settings)
     if settings.mode != "hybrid":
-        return _Found(ranking.by_one_search(found, fusion.ranked(near), settings.mode), [])
-    names, like = list(chunks), dict[str, float]()
-    ranked = fusion.ranked(dense.nearer(vector, like, names))
-    if settings.feedback and ranked and fusion.trust:
-        like = ranking.feedback(ranked, settings.feedback, fusion.trust)
-        ranked = fusion.ranked(dense.nearer(vector, like, names))
-    if settings.neighbours and fusion.trust:
-        ranked = ranking.among_alike(ranked, dense.alike(names, settings.neighbours), fusion.trust)
+        return _Found(ranking.by_one_search(found, fusion.ranked(fusion.scores(near)), settings.mode), [])
+    like = dict[str, float]()
+    scores = fusion.scores(vectors.nearer(like))
+    if settings.feedback and scores and fusion.trust:
+        like = ranking.feedback(scores, settings.feedback, fusion.trust)
+        scores = fusion.scores(vectors.nearer(like))
+    if settings.neighbours and scores and fusion.trust:
+        scores = ranking.among_alike(scores, vectors.alike(settings.neighbours), fusion.trust)
+    ranked = fusion.ranked(scores)
     return _Found(ranked, _beside(ranked[:around], vector, like, found, index, where))
 
 
@@ -129,5 +129,6 @@ def _beside(
     chunks = {chunk.id: chunk for chunk in near} | {hit.chunk.id: hit.chunk for hit in best}
     openings = index.catalog.openings(sorted({chunk.source for chunk in near if chunk.ordinal}))
     fusion = ranking.Fusion(replace(found, chunks=chunks, openings={**found.openings, **openings}), index.settings)
-    scored = fusion.ranked(index.dense.nearer(vector, like, list(chunks)))
+    vectors = index.dense.among(vector, [*chunks, *like])
+    scored = fusion.ranked(fusion.scores(vectors.nearer(like)))
     return [hit for hit in scored if hit.chunk.id not in found.chunks]

@@ -20,6 +20,8 @@ _CJK_CHARACTER = re.compile(f"[{CJK}]")
 _RUN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:[-_.:/+#@'][^\W_{CJK}]+)*[+#]*")
 _PART = re.compile(r"[-_.:/+#@']+")
 _LETTER = rf"[^\W_{CJK}]"
+_WORD = re.compile(f"{_LETTER}+")
+_AT_LETTER = re.compile(_LETTER)
 _IRREGULAR = {"die": "dy", "lie": "ly", "tie": "ty"}
 
 _STOP_EN = frozenset(
@@ -135,31 +137,53 @@ class Matcher:
 
     def __init__(self, terms: Iterable[str]) -> None:
         self._stems: set[str] = set()
-        self._pieces: list[tuple[str, re.Pattern[str] | None]] = []  # None: CJK, which has no borders
+        self._runs: list[str] = []  # of CJK, which has no borders
+        self._compounds: list[str] = []
         for term in terms:
             if is_cjk(term):
-                self._pieces.append((term, None))
+                self._runs.append(term)
             elif _PART.search(term):
-                self._pieces.append((term, re.compile(rf"(?<!{_LETTER}){re.escape(term)}(?!{_LETTER})")))
+                self._compounds.append(term)
             else:
                 self._stems.add(term)
-        starts = {start for found in self._stems for start in _starts(found)}
-        likely = "|".join(re.escape(start) for start in sorted(starts))
-        self._likely = re.compile(rf"(?<!{_LETTER})(?:{likely}){_LETTER}*") if starts else None
+        self._starts = frozenset(start for found in self._stems for start in _starts(found))
+        # The letters of every script make a pattern that takes milliseconds to compile: not one for each question.
+        likely = "|".join(re.escape(start) for start in sorted(self._starts) if start.isascii())
+        self._likely = re.compile(f"(?<![a-z0-9])(?:{likely})[a-z0-9]*") if likely else None
 
     def count(self, text: str) -> dict[str, int]:
         """Term -> how often it stands in `text`; those that do not are left out."""
         folded = fold(text)
         found: dict[str, int] = {}
-        for word in self._likely.findall(folded) if self._likely else ():
+        for word in self._likely_words(folded):
             stemmed = stem(word)
             if stemmed in self._stems:
                 found[stemmed] = found.get(stemmed, 0) + 1
-        for term, pattern in self._pieces:
-            times = folded.count(term) if pattern is None else len(pattern.findall(folded))
+        for term in self._runs:
+            times = folded.count(term)
+            if times:
+                found[term] = times
+        for term in self._compounds:
+            times = _times_between_borders(term, folded)
             if times:
                 found[term] = times
         return found
+
+    def _likely_words(self, folded: str) -> Iterable[str]:
+        if folded.isascii():
+            return self._likely.findall(folded) if self._likely else ()
+        return (word for word in _WORD.findall(folded) if word[:2] in self._starts) if self._starts else ()
+
+
+def _times_between_borders(term: str, text: str) -> int:
+    """How often `term` stands in `text` with no letter before or after it."""
+    times, at = 0, text.find(term)
+    while at >= 0:
+        end = at + len(term)
+        free = not (at and _AT_LETTER.match(text, at - 1)) and not _AT_LETTER.match(text, end)
+        times += free
+        at = text.find(term, end if free else at + 1)
+    return times
 
 
 def _starts(stemmed: str) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from ragkit import RagKit
 from ragkit.config import resolve
 from ragkit.models.e5 import weights_path
 from ragkit.ranking import among_alike
-from ragkit.types import Chunk, Place, ScoredChunk
 from tests.test_selection import opened
 
 REPORTS = {
@@ -52,16 +51,11 @@ def test_the_opening_of_a_document_says_whose_numbers_it_holds(reports: Path, qu
 
 
 def test_passages_alike_share_their_scores_and_the_first_stays() -> None:
-    def hit(name: str, score: float, rank: int) -> ScoredChunk:
-        chunk = Chunk(name, f"/{name}.md", 0, name, 0, 1, Place(None, 1), ())
-        return ScoredChunk(chunk, score, rank, None, None, None, 0.0)
-
-    ranked = [hit("answer", 5.0, 1), hit("stranger", 3.1, 2), hit("double", 3.0, 3), hit("rest", -1.0, 4)]
+    scores = {"answer": 5.0, "stranger": 3.1, "double": 3.0, "rest": -1.0}
     alike = {"double": {"answer": 0.95, "rest": -0.2}, "stranger": {"rest": 0.9}, "answer": {"rest": 0.9}}
-    shared = among_alike(ranked, alike, trust=1.0)
-    assert [one.chunk.id for one in shared] == ["answer", "double", "stranger", "rest"]
-    assert [(one.rank, one.score) for one in shared] == [(1, 5.0), (2, 3.1), (3, 3.0), (4, -1.0)]
-    assert among_alike(ranked, alike, trust=0.0) == ranked
+    shared = among_alike(scores, alike, trust=1.0)
+    assert list(shared.items()) == [("answer", 5.0), ("double", 3.1), ("stranger", 3.0), ("rest", -1.0)]
+    assert among_alike(scores, alike, trust=0.0) == scores
 
 
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")

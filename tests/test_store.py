@@ -215,13 +215,13 @@ def test_what_is_alike_is_the_same_with_a_graph_and_without(catalog: SqliteCatal
     large.publish(wait=False)
     ids = sorted(chunk_ids(catalog))
     for dense in (exact, large):
-        found = dense.alike([*ids, "unknown"], 2)
+        among = dense.among(hash_vector("annual leave"), [*ids, "unknown"])
+        found = among.alike(2)
         assert set(found) == set(ids)
         assert all(len(near) == 2 and name not in near for name, near in found.items())
-        assert dense.alike(ids[:1], 2) == {ids[0]: {}}
-        assert dense.alike([], 2) == {}
-        moved = dense.nearer(hash_vector("annual leave"), {ids[0]: 1.0}, ids)
-        still = dense.nearer(hash_vector("annual leave"), {}, ids)
+        assert dense.among(hash_vector("annual leave"), ids[:1]).alike(2) == {ids[0]: {}}
+        assert dense.among(hash_vector("annual leave"), []).alike(2) == {}
+        moved, still = among.nearer({ids[0]: 1.0}), among.nearer({})
         assert moved.similarities[ids[0]] > still.similarities[ids[0]]
     large.close()
 

@@ -25,6 +25,7 @@ from ragkit.store.rows import (
     CHUNK_COLUMNS,
     NamedVectors,
     chunk_of,
+    heading_path_of,
     matrix_of,
     message_json,
     message_of,
@@ -68,6 +69,7 @@ CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operati
   WITHOUT ROWID;
 """
 _BATCH = 500
+_TERMS_KEPT = 50_000  # whose frequencies are remembered
 _PAGE_BYTES = 16_384  # a chunk with its vector takes two to four thousand: a page of 4,096 would hold one
 _GENERATION = tuple(field.name for field in fields(Generation))
 
@@ -81,6 +83,7 @@ class SqliteCatalog:
         self.path = directory / "catalog.db"
         self._mutex = threading.RLock()
         self._counts: tuple[tuple[int, int], dict[str, int]] | None = None
+        self._frequencies: tuple[tuple[int, int], dict[str, int]] | None = None
 
     @staticmethod
     def open(directory: Path, *, write: bool) -> SqliteCatalog:
@@ -413,17 +416,21 @@ class SqliteCatalog:
         number = self.active_id()
         if number is None:
             return {}
-        found: dict[str, int] = {}
+        version = self.version()
+        if self._frequencies is None or self._frequencies[0] != version or len(self._frequencies[1]) > _TERMS_KEPT:
+            self._frequencies = version, {}
+        known = self._frequencies[1]
         for term in terms:
+            if term in known:
+                continue
             if len(term) == 1 and is_cjk(term):
                 rows = self._rows(
                     f"SELECT sum(doc) FROM words_{number} WHERE term >= ? AND term < ?", (term, chr(ord(term) + 1))
                 )
             else:
                 rows = self._rows(f"SELECT doc FROM words_{number} WHERE term = ?", (term,))
-            if rows and rows[0][0]:
-                found[term] = int(rows[0][0])
-        return found
+            known[term] = int(rows[0][0]) if rows and rows[0][0] else 0
+        return {term: known[term] for term in terms if known[term]}
 
     def counts(self) -> dict[str, int]:
         """documents, chunks, chunks without a vector, and files that were not read (unreadable or unsupported).
@@ -609,7 +616,7 @@ class SqliteCatalog:
             "SELECT number, id, text, headings, vector IS NOT NULL FROM chunks WHERE source = ? AND generation = ?",
             (source, number),
         ).fetchall():
-            chunk = Chunk(name, source, 0, text, 0, 0, Place(None, None), tuple(json.loads(headings)))
+            chunk = Chunk(name, source, 0, text, 0, 0, Place(None, None), heading_path_of(headings))
             terms = " ".join(document_terms(embedding_text(chunk)))
             # A contentless FTS5 table forgets a row only when it is told the row's terms again.
             self._db.execute(

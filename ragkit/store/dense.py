@@ -18,7 +18,7 @@ from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.graph import ChromaGraph
 from ragkit.store.rows import Matrix, NamedVectors
-from ragkit.store.table import VectorTable, best_of, cosines, moved
+from ragkit.store.table import VectorTable, best_of, cosines
 from ragkit.types import Condition, DenseHits, Vector
 
 _FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
@@ -34,6 +34,44 @@ class _Usual:
     sample: Matrix  # vectors of ordinary chunks
     mean: Matrix
     less_common: Matrix  # the sample less `_COMMON` of the mean
+
+
+class Nearby:
+    """The `NearbyVectors` port: a question's vector and those of a few chunks."""
+
+    def __init__(self, query: Matrix, vectors: NamedVectors, usual: _Usual) -> None:
+        self._ids, self._rows = vectors
+        self._usual = usual
+        self.similarities: Mapping[str, float] = cosines(query, vectors)
+        self._query = _less(query, _COMMON * usual.mean)
+        self._less_common = _less(self._rows, _COMMON * usual.mean)
+
+    def nearer(self, like: Mapping[str, float]) -> DenseHits:
+        """Similarities to the question moved towards the chunks of `like` (id -> weight, in all up to 1):
+        relevance feedback after Rocchio (1971), without the negative part. All vectors are taken less half of the
+        mean of the index's: those of a model lie in a narrow cone, and a cosine is mostly what they have in common
+        (Mu and Viswanath 2018)."""
+        query = self._query
+        for at, name in enumerate(self._ids):
+            if name in like:
+                query = query + _FEEDBACK_WEIGHT * like[name] * self._less_common[at]
+        query = query / max(float(np.linalg.norm(query)), 1e-6)
+        return DenseHits(cosines(query, (self._ids, self._less_common)), *_spread(self._usual.less_common @ query))
+
+    def alike(self, most: int) -> dict[str, dict[str, float]]:
+        """The `most` nearest to each of the chunks among them, id -> cosine less what all chunks share."""
+        names, rows = self._ids, _less(self._rows, self._usual.mean)
+        found = rows @ rows.T if names else rows
+        np.fill_diagonal(found, -np.inf)
+        most = min(most, len(names) - 1)
+        if most < 1:
+            return {name: {} for name in names}
+        nearest = np.argpartition(-found, most - 1, axis=1)[:, :most]
+        values = np.take_along_axis(found, nearest, axis=1).tolist()
+        return {
+            name: dict(zip([names[at] for at in near], cosine, strict=True))
+            for name, near, cosine in zip(names, nearest.tolist(), values, strict=True)
+        }
 
 
 class DenseVectors:
@@ -64,32 +102,10 @@ class DenseVectors:
             found = self._by_graph(query, limit)
         return DenseHits(found, *_spread(self._usual().sample @ query))
 
-    def similarities(self, vector: Vector, ids: Sequence[str]) -> dict[str, float]:
-        """Exact cosines of the given chunks; one without a vector is left out."""
-        return cosines(np.asarray(vector, dtype=np.float32), self._vectors_of(ids))
-
-    def nearer(self, vector: Vector, like: Mapping[str, float], ids: Sequence[str]) -> DenseHits:
-        """Similarities of `ids` to the question moved towards the chunks of `like` (id -> weight, in all up to 1):
-        relevance feedback after Rocchio (1971), without the negative part. All vectors are taken less half of the
-        mean of the index's: those of a model lie in a narrow cone, and a cosine is mostly what they have in common
-        (Mu and Viswanath 2018)."""
-        usual = self._usual()
-        query = _less(np.asarray(vector, dtype=np.float32), _COMMON * usual.mean)
-        names, rows = self._vectors_of(list(dict.fromkeys([*ids, *like])))
-        vectors = names, _less(rows, _COMMON * usual.mean)
-        query = moved(query, vectors, {name: _FEEDBACK_WEIGHT * weight for name, weight in like.items()})
-        return DenseHits(cosines(query, vectors), *_spread(usual.less_common @ query))
-
-    def alike(self, ids: Sequence[str], most: int) -> dict[str, dict[str, float]]:
-        """The `most` nearest to each of the given chunks among them, id -> cosine less what all chunks share;
-        one without a vector is left out."""
-        names, rows = self._vectors_of(ids)
-        rows = _less(rows, self._usual().mean)
-        found = rows @ rows.T if names else rows
-        np.fill_diagonal(found, -np.inf)
-        most = min(most, len(names) - 1)
-        nearest = np.argpartition(-found, most - 1, axis=1)[:, :most] if most > 0 else [()] * len(names)
-        return {name: {names[at]: float(found[row, at]) for at in nearest[row]} for row, name in enumerate(names)}
+    def among(self, vector: Vector, ids: Sequence[str]) -> Nearby:
+        """The given chunks to be compared with the question and one another."""
+        query = np.asarray(vector, dtype=np.float32)
+        return Nearby(query, self._vectors_of(list(dict.fromkeys(ids))), self._usual())
 
     def _by_graph(self, query: Matrix, limit: int) -> dict[str, float]:
         found = self._graph.nearest(query, limit)

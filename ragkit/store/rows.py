@@ -29,7 +29,17 @@ def vector_blob(vector: Vector) -> bytes:
 def chunk_of(row: Sequence[Any]) -> Chunk:
     """A `_CHUNK` row as a value."""
     name, source, ordinal, text, start, end, place, headings = row
-    return Chunk(name, source, ordinal, text, start, end, Place(*json.loads(place)), tuple(json.loads(headings)))
+    return Chunk(name, source, ordinal, text, start, end, _place_of(place), heading_path_of(headings))
+
+
+@lru_cache(maxsize=4096)
+def _place_of(stored: str) -> Place:
+    return Place(*json.loads(stored))
+
+
+@lru_cache(maxsize=4096)
+def heading_path_of(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))
 
 
 def place_json(place: Place) -> str:

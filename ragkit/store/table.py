@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -48,10 +48,3 @@ def cosines(query: Matrix, vectors: NamedVectors) -> dict[str, float]:
     """id -> cosine, in the order of `vectors`."""
     ids, rows = vectors
     return dict(zip(ids, (rows @ query).tolist(), strict=True)) if ids else {}
-
-
-def moved(query: Matrix, towards: NamedVectors, weights: Mapping[str, float]) -> Matrix:
-    """`query` moved towards vectors by their weights, of unit length again."""
-    for name, row in zip(*towards, strict=True):
-        query = query + weights.get(name, 0.0) * row
-    return query / max(float(np.linalg.norm(query)), 1e-6)
