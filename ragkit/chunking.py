@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from ragkit.ports import CountTokens
 from ragkit.terms import CJK
 from ragkit.types import Chunk, Document, Heading, Place
 
-VERSION = 2  # part of an index's generation: a change here re-indexes
+VERSION = 3  # part of an index's generation: a change here re-indexes
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|No|no|Fig|fig|Sec|Dr|Mr|Mrs|Ms|Prof|St|Inc|Ltd|Co|approx|[A-Z]))\.$"
@@ -26,6 +26,14 @@ _BREAK = re.compile(  # a blank line; the line of an item, of a table row; the e
     r"|[。！？]+[”’」』）】\"']*\s*|…+[”’」』）】\"']+\s*"
     rf"|[.!?]+[\"'”’)\]]*\s+(?=[\"'“‘(\[]?(?:[^\Wa-z_]|[{CJK}]))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    start: int
+    end: int
+    tokens: int
+    closes: bool  # the last of its section
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +67,18 @@ def split(
 ) -> list[Chunk]:
     """The chunks of `document`, in reading order; every character that is not white space is in one.
 
-    No chunk is longer than `chunk_tokens` by the sum of its sentences. Neighbours in one section
-    share up to `overlap_tokens` of whole sentences. A document without text gives [].
+    No chunk is longer than `chunk_tokens` by the sum of its sentences, but for the last of a section: a rest
+    of up to a third of that joins the chunk before it. Neighbours in one section share
+    up to `overlap_tokens` of whole sentences. A document without text gives [].
     """
     starts = [heading.start for heading in document.headings]
     paths = _heading_paths(document.headings)
     chunks: list[Chunk] = []
     line, counted = 1, 0
     plain_lines = not (document.pages or document.line_marks)
-    for span_start, span_end in _pack(_atoms(document, count_tokens, chunk_tokens), chunk_tokens, overlap_tokens):
-        start, end = _trim(document.text, span_start, span_end)
+    spans = _pack(_atoms(document, count_tokens, chunk_tokens), chunk_tokens, overlap_tokens)
+    for span in _with_rests(spans, chunk_tokens):
+        start, end = _trim(document.text, span.start, span.end)
         if start == end:
             continue
         if plain_lines:
@@ -88,6 +98,11 @@ def split(
             )
         )
     return chunks
+
+
+def fitting(chunk_tokens: int, max_tokens: int) -> int:
+    """`chunk_tokens`, or as many that no chunk is longer than a model's `max_tokens`."""
+    return min(chunk_tokens, max_tokens * 3 // 4)
 
 
 def embedding_text(chunk: Chunk) -> str:
@@ -164,28 +179,49 @@ def _middle(text: str, start: int, end: int) -> int:
     return cut
 
 
-def _pack(atoms: Iterator[_Atom], limit: int, overlap: int) -> Iterator[tuple[int, int]]:
+def _pack(atoms: Iterator[_Atom], limit: int, overlap: int) -> Iterator[_Span]:
     """Spans of whole atoms, at most `limit` tokens each; a heading starts a new span once the
-    current one is worth keeping alone."""
+    current one is worth keeping alone, or is the rest of a section."""
     current: list[_Atom] = []
     total = 0
+    continued = False  # the current span goes on with the section of the one before
     for atom in atoms:
-        new_section = atom.heading and total >= limit // 4 and not all(a.heading for a in current)
+        worth = total >= limit // 4 or continued
+        new_section = atom.heading and worth and not all(a.heading for a in current)
         if current and (new_section or total + atom.tokens > limit):
             carried: list[_Atom] = []
             while current[-1].heading and len(current) > 1 and not new_section:
                 carried.insert(0, current.pop())  # a heading belongs to what follows
-            yield current[0].start, current[-1].end
-            if not carried and not new_section:
+            yield _span(current, closes=new_section or bool(carried))
+            continued = not new_section and not carried
+            if continued:
                 carried = _tail(current, min(overlap, limit - atom.tokens))
             if sum(a.tokens for a in carried) + atom.tokens > limit:
-                yield carried[0].start, carried[-1].end
+                yield _span(carried, closes=False)
                 carried = []
             current, total = carried, sum(a.tokens for a in carried)
         current.append(atom)
         total += atom.tokens
     if current:
-        yield current[0].start, current[-1].end
+        yield _span(current, closes=True)
+
+
+def _span(atoms: list[_Atom], *, closes: bool) -> _Span:
+    return _Span(atoms[0].start, atoms[-1].end, sum(atom.tokens for atom in atoms), closes)
+
+
+def _with_rests(spans: Iterable[_Span], limit: int) -> Iterator[_Span]:
+    """`spans`, the short rest of a section joined to the span before it: alone it says too little to be found."""
+    before: _Span | None = None
+    for span in spans:
+        if before and not before.closes and span.closes and span.tokens <= limit // 3:
+            before = _Span(before.start, span.end, before.tokens + span.tokens, closes=True)
+            continue
+        if before:
+            yield before
+        before = span
+    if before:
+        yield before
 
 
 def _tail(atoms: list[_Atom], tokens: int) -> list[_Atom]:

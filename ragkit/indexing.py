@@ -33,6 +33,7 @@ from ragkit.types import (
 
 _RACY_NS = 2_000_000_000  # a file this young when it was read may change again within its time stamp
 _GROUP_CHUNKS = 64  # small documents are embedded and committed together up to this many chunks
+_PART_CHUNKS = 2 * _GROUP_CHUNKS  # of a longer document, whose vectors are kept part by part until it is whole
 _EMBEDDINGS_AHEAD = 2  # groups that are embedded while the one before them is committed
 
 
@@ -68,14 +69,13 @@ class _Embedding:
 
     group: Sequence[_Ready | FileOutcome]
     known: Mapping[str, Vector]  # by embedding key
-    new: Sequence[str]  # keys, in the order of the vectors to come
-    made: Future[list[Vector | EmbedFault]] | None
+    made: Sequence[tuple[Sequence[str], Future[list[Vector | EmbedFault]]]]  # keys of the new, and their vectors
 
 
 def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
     """The generation that this embedder and these settings make. A change of any part, or of how
     ragkit splits and finds words, is another generation."""
-    chunk_tokens = min(settings.chunk_tokens, embedder.max_tokens)
+    chunk_tokens = chunking.fitting(settings.chunk_tokens, embedder.max_tokens)
     overlap_tokens = min(settings.overlap_tokens, chunk_tokens // 2)
     parts = (*_vector_facts(embedder), chunk_tokens, overlap_tokens, chunking.VERSION, terms.VERSION)
     fingerprint = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
@@ -220,6 +220,9 @@ def _use_generation(
         progress(Progress(done, len(waiting), tally.embedded, outcome.source))
     embedder.check_unchanged()
     catalog.activate(generation)
+    if same_vectors(active, generation):
+        count = {"count": len(waiting)}
+        return [Message("The {count} documents of the index were split anew: how that is done has changed.", count)]
     return [
         Message(
             "The index was made with {old}; its {count} documents were embedded again with {new}.",
@@ -351,12 +354,15 @@ def _embedded_and_committed(
                 texts = _texts(group)
                 known = catalog.known_vectors(generation, list(texts))
                 new = [key for key in texts if key not in known]
-                made = pool.submit(embedder.embed_documents, [texts[key] for key in new]) if new else None
-                waiting.append(_Embedding(group, known, new, made))
-                if len(waiting) > _EMBEDDINGS_AHEAD or made is None:
+                parts = [new[at : at + _PART_CHUNKS] for at in range(0, len(new), _PART_CHUNKS)]
+                made = [(part, pool.submit(embedder.embed_documents, [texts[key] for key in part])) for part in parts]
+                waiting.append(_Embedding(group, known, made))
+                # One that takes long is not left waiting: its parts are to be kept as they come.
+                while waiting and (len(waiting) > _EMBEDDINGS_AHEAD or len(made) > 1 or not waiting[0].made):
                     yield from _committed(waiting.popleft(), catalog, generation, tally)
             while waiting:
                 yield from _committed(waiting.popleft(), catalog, generation, tally)
+            catalog.clear_stage()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             embedder.abort()
@@ -378,13 +384,14 @@ def _committed(embedding: _Embedding, catalog: Catalog, generation: Generation, 
     vectors: dict[str, Vector] = dict(embedding.known)
     tally.reused += len(vectors)
     faults: dict[str, Message] = {}
-    made = embedding.made.result() if embedding.made is not None else []
-    for key, vector in zip(embedding.new, made, strict=True):
-        if isinstance(vector, EmbedFault):
-            faults[key] = vector.reason
-        else:
-            vectors[key] = vector
-    tally.embedded += len(embedding.new) - len(faults)
+    for number, (keys, made) in enumerate(embedding.made, 1):
+        found = dict(zip(keys, made.result(), strict=True))
+        faults |= {key: vector.reason for key, vector in found.items() if isinstance(vector, EmbedFault)}
+        good = {key: vector for key, vector in found.items() if not isinstance(vector, EmbedFault)}
+        vectors |= good
+        tally.embedded += len(good)
+        if number < len(embedding.made):
+            catalog.stage(generation, good)
     outcomes: list[FileOutcome] = []
     entries = []
     for item in embedding.group:

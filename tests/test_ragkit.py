@@ -20,6 +20,7 @@ from ragkit.errors import (
     IndexMismatch,
     IndexMissing,
     InputError,
+    ModelError,
     ModelNotFound,
     ModelTimeout,
     ModelUnavailable,
@@ -335,6 +336,49 @@ def test_a_new_model_makes_the_index_anew(tmp_path: Path, folder: Path) -> None:
             assert counts(report)["unchanged"] == 3
             assert "3 documents were embedded again with other" in str(report.notes[0])
             assert kit.search("annual leave", 1)[0].chunk.heading_path == ("Leave",)
+
+
+def test_other_chunks_of_the_same_model_cost_only_the_new_ones(
+    tmp_path: Path, folder: Path, server: ScriptedOllama
+) -> None:
+    (folder / "long.md").write_text("".join(f"Rule {n} grants {n} days of leave.\n\n" for n in range(60)), "utf-8")
+    with kit_for(tmp_path, server, chunking__chunk_tokens="64") as kit:
+        kit.index([folder])
+        chunks = kit.status().chunks
+    sent = server.texts_embedded()
+    with kit_for(tmp_path, server, chunking__chunk_tokens="128") as kit:
+        report = kit.index([folder])
+        assert "4 documents of the index were split anew" in str(report.notes[0])
+        assert kit.status().chunks < chunks
+        assert report.chunks_embedded == kit.status().chunks - 3  # those of the short files are as they were
+        assert server.texts_embedded() - sent == report.chunks_embedded + 2  # and two samples
+
+
+def test_a_long_document_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    def fails_after(texts: int) -> Callable[[str, dict[str, Any]], Scripted | None]:
+        def behaviour(path: str, body: dict[str, Any]) -> Scripted | None:
+            over = path == "/api/embed" and server.texts_embedded() > texts
+            return json_reply({"error": "the model crashed"}, 500) if over else None
+
+        return behaviour
+
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "long.md").write_text("".join(f"Rule {n} grants {n} days of leave.\n\n" for n in range(3000)), "utf-8")
+    flags = {"chunking__chunk_tokens": "32", "requests__retry_s": "0"}
+    with ScriptedOllama() as server, kit_for(tmp_path / "other", server, **flags) as kit:
+        whole = kit.index([folder]).chunks_embedded
+    assert whole > 600
+    with ScriptedOllama(behaviour=fails_after(500)) as server:
+        with kit_for(tmp_path, server, **flags) as kit, pytest.raises(ModelError):
+            kit.index([folder])
+        with kit_for(tmp_path, server, **flags) as kit:
+            assert kit.status().chunks == 0
+    with ScriptedOllama() as server, kit_for(tmp_path, server, **flags) as kit:
+        report = kit.index([folder])
+        assert report.chunks_embedded <= whole - 128 * 2
+        assert kit.status().chunks == whole
+        assert kit.verify(deep=True) == []
 
 
 def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Path, server: ScriptedOllama) -> None:

@@ -11,7 +11,8 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, cast
@@ -68,6 +69,11 @@ CREATE INDEX chunks_without_vector ON chunks (generation) WHERE vector IS NULL;
 CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operation IN ('upsert', 'delete')))
   WITHOUT ROWID;
 """
+# Vectors of a document that is being embedded; not of an index that an older ragkit made, until it is written to.
+_STAGE = (
+    "CREATE TABLE IF NOT EXISTS staged (generation INTEGER NOT NULL, key TEXT NOT NULL, vector BLOB NOT NULL,"
+    " PRIMARY KEY (generation, key)) WITHOUT ROWID"
+)
 _BATCH = 500
 _TERMS_KEPT = 50_000  # whose frequencies are remembered
 _PAGE_BYTES = 16_384  # a chunk with its vector takes two to four thousand: a page of 4,096 would hold one
@@ -204,6 +210,19 @@ class SqliteCatalog:
             self._queue("delete", before - after)
             self._queue("upsert", after - before)
 
+    def stage(self, generation: Generation, vectors: Mapping[str, Vector]) -> None:
+        number = self._number(generation)
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO staged VALUES (?, ?, ?)",
+                [(number, key, vector.tobytes()) for key, vector in vectors.items()],
+            )
+
+    def clear_stage(self) -> None:
+        if self._rows("SELECT EXISTS (SELECT 1 FROM staged)")[0][0]:
+            with self._transaction():
+                self._db.execute("DELETE FROM staged")
+
     def touch(self, facts: FileFacts) -> None:
         """Remember a file's new times; its document stays as it is."""
         with self._transaction():
@@ -306,14 +325,26 @@ class SqliteCatalog:
         )
 
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
-        """Vectors that `generation` already has for these embedding keys."""
-        number = self._number(generation)
+        """Vectors for these embedding keys that are in the index already, of `generation` or of another whose
+        model, prefixes and dimension are the same."""
+        facts = (
+            *(generation.backend, generation.model, generation.digest, generation.dimension),
+            *(generation.query_prefix, generation.document_prefix),
+        )
+        alike = self._rows(
+            "SELECT id FROM generations WHERE (backend, model, digest, dimension, query_prefix, document_prefix)"
+            " = (?, ?, ?, ?, ?, ?)",
+            facts,
+        )
+        among = ", ".join(str(number) for (number,) in alike)
         found: dict[str, Vector] = {}
         for part in _parts(list(dict.fromkeys(keys))):
+            staged = f"SELECT key, vector FROM staged WHERE key IN ({_marks(part)}) AND generation IN ({among})"
+            found.update((key, array("f", blob)) for key, blob in self._rows(staged, part))
             for key, blob in self._rows(
-                "SELECT key, vector FROM chunks WHERE vector IS NOT NULL AND generation = ?"
-                f" AND key IN ({_marks(part)})",
-                (number, *part),
+                "SELECT key, vector FROM chunks WHERE vector IS NOT NULL"
+                f" AND key IN ({_marks(part)}) AND generation IN ({among})",
+                part,
             ):
                 found[key] = vector_of(blob)
         return found
@@ -654,7 +685,7 @@ def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) ->
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
     if write and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_STAGE}; COMMIT;")
     found = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
     if found is None or found[0] != str(FORMAT):
         raise IndexMismatch(
@@ -664,6 +695,8 @@ def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) ->
             found=found[0] if found else "?",
             known=FORMAT,
         )
+    if write:
+        connection.execute(_STAGE)
 
 
 def _match(term: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ragkit.chunking import embedding_key
-from ragkit.errors import InputError, RagkitError
+from ragkit.errors import IndexBusy, InputError, RagkitError
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.rows import CHUNK_COLUMNS, chunk_of, is_unit_vector
@@ -31,7 +31,11 @@ def compact(catalog: SqliteCatalog) -> tuple[int, int]:
         for (name,) in db.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%USING fts5(%'").fetchall():
             db.execute(f"INSERT INTO {name}({name}) VALUES ('optimize')")
         db.execute("VACUUM")
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:  # a reader held on to what was
+            raise IndexBusy(
+                "Another process reads the index; what was removed is still on the disk.",
+                hint="Run it again when the other process is done.",
+            )
     return before, _size(catalog.path)
 
 
@@ -42,6 +46,7 @@ def forget(catalog: SqliteCatalog, sources: list[str]) -> None:
         db.execute("PRAGMA secure_delete = ON")
     for source in sources:
         catalog.remove(source)
+    catalog.clear_stage()
     compact(catalog)
 
 
