@@ -200,7 +200,8 @@ class RagKit:
         embedder = self._chosen.embedder(catalog.active(), to_index=True)
         readings = self.directory / _READINGS
         described = self._descriptions()
-        with closing(SandboxLoader(self.config.loading, readings)) as loader:
+        pictures = bool(self.config.models.image_model)
+        with closing(SandboxLoader(self.config.loading, readings, pictures=pictures)) as loader:
             report = indexing.update(
                 found,
                 roots,

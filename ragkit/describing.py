@@ -1,8 +1,8 @@
-"""Picture files without readable text, described by a model that sees.
+"""Picture files without readable text, and pictures inside documents, described by a model that sees.
 
 The process that reads files has no network, so the descriptions are asked for here, beside it. What a model says of a
-picture is not what the file says: its text begins with who says it, its page is of the kind "described", and a note
-goes with it.
+picture is not what the file says: its text begins with who says it, and a note goes with it. The page of a picture
+file is of the kind "described"; in a document the end of a description is marked as well.
 """
 
 from __future__ import annotations
@@ -11,21 +11,28 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ragkit import prompts
 from ragkit.errors import LoadError, ModelError, ModelUnable, ModelUnavailable
 from ragkit.messages import Message
+from ragkit.pictures import is_picture, with_words
 from ragkit.ports import Chat, FileFacts, KeptReplies, Loaded, Loader, LoadFailure, OnPage
-from ragkit.showing import is_picture
 from ragkit.types import ChatMessage, Completion, Document, Page
 
 VERSION = 1  # of what is asked about the same picture
+_REACH = 2  # of what is described of the same file: 2 is pictures inside documents too
 
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+_NO_NOTES = (".pdf", ".tif", ".tiff", ".bmp")  # what is read of these does not tell that they hold pictures
 _NO_TEXT = "No text was found on the picture."
 _FAILED = "The picture could not be described by {model}: {why}"
 _BY = "Picture, described by {model} / 图片，由 {model} 描述："
+_END = "(end of the description / 描述到此为止)"
+_NOT_READ = "Pictures that were not read: {count}."
+_SOME_FAILED = "Pictures that could not be described by {model}: {count} ({why})"
+_BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 
 
 class DescribingLoader:
@@ -54,10 +61,10 @@ class DescribingLoader:
         """Not a picture that had no description yet, or whose description failed."""
         if not self._inner.trusts(before):
             return False
-        waits = _mark(self._model) not in before.loader_fingerprint.split("+")
-        unread = before.outcome.state in ("unsupported", "unreadable")
-        wanted = unread and Path(before.source).suffix.lower() in _TYPES
-        return not (wanted and (waits or before.outcome.reason.template == _FAILED))
+        said = (before.outcome.reason, *before.outcome.notes)
+        if any(message.template in (_FAILED, _SOME_FAILED) for message in said):
+            return False
+        return _mark(self._model) in before.loader_fingerprint.split("+") or not _may_wait(before)
 
     def load_all(self, files: Iterable[tuple[Path, str]], on_page: OnPage = lambda *_: None) -> Iterator[Loaded]:
         asked: deque[Path] = deque()
@@ -69,7 +76,36 @@ class DescribingLoader:
 
         for loaded in self._inner.load_all(noted(), on_page):
             path = asked.popleft()
-            yield self._described(path, loaded) if _wants_description(path, loaded) else loaded
+            if loaded.pictures:
+                yield self._with_descriptions(loaded)
+            else:
+                yield self._described(path, loaded) if _wants_description(path, loaded) else loaded
+
+    def _with_descriptions(self, loaded: Loaded) -> Loaded:
+        """A document that holds pictures, with what the model says of them; without it, where the model fails."""
+        words: list[tuple[int, str]] = []
+        failures: list[Message] = []
+        for picture in loaded.pictures:
+            try:
+                text = self._kept_or_asked(hashlib.sha256(picture.data).hexdigest(), partial(bytes, picture.data))
+                words.append((picture.at, _in_document(text, self._model)))
+            except ModelError as exc:
+                failures.append(exc.message)
+        document = loaded.document or loaded.bare
+        assert document is not None
+        notes = list(document.notes)
+        if words:
+            template = (
+                "Pictures described by {model}: {count}. These are its words, not the file's; look at the pictures."
+            )
+            notes.append(Message(template, {"model": self._model, "count": len(words)}))
+        if failures:
+            values = {"model": self._model, "count": len(failures), "why": failures[0]}
+            notes.append(Message(_SOME_FAILED, values))
+        if not words and loaded.failure is not None:
+            why = Message(_FAILED, {"model": self._model, "why": failures[0]})
+            return Loaded(loaded.content_hash, failure=LoadFailure("unreadable", why))
+        return Loaded(loaded.content_hash, with_words(replace(document, notes=tuple(notes)), words))
 
     def _described(self, path: Path, loaded: Loaded) -> Loaded:
         """`loaded` as it is when the file turns out to be no picture."""
@@ -83,15 +119,26 @@ class DescribingLoader:
         return Loaded(loaded.content_hash, _document(path, text, self._model))
 
     def _description(self, path: Path, content_hash: str) -> str:
+        """ "" where the file is no picture. Raises LoadError, ModelError."""
+
+        def image() -> bytes:
+            data = self._read(path)
+            if hashlib.sha256(data).hexdigest() != content_hash:
+                raise LoadError("The file changed while it was read.")
+            return data
+
+        return self._kept_or_asked(content_hash, image)
+
+    def _kept_or_asked(self, content_hash: str, image: Callable[[], bytes]) -> str:
+        """The model's words on a picture, asked for once; "" where it is none. Raises ModelError, and what `image`
+        raises."""
         key = hashlib.sha256(f"{VERSION}\0{self._model}\0{content_hash}".encode()).hexdigest()
         text = self._kept.get(key)
         if text is None:
-            image = self._read(path)
-            if hashlib.sha256(image).hexdigest() != content_hash:
-                raise LoadError("The file changed while it was read.")
-            if not is_picture(image):
+            data = image()
+            if not is_picture(data):
                 return ""
-            text = self._asked(image)
+            text = self._asked(data)
             self._kept.put(key, text)
         return text
 
@@ -117,7 +164,28 @@ class DescribingLoader:
 
 
 def _mark(model: str) -> str:
-    return f"image:{model.replace('+', ' ')}"
+    return f"image{_REACH}:{model.replace('+', ' ')}"
+
+
+def _may_wait(before: FileFacts) -> bool:
+    """Whether a file that was read without this model may hold a picture that it would describe."""
+    outcome = before.outcome
+    suffix = Path(before.source).suffix.lower()
+    is_unread = outcome.state in ("unsupported", "unreadable")
+    if is_unread and suffix in _TYPES:
+        return True
+    if any(part.startswith(_mark("")) for part in before.loader_fingerprint.split("+")):
+        return False  # another model has described what is in it
+    if any(_tells_of_pictures(message) for message in (outcome.reason, *outcome.notes)):
+        return True
+    was_scanned = any(note.template == _BY_OCR for note in outcome.notes) and not outcome.weak_pages
+    return suffix in _NO_NOTES and not was_scanned
+
+
+def _tells_of_pictures(message: Message) -> bool:
+    """Also where it is said of a file within the file."""
+    inner = (value for value in message.values.values() if isinstance(value, Message))
+    return message.template == _NOT_READ or any(map(_tells_of_pictures, inner))
 
 
 def _wants_description(path: Path, loaded: Loaded) -> bool:
@@ -129,8 +197,17 @@ def _wants_description(path: Path, loaded: Loaded) -> bool:
 
 
 def _document(path: Path, description: str, model: str) -> Document:
-    text = f"{_BY.format(model=model)}\n{description}".replace("\0", "").replace("\r\n", "\n")
-    text = text.encode("utf-8", "replace").decode()
+    text = _sane(f"{_BY.format(model=model)}\n{description}")
     note = Message("Described by {model}: these are its words, not the file's. Look at the picture.", {"model": model})
     page = Page(1, 0, len(text), "described")
     return Document(str(path.absolute()), _TYPES[path.suffix.lower()], "", text, pages=(page,), notes=(note,))
+
+
+def _in_document(description: str, model: str) -> str:
+    """A paragraph. Each of the model's own paragraphs says whose it is, as they may come into passages of their own."""
+    paragraphs = [part.strip() for part in _sane(description).split("\n\n") if part.strip()]
+    return "\n".join([f"{_BY.format(model=model)}\n{part}" for part in paragraphs] + [_END])
+
+
+def _sane(text: str) -> str:
+    return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()

@@ -206,6 +206,14 @@ class LoadFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture inside a document, for a model that sees to describe."""
+
+    at: int  # the character of the document's text before which it stands
+    data: bytes  # PNG, JPEG or WebP
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """What a loader made of a file. `content_hash` is of the very bytes that were read; "" when
     none could be. `document` None with no failure: the hash was the one already known."""
@@ -213,6 +221,8 @@ class Loaded:
     content_hash: str
     document: Document | None = None
     failure: LoadFailure | None = None
+    pictures: Sequence[Picture] = ()  # in rising order
+    bare: Document | None = None  # with a failure that says there is no text: what the pictures stand in
 
 
 class Loader(Protocol):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ragkit.errors import InputError, ModelUnable
 from ragkit.messages import Message
+from ragkit.pictures import is_picture
 from ragkit.ports import Loader
 from ragkit.types import Shown
 
 _MOST_WORDS = 1200  # characters of all pictures that are searched for
-_FORMATS = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))  # first bytes; from the ninth on
 
 ReadBytes = Callable[[Path], bytes]
 
@@ -42,11 +42,6 @@ def shown(paths: Sequence[Path], *, read: ReadBytes, loader: Loader, sees: bool,
             Message("{model} cannot look at pictures: only the words on them, by OCR, were used.", {"model": model})
         )
     return Shown(images if sees else (), text[:_MOST_WORDS], tuple(notes))
-
-
-def is_picture(data: bytes) -> bool:
-    """Of a format that models take."""
-    return any(data.startswith(first) and data[8:].startswith(ninth) for first, ninth in _FORMATS)
 
 
 def _picture(path: Path, data: bytes) -> bytes:

@@ -38,17 +38,20 @@ def relations(found: Mapping[str, tuple[str, str]]) -> str:
     return f'<Relationships xmlns="x">{"".join(lines)}</Relationships>'
 
 
-def docx(body: str, *, word: str = _WORD, **parts: str) -> bytes:
-    """`parts`: the content of word/NAME.xml, by name; each is related to the document by its name's kind."""
-    space = f'xmlns:w="{word}" xmlns:r="{_RELATIONS}" xmlns:m="math" xmlns:wp="wp" xmlns:mc="mc"'
+def docx(body: str, *, word: str = _WORD, pictures: Mapping[str, bytes] | None = None, **parts: str) -> bytes:
+    """`parts`: the content of word/NAME.xml, by name; each is related to the document by its name's kind.
+    `pictures`: by file name, which is also the relation's id."""
+    space = f'xmlns:w="{word}" xmlns:r="{_RELATIONS}" xmlns:m="math" xmlns:wp="wp" xmlns:mc="mc" xmlns:a="{_DRAWING}"'
+    images = {name: ("image", f"media/{name}") for name in pictures or {}}
     made: dict[str, str | bytes] = {
         "_rels/.rels": relations({"r1": ("officeDocument", "word/document.xml")}),
         "word/document.xml": f"<w:document {space}><w:body>{body}</w:body></w:document>",
         "word/_rels/document.xml.rels": relations(
-            {f"r{name}": (name.rstrip("0123456789"), f"{name}.xml") for name in parts}
+            {f"r{name}": (name.rstrip("0123456789"), f"{name}.xml") for name in parts} | images
         ),
         "docProps/core.xml": CORE,
     }
+    made |= {f"word/media/{name}": data for name, data in (pictures or {}).items()}
     for name, content in parts.items():
         made[f"word/{name}.xml"] = f"<w:{name} {space}>{content}</w:{name}>"
     return package(made)
@@ -62,6 +65,11 @@ def paragraph(text: str, style: str = "", number: tuple[int, int] | None = None)
     return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
 
 
+def drawing(picture: str) -> str:
+    """A picture of the file in a Word paragraph."""
+    return f'<w:p><w:r><w:drawing><wp:inline><a:blip r:embed="{picture}"/></wp:inline></w:drawing></w:r></w:p>'
+
+
 def table(*rows: tuple[str, ...], has_header: bool = True) -> str:
     made = ""
     for at, row in enumerate(rows):
@@ -71,8 +79,15 @@ def table(*rows: tuple[str, ...], has_header: bool = True) -> str:
     return f"<w:tbl>{made}</w:tbl>"
 
 
-def pptx(*slides: str, notes: Mapping[int, str] | None = None, order: tuple[int, ...] = ()) -> bytes:
-    """`slides`: the shapes of each; `notes`: slide number -> text; `order`: in which they are shown."""
+def pptx(
+    *slides: str,
+    notes: Mapping[int, str] | None = None,
+    order: tuple[int, ...] = (),
+    pictures: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """`slides`: the shapes of each; `notes`: slide number -> text; `order`: in which they are shown; `pictures`: by
+    file name, which is also the relation's id on every slide."""
+    images = {name: ("image", f"../media/{name}") for name in pictures or {}}
     space = f'xmlns:a="{_DRAWING}" xmlns:p="{_SLIDE}" xmlns:r="{_RELATIONS}"'
     numbers = order or tuple(range(1, len(slides) + 1))
     entries = "".join(f'<p:sldId id="{256 + n}" r:id="r{n}"/>' for n in numbers)
@@ -85,14 +100,18 @@ def pptx(*slides: str, notes: Mapping[int, str] | None = None, order: tuple[int,
     }
     for number, shapes in enumerate(slides, 1):
         made[f"ppt/slides/slide{number}.xml"] = f"<p:sld {space}><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:sld>"
+        noted = {"n": ("notesSlide", f"../notesSlides/notesSlide{number}.xml")} if notes and number in notes else {}
+        made[f"ppt/slides/_rels/slide{number}.xml.rels"] = relations(images | noted)
         if notes and number in notes:
-            made[f"ppt/slides/_rels/slide{number}.xml.rels"] = relations(
-                {"n": ("notesSlide", f"../notesSlides/notesSlide{number}.xml")}
-            )
             made[f"ppt/notesSlides/notesSlide{number}.xml"] = (
                 f"<p:notes {space}><p:cSld><p:spTree>{shape(notes[number])}</p:spTree></p:cSld></p:notes>"
             )
+    made |= {f"ppt/media/{name}": data for name, data in (pictures or {}).items()}
     return package(made)
+
+
+def slide_picture(name: str) -> str:
+    return f'<p:pic><p:nvPicPr><p:nvPr/></p:nvPicPr><p:blipFill><a:blip r:embed="{name}"/></p:blipFill></p:pic>'
 
 
 def shape(text: str, kind: str = "body") -> str:
@@ -160,12 +179,12 @@ def _cell(place: str, value: str | int | float, styles: Mapping[str, int]) -> st
     return f'<c r="{place}"{style}><v>{value}</v></c>'
 
 
-def odf(kind: str, body: str) -> bytes:
-    """`kind`: "text" or "presentation"."""
+def odf(kind: str, body: str, pictures: Mapping[str, bytes] | None = None) -> bytes:
+    """`kind`: "text" or "presentation"; `pictures`: by file name."""
     space = " ".join(
         f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
         for prefix, name in (("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"),
-                             ("presentation", "presentation"))
+                             ("presentation", "presentation"), ("xlink", "xlink"))
     )  # fmt: skip
     body = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
     content = f"<office:document-content {space}>{body}</office:document-content>"
@@ -176,14 +195,22 @@ def odf(kind: str, body: str) -> bytes:
             "meta.xml": CORE,
             "META-INF/manifest.xml": '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
         }
+        | {f"Pictures/{name}": data for name, data in (pictures or {}).items()}
     )
 
 
-def epub(*chapters: str) -> bytes:
-    """`chapters`: XHTML, in the order of reading; they are stored the other way round."""
+def frame(picture: str) -> str:
+    """A picture of the file in an OpenDocument one."""
+    return f'<draw:frame><draw:image xlink:href="Pictures/{picture}"/></draw:frame>'
+
+
+def epub(*chapters: str, pictures: Mapping[str, bytes] | None = None) -> bytes:
+    """`chapters`: XHTML, in the order of reading; they are stored the other way round. `pictures`: by file name,
+    beside them."""
     items = "".join(
         f'<item id="c{n}" href="text/c{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(chapters))
     )
+    items += "".join(f'<item id="{n}" href="text/{n}" media-type="image/png"/>' for n in pictures or {})
     spine = "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))
     about = f"<metadata>{CORE}</metadata>"
     made: dict[str, str | bytes] = {
@@ -193,4 +220,5 @@ def epub(*chapters: str) -> bytes:
     }
     for number, chapter in reversed(list(enumerate(chapters))):
         made[f"OPS/text/c{number}.xhtml"] = chapter.encode()
+    made |= {f"OPS/text/{name}": data for name, data in (pictures or {}).items()}
     return package(made)

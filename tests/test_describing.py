@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
 
-from ragkit import RagKit
 from ragkit.config import resolve
 from ragkit.errors import ConfigError
-from ragkit.testing import Scripted, ScriptedOllama, json_reply
+from ragkit.testing import Scripted, json_reply
 from ragkit.types import IndexReport, Progress
+from tests.seeing import SEEN, opened, pictures_asked, serving
 
-SEEN = "A red valve beside a blue pump in a boiler room. 锅炉房里，红色阀门在蓝色水泵旁边。"
 COLOURS = ("red", "blue", "green")
 
 
@@ -31,23 +28,6 @@ def folder(tmp_path: Path) -> Path:
         image.save(found / f"{colour}{suffix}")
     (found / "notes.md").write_text("The canteen opens at noon.\n", "utf-8")
     return found
-
-
-@contextmanager
-def opened(folder: Path, server: ScriptedOllama, **settings: str) -> Iterator[RagKit]:
-    flags = {"ollama.host": server.url, "ollama.embed_model": "embed", "ollama.chat_model": "chat"}
-    flags |= {"models.backend": "ollama", "models.image_model": "seer", "loading.ocr": "off", "requests.retry_s": "0"}
-    flags |= {name.replace("__", "."): value for name, value in settings.items()}
-    with RagKit.open(folder.parent / "index", resolve(environ={}, flags=flags)[0]) as kit:
-        yield kit
-
-
-def serving(**more: Any) -> ScriptedOllama:
-    return ScriptedOllama(models=("embed:latest", "chat:latest", "seer:latest"), **{"answer": SEEN, **more})
-
-
-def pictures_asked(server: ScriptedOllama) -> int:
-    return sum(bool(message.get("images")) for body in server.prompts() for message in body["messages"])
 
 
 def states(report: IndexReport) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import shutil
@@ -12,12 +13,14 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ragkit
 from ragkit.config import LoadingConfig
 from ragkit.loaders.sandbox import SandboxLoader
+from ragkit.ports import Picture
 from ragkit.types import Document
 
 from .pdfs import bomb_pdf, self_drawing_pdf, text_pdf
@@ -129,8 +132,15 @@ def test_an_unsupported_suffix(loader: SandboxLoader, tmp_path: Path) -> None:
     assert (failure.state, str(failure.reason)) == ("unsupported", "There is no reader for .xyz files.")
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+
+
+def coded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
 def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> None:
-    from ragkit.loaders.sandbox import _loaded
+    from ragkit.loaders.replies import loaded
 
     fine = {
         "text": "abc",
@@ -158,8 +168,39 @@ def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> N
     ):
         reply = {"hash": "0" * 64, "document": {**fine, **change}}
         with pytest.raises((ValueError, TypeError, KeyError)):
-            _loaded("a.txt", "text/plain", "", reply)
-    assert _loaded("a.txt", "text/plain", "", {"hash": "0" * 64, "document": fine}).document
+            loaded("a.txt", "text/plain", "", reply, [])
+    whole: dict[str, object] = {"hash": "0" * 64, "document": fine}
+    assert loaded("a.txt", "text/plain", "", whole, []).document
+    for places in ([4], [2, 1]):
+        with pytest.raises(ValueError, match="order"):
+            loaded("a.txt", "text/plain", "", whole, [Picture(at, b"") for at in places])
+
+
+@pytest.mark.parametrize(
+    ("frames", "with_pictures"),
+    [
+        ([{"image": {"at": 0, "data": coded(PNG)}}], False),
+        ([{"image": {"at": -1, "data": coded(PNG)}}], True),
+        ([{"image": {"at": 0, "data": coded(b"MZ" + PNG)}}], True),
+        ([{"image": {"at": 0, "data": "not base64!"}}], True),
+        ([{"image": {"at": 0, "data": coded(PNG + bytes(8 << 20))}}], True),
+        ([{"image": {"at": 0, "data": coded(PNG[:16] + b"\xff" * 8)}}], True),
+        ([{"image": {"at": 0, "data": coded(PNG)}}] * 49, True),
+        ([{"image": {"at": 0, "data": coded(PNG + bytes(7 << 20))}}] * 10, True),
+        ([{"preparing": True}] * 1000, True),
+    ],
+    ids="unasked nowhere no-picture no-base64 too-large too-many-pixels too-many too-large-together no-end".split(),
+)
+def test_pictures_of_a_child_that_was_taken_over_are_refused(frames: list[dict[str, Any]], with_pictures: bool) -> None:
+    from ragkit.loaders.sandbox import _Asked
+
+    def take_all() -> None:
+        asked = _Asked("a.docx", "", "", with_pictures=with_pictures)
+        for frame in frames:
+            asked.take(frame)
+
+    with pytest.raises(ValueError):  # noqa: PT011  (each has its own words)
+        take_all()
 
 
 def test_limits_of_size(tmp_path: Path) -> None:

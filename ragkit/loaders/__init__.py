@@ -128,7 +128,7 @@ def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None 
     if media_type == "text/html":
         from ragkit.loaders.html import read_html
 
-        return read_html(str(path), data)
+        return read_html(str(path), data, unpacking.gallery if unpacking else None)
     if media_type in _READERS:
         read: Callable[[str, bytes, str], Document] = _reader(*_READERS[media_type])
         return read(str(path), data, media_type)

@@ -5,6 +5,7 @@ Frames on stdin and stdout: 8 bytes of length, then JSON. It ends when stdin doe
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import hashlib
@@ -13,13 +14,14 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ragkit.errors import LoadError, UnsupportedFormat
 from ragkit.loaders import parse
 from ragkit.loaders.access import MB, read_bytes
+from ragkit.loaders.gallery import Gallery
 from ragkit.loaders.ocr import MEMORY_MB, Ocr, Reading, readings
 from ragkit.loaders.parts import Unpacking
 from ragkit.messages import Message
@@ -38,9 +40,12 @@ def main(limits: Mapping[str, Any]) -> None:
     send(replies, {"ready": True}, limits["max_frame"])
     while (request := receive(requests, MB)) is not None:
         _arm(limits["timeout_s"])
+        gallery = _gallery(replies, limits) if request.get("pictures") else None
         try:
-            answer = _answer(request, limits, ocr)
+            answer = _answer(request, limits, ocr, gallery)
             _arm(0)  # what follows may wait for the parent, who is at work on the files before
+            if gallery is not None and not answer.keys().isdisjoint(("document", "bare")):
+                _send_pictures(replies, gallery, limits)
             _reply(replies, answer, limits)
         except (MemoryError, RecursionError) as exc:
             # What else the error has broken is unknown: a fresh process reads the next file.
@@ -83,22 +88,40 @@ def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
         put({"reading": {"key": key, **asdict(reading)}, "done": done, "total": total})
 
     def put(frame: dict[str, Any]) -> None:
-        _arm(0)  # the parent may be at work on the files before
-        send(replies, frame, limits["max_frame"])
-        _arm(limits["timeout_s"])
+        _put(replies, frame, limits)
 
     known = readings(Path(limits["readings"])) if limits["readings"] else {}
     return Ocr(known, _make_room, lambda: put({"picture": True}), tell)
 
 
-def _answer(request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None) -> dict[str, Any]:
+def _put(replies: BinaryIO, frame: dict[str, Any], limits: Mapping[str, Any]) -> None:
+    """A frame before the reply, from which on the time limit counts anew."""
+    _arm(0)  # the parent may be at work on the files before
+    send(replies, frame, limits["max_frame"])
+    _arm(limits["timeout_s"])
+
+
+def _gallery(replies: BinaryIO, limits: Mapping[str, Any]) -> Gallery:
+    return Gallery(lambda: _put(replies, {"preparing": True}, limits))
+
+
+def _send_pictures(replies: BinaryIO, gallery: Gallery, limits: Mapping[str, Any]) -> None:
+    for picture in gallery.placed:
+        data = base64.b64encode(picture.data).decode()
+        send(replies, {"image": {"at": picture.at, "data": data}}, limits["max_frame"])
+
+
+def _answer(
+    request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None, gallery: Gallery | None
+) -> dict[str, Any]:
     content_hash = ""
     try:
         data = read_bytes(request["path"], limits["max_file_mb"])
         content_hash = hashlib.sha256(data).hexdigest()
         if content_hash == request["known_hash"]:
             return {"hash": content_hash}
-        document = parse(Path(request["path"]), data, request["media_type"], Unpacking(ocr if request["ocr"] else None))
+        unpacking = Unpacking(ocr if request["ocr"] else None, gallery)
+        document = parse(Path(request["path"]), data, request["media_type"], unpacking)
     except UnsupportedFormat as exc:
         return _failure(content_hash, exc.message, "unsupported")
     except LoadError as exc:
@@ -110,6 +133,11 @@ def _answer(request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | No
         return _failure(content_hash, reason)
     if len(document.text.encode("utf-8", "replace")) > limits["max_text_mb"] * MB:
         return _failure(content_hash, _too_much(limits))
+    if gallery is not None:
+        document = replace(document, notes=(*document.notes, *gallery.notes()))
+        if gallery.without is not None:
+            state = "unsupported" if isinstance(gallery.without, UnsupportedFormat) else "unreadable"
+            return {**_failure(content_hash, gallery.without.message, state), "bare": asdict(document)}
     document = judged(document)
     why = hopeless(document)
     if why is not None:

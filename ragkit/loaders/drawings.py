@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from ragkit.loaders.lines import Lines, one_line
-from ragkit.loaders.packages import Package, descendants, first, local, within
+from ragkit.loaders.packages import Package, Relation, add_picture, attribute, descendants, first, local, within
 
 
 def paragraph_text(paragraph: Element) -> str:
@@ -49,6 +49,23 @@ def add_figure(package: Package, part: str, lines: Lines) -> None:
     if texts:
         lines.blank()
         lines.add("\n".join(texts))
+
+
+def picture_parts(element: Element, relations: Mapping[str, Relation], *, but_in: str = "") -> Iterator[str]:
+    """The parts of the pictures that stand in a drawing, but for those within elements named `but_in`."""
+    for child in element:
+        if local(child) in ("blip", "imagedata"):
+            name = attribute(child, "embed") or attribute(child, "id")
+            relation = relations.get(name)
+            if relation is not None and not relation.outside:
+                yield relation.target
+        if local(child) != but_in:
+            yield from picture_parts(child, relations, but_in=but_in)
+
+
+def add_pictures(package: Package, shape: Element, relations: Mapping[str, Relation], lines: Lines) -> None:
+    for part in picture_parts(shape, relations):
+        add_picture(package, part, lines)
 
 
 def _points(series: Element, name: str) -> dict[str, str]:

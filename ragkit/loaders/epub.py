@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import posixpath
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.html import read_html
 from ragkit.loaders.lines import Lines, clean, one_line
-from ragkit.loaders.packages import Package, attribute, descendants, first, properties, within
+from ragkit.loaders.packages import (
+    Package,
+    accepted_picture,
+    attribute,
+    descendants,
+    first,
+    note_unread_pictures,
+    properties,
+    within,
+)
 from ragkit.loaders.parts import unread
-from ragkit.messages import Message
 from ragkit.types import Document
+
+if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
 
 _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 
 
-def read_epub(source: str, data: bytes, media_type: str) -> Document:
+def read_epub(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
     """A place is a line of the chapter's own file. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/rights.xml"):
@@ -24,7 +37,7 @@ def read_epub(source: str, data: bytes, media_type: str) -> Document:
     root = next(descendants(package.xml("META-INF/container.xml"), "rootfile"), None)
     part = attribute(root, "full-path") if root is not None else ""
     content = package.xml(part)
-    lines = Lines()
+    lines = Lines(gallery)
     files = {
         attribute(item, "id"): (
             posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(attribute(item, "href")))),
@@ -32,26 +45,38 @@ def read_epub(source: str, data: bytes, media_type: str) -> Document:
         )
         for item in within(content, "manifest", "item")
     }
-    pictures = sum(kind.startswith("image/") for _, kind in files.values())
+    pictures = [name for name, kind in files.values() if kind.startswith("image/")]
     for entry in within(content, "spine", "itemref"):
         name, kind = files.get(attribute(entry, "idref"), ("", ""))
         if kind in _PAGES and name:
             _add_chapter(package, name, lines)
-    if pictures:
-        lines.note(Message("Pictures that were not read: {count}.", {"count": pictures}))
+    note_unread_pictures(pictures, lines)
     title, author, date = properties(first(content, "metadata"))
     return lines.document(source, media_type, title, author=author, date=date)
 
 
 def _add_chapter(package: Package, name: str, lines: Lines) -> None:
+    gallery = lines.gallery
+    picture = None if gallery is None else partial(_picture, package, name, gallery)
     try:
-        chapter = read_html(name, package.data(name))
+        chapter = read_html(name, package.data(name), gallery, picture)
     except NoText:
         return  # a cover, a picture
     except LoadError as exc:
         lines.note(unread(name, exc.message))
         return
+    pictures = gallery.placed if gallery is not None else []
     lines.blank()
     if not chapter.headings and chapter.title:
         lines.mark_heading(1, chapter.title)
-    lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0)
+        if pictures:
+            lines.add("")  # the heading stands before the first of them
+    lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0, pictures)
+
+
+def _picture(package: Package, chapter: str, gallery: Gallery, address: str) -> bytes | None:
+    """By its address in the chapter."""
+    part = posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(address.partition("#")[0])))
+    if not address or not package.has(part):
+        return None
+    return accepted_picture(package, part, gallery)

@@ -7,22 +7,34 @@ element's start only, not of the text behind a <br>, and selectolax knows no lin
 
 from __future__ import annotations
 
+import base64
 import codecs
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.access import load_error
 from ragkit.loaders.charsets import WIDER
+from ragkit.loaders.gallery import DAMAGED
 from ragkit.loaders.text import decode
 from ragkit.messages import Message
+from ragkit.ports import Picture
 from ragkit.types import Document, Heading
+
+if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
 
 _CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
+_DATA_PICTURE = re.compile(r"\s*data:image/[\w.+-]+(?:;[\w=.+-]+)*;base64", re.IGNORECASE)
 _HEAD_BYTES = 4096  # where a page may declare its charset
 _UNREAD = frozenset({"script", "style", "template", "noscript"})
+_PICTURES = frozenset({"img", "image"})  # of HTML, of drawings in it
 _CELLS = frozenset({"td", "th"})
 _LONGEST_NAME = 80  # characters of a column's name
 _MOST_SPANNED = 1000  # rows or columns of one cell
@@ -42,25 +54,51 @@ _LOOSE_END = re.compile(r"</(script|style)\b[^>\n]*>", re.IGNORECASE)  # `</scri
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
-def read_html(source: str, data: bytes) -> Document:
-    """Raises NoText, LoadError (not a text at all)."""
+def read_html(
+    source: str, data: bytes, gallery: Gallery | None = None, picture: Callable[[str], bytes | None] | None = None
+) -> Document:
+    """`picture` gives the picture of an address, if it is to be described; by default those that stand in the page
+    itself. Raises NoText, LoadError (not a text at all)."""
     if data.startswith(b"%PDF-"):
         raise LoadError("Its name says text, but it is a {kind} file.", kind="PDF")
     markup, notes = decode(data, _declared(data))
-    reader = _Reader()
+    if gallery is not None and picture is None:
+        picture = partial(_picture_within, gallery)
+    reader = _Reader(picture)
     reader.feed(_LOOSE_END.sub(r"</\1>", markup))
     reader.close()
     text = "".join(reader.pieces)
-    if not text.strip() and (unread := reader.notes()):
-        raise load_error(unread[0])
+    if gallery is not None:
+        gallery.placed = reader.pictures
     if not text.strip():
-        raise NoText("The file is empty." if not data else "The page holds no text.")
+        unread = reader.notes()
+        without = NoText("The file is empty." if not data else "The page holds no text.")
+        _check_pictures(load_error(unread[0]) if unread else without, gallery)
     named = " ".join("".join(reader.title).split())
     title = named or next((heading.title for heading in reader.headings if heading.level == 1), "")
     return Document(
         source, "text/html", title, text,
         headings=tuple(reader.headings), line_marks=tuple(reader.marks), notes=(*notes, *reader.notes()),
     )  # fmt: skip
+
+
+def _check_pictures(without: LoadError, gallery: Gallery | None) -> None:
+    """Raises `without`, unless there are pictures in place of text."""
+    if gallery is None or not gallery.placed:
+        raise without
+    gallery.without = without
+
+
+def _picture_within(gallery: Gallery, address: str) -> bytes | None:
+    """The picture of a data: address. What stands elsewhere is never fetched."""
+    head, comma, data = address.partition(",")
+    if not comma or not _DATA_PICTURE.fullmatch(head):
+        return None
+    try:
+        return gallery.accepted(base64.b64decode(unquote_to_bytes(data.strip())))
+    except ValueError:
+        gallery.leave_out(DAMAGED)
+        return None
 
 
 def _declared(data: bytes) -> list[str]:
@@ -115,10 +153,14 @@ class _Table:
 
 
 class _Reader(HTMLParser):
-    """Collects text; white space and breaks wait until the next character shows they are needed."""
+    """Collects text; white space and breaks wait until the next character shows they are needed, and a picture
+    waits for the next line."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Callable[[str], bytes | None] | None) -> None:
         super().__init__(convert_charrefs=True)
+        self.pictures: list[Picture] = []
+        self._picture = picture
+        self._waiting: list[bytes] = []  # pictures of the line that is being written
         self.pieces: list[str] = []
         self.headings: list[Heading] = []
         self.marks: list[tuple[int, int]] = []
@@ -143,6 +185,10 @@ class _Reader(HTMLParser):
 
     # -- what the parser calls -------------------------------------------------------------------
 
+    def close(self) -> None:
+        super().close()
+        self._show_waiting()
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._unread and self._unread[-1][0] == "title" and tag != "title":
             self._unread.pop()  # a title that was never closed
@@ -152,6 +198,8 @@ class _Reader(HTMLParser):
             return
         if tag == "img" and (alt := dict(attrs).get("alt")):
             self._inline(alt)
+        if tag in _PICTURES and self._picture is not None:
+            self._meet_picture(dict(attrs))
         self._boundary(tag)
         if tag in _HEADINGS:
             self._end_heading()
@@ -218,6 +266,17 @@ class _Reader(HTMLParser):
 
     # -- writing ---------------------------------------------------------------------------------
 
+    def _meet_picture(self, attributes: dict[str, str | None]) -> None:
+        assert self._picture is not None
+        address = attributes.get("src") or attributes.get("xlink:href") or attributes.get("href") or ""
+        found = self._picture(address)
+        if found is not None:
+            self._waiting.append(found)
+
+    def _show_waiting(self) -> None:
+        self.pictures += (Picture(self._length, data) for data in self._waiting)
+        self._waiting.clear()
+
     def _inline(self, text: str) -> None:
         self._piece(_SPACE.sub(" ", text), self.getpos()[0])
 
@@ -245,6 +304,8 @@ class _Reader(HTMLParser):
 
     def _write(self, text: str, line: int) -> None:
         before = self._before(text[0])
+        if "\n" in before or not self._length:
+            self._show_waiting()
         begin = self._length + len(before) - len(before.lstrip("\n"))  # bullets and names of columns belong to it
         if self._heading and self._heading[2] < 0:
             self._heading = (self._heading[0], len(self.pieces), begin)

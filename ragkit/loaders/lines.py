@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ragkit.errors import NoText
+from ragkit.errors import LoadError, NoText
 from ragkit.loaders.access import load_error
 from ragkit.messages import Message
+from ragkit.ports import Picture
 from ragkit.types import Document, Heading, Page
+
+if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
 
 _MOST_NOTES = 30
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
@@ -27,9 +33,14 @@ def one_line(text: str) -> str:
 
 
 class Lines:
-    """Collects the lines, where in the file they came from, and what stands beside them."""
+    """Collects the lines, where in the file they came from, and what stands beside them.
 
-    def __init__(self) -> None:
+    `gallery` takes the pictures that are placed among them; None: they are not asked for.
+    """
+
+    def __init__(self, gallery: Gallery | None = None) -> None:
+        self.gallery = gallery
+        self.pictures: list[Picture] = []
         self.length = 0  # characters so far
         self.notes: list[Message] = []
         self.headings: list[Heading] = []
@@ -66,16 +77,24 @@ class Lines:
         """A heading whose title is not a line of its own: the next line begins what it names."""
         self.headings.append(Heading(level, clean(one_line(title)), self.length))
 
+    def picture(self, data: bytes) -> None:
+        """A picture that the gallery accepted, on an empty line that holds its place."""
+        self.pictures.append(Picture(self.length, data))
+        self.add("")
+
     def note(self, message: Message) -> None:
         if len(self.notes) < _MOST_NOTES:
             self.notes.append(message)
         else:
             self._unsaid += 1
 
-    def include(self, name: str, document: Document, notes: list[Message], level: int) -> None:
+    def include(
+        self, name: str, document: Document, notes: list[Message], level: int, pictures: Sequence[Picture] = ()
+    ) -> None:
         """The text of another document, its headings below `level`, and `notes` about it. A place in it is
         given by `name` and its own page, or else the line of its own file."""
         shift = self.length
+        self.pictures += (replace(picture, at=picture.at + shift) for picture in pictures)
         for heading in document.headings:
             self.headings.append(Heading(heading.level + level, heading.title, heading.start + shift))
         self._mark_lines(document)
@@ -125,11 +144,15 @@ class Lines:
         return not any(part.strip() for part in self._parts)
 
     def document(self, source: str, media_type: str, title: str = "", *, author: str = "", date: str = "") -> Document:
-        """Raises NoText: nothing but white space; LoadError with the first note that says why."""
+        """Raises NoText: nothing but white space; LoadError with the first note that says why. With pictures it
+        may be blank: the gallery then has what would have been raised."""
+        without: LoadError | None = None
         if self.is_blank():
-            if self.notes:
-                raise load_error(self.notes[0])
-            raise NoText("The file holds no text.")
+            without = load_error(self.notes[0]) if self.notes else NoText("The file holds no text.")
+            if self.gallery is None or not self.pictures:
+                raise without
+        if self.gallery is not None:
+            self.gallery.placed, self.gallery.without = self.pictures, without
         if self._unsaid:
             more = Message("More of this kind was left out of this list (places: {count}).", {"count": self._unsaid})
             self.notes.append(more)

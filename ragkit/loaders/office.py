@@ -43,6 +43,7 @@ _READERS = {
     "doc": ("old_word", "read_old_word"),
     "ppt": ("old_slides", "read_old_slides"),
 }
+_WITH_PICTURES = ("docx", "pptx", "odt", "odp", "epub")  # whose readers place them in the text
 _OTHERS = {  # what is no office file at all -> its media type
     "html": "text/html",
     "pdf": "application/pdf",
@@ -74,7 +75,8 @@ def read_office(source: str, data: bytes, media_type: str, unpacking: Unpacking)
     if found in _READERS:
         module, function = _READERS[found]
         reader: Any = getattr(import_module(f"ragkit.loaders.{module}"), function)
-        return _noted(reader(source, data, media_type), named, found)
+        shared = [unpacking.gallery] if found in _WITH_PICTURES else []
+        return _noted(reader(source, data, media_type, *shared), named, found)
     other = _OTHERS.get(found)
     if other is None:
         raise LoadError("It is not a .{kind} file, whatever its name says.", kind=named)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.packages import (
     Package,
+    add_picture,
     attribute,
     descendants,
     first,
@@ -21,21 +23,24 @@ from ragkit.loaders.tables import row_text
 from ragkit.messages import Message
 from ragkit.types import Document, Page
 
+if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
+
 _NOT_READ = frozenset("tracked-changes sequence-decls variable-decls user-field-decls forms note-citation".split())
 _MOST_REPEATS = 100  # of an empty cell or a space
 
 
-def read_opendocument(source: str, data: bytes, media_type: str) -> Document:
+def read_opendocument(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
     ):
         raise LoadError("It needs a password: save a copy that needs none.")
-    lines = Lines()
+    lines = Lines(gallery)
     title, author, date = properties(package.optional_xml("meta.xml", lines))
     body = first(package.xml("content.xml"), "body")
-    reader = _Reader(lines)
+    reader = _Reader(package, lines)
     for part in body if body is not None else ():
         reader.blocks(part, 0)
     note_unread_media(package, lines)
@@ -43,7 +48,8 @@ def read_opendocument(source: str, data: bytes, media_type: str) -> Document:
 
 
 class _Reader:
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, package: Package, lines: Lines) -> None:
+        self._package = package
         self._lines = lines
         self._slides = 0
         self.title = ""
@@ -68,8 +74,14 @@ class _Reader:
                 self._table(element)
             elif name == "page":
                 self._slide(element)
+            elif name == "image":
+                self._picture(element)
             else:
                 self.blocks(element, depth)
+
+    def _picture(self, element: Element) -> None:
+        add_picture(self._package, attribute(element, "href").removeprefix("./"), self._lines)
+        self.blocks(element, 0)
 
     def _heading(self, element: Element) -> None:
         after: list[Element] = []
@@ -138,6 +150,8 @@ class _Reader:
             if any(cells):
                 self._lines.add(row_text(cells, [] if is_header else names))
                 names = cells if is_header else names
+            for picture in descendants(row, "image"):
+                self._picture(picture)
         self._lines.blank()
 
     def _slide(self, page: Element) -> None:

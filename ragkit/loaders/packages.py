@@ -10,7 +10,7 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.archive_zip import FAILURES, check_members
+from ragkit.loaders.gallery import DAMAGED, ELSEWHERE, Gallery
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.loaders.parts import Unpacking
 from ragkit.messages import Message
@@ -164,12 +165,39 @@ def properties(root: Element | None) -> tuple[str, str, str]:
 
 
 def note_unread_media(package: Package, lines: Lines) -> None:
-    """Say how many pictures and embedded files were not read."""
-    pictures = len(package.names(r"(?:.*/)?(?:media|pictures)/[^/]+"))
-    if pictures:
-        lines.note(Message("Pictures that were not read: {count}.", {"count": pictures}))
+    """Say how many pictures and embedded files were not read; pictures that are to be described are not among
+    them."""
+    pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
+    note_unread_pictures(pictures, lines)
     embedded = len(package.names(r"(?:.*/)?embeddings/[^/]+|Object [^/]+/content\.xml"))
     if embedded:
         lines.note(Message("Embedded files that were not read: {count}.", {"count": embedded}))
     if package.names(r".*vbaProject\.bin|Basic/.*\.xml"):
         lines.note(Message("It holds macros; they were not read."))
+
+
+def note_unread_pictures(parts: Sequence[str], lines: Lines) -> None:
+    """`parts` are all pictures of the package."""
+    if lines.gallery is not None:
+        lines.gallery.leave_out(ELSEWHERE, sum(part.casefold() not in lines.gallery.parts for part in parts))
+    elif parts:
+        lines.note(Message("Pictures that were not read: {count}.", {"count": len(parts)}))
+
+
+def add_picture(package: Package, part: str, lines: Lines) -> None:
+    """The picture of that name at the end of the lines, where pictures are asked for."""
+    if lines.gallery is None or not package.has(part):
+        return
+    picture = accepted_picture(package, part, lines.gallery)
+    if picture is not None:
+        lines.picture(picture)
+
+
+def accepted_picture(package: Package, part: str, gallery: Gallery) -> bytes | None:
+    """As the gallery takes it; None: it does not."""
+    gallery.parts.add(part.lstrip("/").casefold())
+    try:
+        return gallery.accepted(package.data(part))
+    except LoadError:
+        gallery.leave_out(DAMAGED)
+        return None

@@ -12,6 +12,7 @@ from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.messages import Message
 
 if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
     from ragkit.loaders.ocr import Ocr
 
 _LONGEST_NAME = 300  # characters that a note shows
@@ -22,6 +23,7 @@ class Unpacking:
     """What the readers of one file and of everything inside it share, however deep."""
 
     ocr: Ocr | None = None  # None: pictures are not read
+    gallery: Gallery | None = None  # None: pictures are not gathered to be described
     depth: int = 0  # files around the one that is read now
     bytes_left: int = 512 * MB
     parts_left: int = 10_000
@@ -65,10 +67,12 @@ def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int,
             raise LoadError("There is no reader for {suffix} files.", suffix=Path(title).suffix or title)
         unpacking.take(len(data))
         unpacking.depth += 1
+        gallery, unpacking.gallery = unpacking.gallery, None  # pictures of files within files are not gathered
         try:
             document = parse(Path(title), data, kind, unpacking)
         finally:
             unpacking.depth -= 1
+            unpacking.gallery = gallery
     except LoadError as exc:
         lines.note(unread(title, exc.message))
         return False

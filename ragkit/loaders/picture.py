@@ -1,23 +1,33 @@
-"""Pictures, read by OCR. Pillow opens them; it comes with the extra `ocr`."""
+"""Pictures, read by OCR or made ready for a model that describes them. Pillow opens them; it comes with the
+extra `ocr`."""
 
 from __future__ import annotations
 
 import io
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError, NoText, UnsupportedFormat
+from ragkit.loaders.gallery import DAMAGED, LeftOut
 from ragkit.loaders.lines import clean
 from ragkit.loaders.ocr import MOST_PIXELS, is_installed, reading_notes, weak_reading
 from ragkit.loaders.parts import Unpacking, needs_extra
+from ragkit.pictures import MOST_BYTES
+from ragkit.pictures import MOST_PIXELS as MOST_PIXELS_IN_ALL
+from ragkit.ports import Picture
 from ragkit.types import Document, Page
 
 if TYPE_CHECKING:
-    from ragkit.loaders.ocr import Pixels, Reading
+    from ragkit.loaders.gallery import Gallery
+    from ragkit.loaders.ocr import Ocr, Pixels, Reading
 
 _BETWEEN_PAGES = "\n\n"
-_MOST_PIXELS = 200_000_000  # of one picture: more is a bomb, or a map
 _MOST_PAGES = 2000
+_DAMAGED = "The picture is damaged"  # as messages of it begin
+_MADE_ANEW = ("image/tiff", "image/bmp")
+_LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
 
 
 def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
@@ -25,28 +35,101 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking
     UnsupportedFormat: the libraries are not installed, or OCR is off."""
     if not data:
         raise NoText("The file is empty.")
-    if unpacking.ocr is None:
-        raise _unread(source)
-    from PIL import Image, UnidentifiedImageError
-
-    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS // 2  # Pillow refuses at twice as many
     try:
-        picture = Image.open(io.BytesIO(data))
-        picture.load()
-        count = min(getattr(picture, "n_frames", 1) if media_type == "image/tiff" else 1, _MOST_PAGES)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise LoadError("The picture is too large to be read.") from exc
-    except UnidentifiedImageError as exc:
-        raise LoadError("It is not a picture, whatever its name says.") from exc
-    except Exception as exc:  # Pillow's readers raise whatever they meet
-        raise LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
-    found = unpacking.ocr.read_all(range(1, count + 1), lambda number: _pixels(picture, number))
+        if unpacking.ocr is None:
+            raise _unread(source)
+        return _read(source, data, media_type, unpacking.ocr)
+    except LoadError as exc:
+        if unpacking.gallery is None or media_type not in _MADE_ANEW or exc.message.template.startswith(_DAMAGED):
+            raise
+        found = _without_text(data, source, media_type, unpacking.gallery)
+        if not unpacking.gallery.placed:
+            raise
+        unpacking.gallery.without = exc
+        return found
+
+
+def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
+    picture = _opened(data)
+    count = _pages(picture, media_type)
+    found = ocr.read_all(range(1, count + 1), lambda number: _pixels(picture, number))
     if not any(reading is not None for reading in found.values()):
         raise LoadError("The picture is damaged ({why}).", why="OCR")
     if not any(reading is not None and reading.text for reading in found.values()):
         raise NoText("No text was found on the picture.")
     texts = [clean(reading.text) if reading is not None else "" for reading in found.values()]
     return _laid_out(source, media_type, texts, found)
+
+
+def _opened(data: bytes) -> Any:
+    """Raises LoadError: it is no picture, too large, or damaged."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS_IN_ALL // 2  # Pillow refuses at twice as many
+    try:
+        picture = Image.open(io.BytesIO(data))
+        picture.load()
+        return picture
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise LoadError("The picture is too large to be read.") from exc
+    except UnidentifiedImageError as exc:
+        raise LoadError("It is not a picture, whatever its name says.") from exc
+    except Exception as exc:  # Pillow's readers raise whatever they meet
+        raise LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+
+
+def _pages(picture: Any, media_type: str) -> int:
+    return min(getattr(picture, "n_frames", 1) if media_type == "image/tiff" else 1, _MOST_PAGES)
+
+
+# -- for a model that sees -----------------------------------------------------------------------
+
+
+def as_png(data: bytes, page: int = 1) -> bytes:
+    """A picture of any format as a PNG of bounded size; a JPEG where that is too large. Raises LoadError,
+    UnsupportedFormat: Pillow is not installed."""
+    if find_spec("PIL") is None:
+        raise needs_extra("ocr", "")
+    picture = _opened(data)
+    try:
+        return _encoded(picture, page)
+    except Exception as exc:  # as in `_opened`
+        raise LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+
+
+def _encoded(picture: Any, page: int) -> bytes:
+    image = _upright(picture, page, _LONGEST_SIDE)
+    made = io.BytesIO()
+    image.save(made, "PNG")
+    if made.tell() > MOST_BYTES:
+        made = io.BytesIO()
+        image.save(made, "JPEG", quality=85)
+    return made.getvalue()
+
+
+def _without_text(data: bytes, source: str, media_type: str, gallery: Gallery) -> Document:
+    """The pages of a file in a format that models do not take; the gallery has their pictures."""
+    count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
+    pages = []
+    for number in range(1, count + 1):
+        at = (number - 1) * len(_BETWEEN_PAGES)
+        pages.append(Page(number, at, at, "described"))
+        picture = gallery.drawn(b"%d\0" % number + data, partial(_made_ready, data, number, gallery))
+        if picture is not None:
+            gallery.placed.append(Picture(at, picture))
+    return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=tuple(pages))
+
+
+def _made_ready(data: bytes, number: int, gallery: Gallery) -> bytes:
+    """Raises LeftOut."""
+    gallery.prepare()
+    try:
+        return as_png(data, number)
+    except LoadError as exc:
+        raise LeftOut(DAMAGED) from exc
+
+
+# -- for OCR -------------------------------------------------------------------------------------
 
 
 def _unread(source: str) -> UnsupportedFormat:
@@ -56,16 +139,22 @@ def _unread(source: str) -> UnsupportedFormat:
 
 
 def _pixels(picture: Any, number: int) -> Pixels:
-    """Upright, on white, no larger than OCR profits from."""
+    """No larger than OCR profits from."""
     import numpy as np
+
+    return np.ascontiguousarray(np.asarray(_upright(picture, number, MOST_PIXELS))[:, :, ::-1])
+
+
+def _upright(picture: Any, number: int, longest_side: int) -> Any:
+    """A page (from 1) as it is to be looked at, on white."""
     from PIL import Image, ImageOps
 
     picture.seek(number - 1)
     image = ImageOps.exif_transpose(picture).convert("RGBA")
-    image.thumbnail((MOST_PIXELS, MOST_PIXELS))
+    image.thumbnail((longest_side, longest_side))
     white = Image.new("RGBA", image.size, "white")
     white.alpha_composite(image)
-    return np.ascontiguousarray(np.asarray(white.convert("RGB"))[:, :, ::-1])
+    return white.convert("RGB")
 
 
 def _laid_out(source: str, media_type: str, texts: list[str], found: dict[int, Reading | None]) -> Document:

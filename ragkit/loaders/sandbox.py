@@ -1,7 +1,6 @@
 """The loader of ragkit: a child process reads the files, so that no file can harm, stop or hang us.
 
-What the child answers is not trusted: it may have been taken over by a file. It is JSON of bounded
-length, and every value is checked before it becomes a `Document`.
+What the child answers is not trusted: it is JSON of bounded length, and `replies` checks every value.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import contextlib
 import json
 import math
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,21 +16,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast, get_args
+from typing import Any, BinaryIO, cast
 
 from ragkit.config import LoadingConfig
 from ragkit.errors import RagkitError
-from ragkit.loaders import VERSION, media_type
+from ragkit.loaders import VERSION, media_type, replies
 from ragkit.loaders.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.child import receive, send
-from ragkit.loaders.ocr import Reading, entry, is_installed
+from ragkit.loaders.gallery import MOST_PREPARED
+from ragkit.loaders.ocr import entry, is_installed
 from ragkit.messages import Message
-from ragkit.ports import FileFacts, Loaded, LoadFailure, OnPage
-from ragkit.types import Document, Heading, Page, PageKind, WeakPage
+from ragkit.pictures import MOST, MOST_BYTES, MOST_BYTES_IN_ALL
+from ragkit.ports import FileFacts, Loaded, LoadFailure, OnPage, Picture
 
 _NO_START = "The process that reads files does not start."
 _HINT = "Check that there is free memory, and that loading.memory_mb is not too low."
@@ -46,10 +45,7 @@ limits, sys.path[:] = json.loads(sys.argv[1])
 from ragkit.loaders.child import main
 main(limits)"""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL")  # nothing secret
-_TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # no widths, no attributes
-_MOST_MESSAGES = 8  # one within the other
-_LONGEST_NAME = 4000  # characters of a sheet's name, or a path within archives
-_HASH = re.compile(r"[0-9a-f]{64}")
+_BETWEEN = frozenset({"reading", "picture", "preparing", "image"})  # frames before a reply
 
 
 class SandboxLoader:
@@ -59,14 +55,16 @@ class SandboxLoader:
     file where what OCR read is kept until its owner removes it: a run that was cut off does not read it again.
     """
 
-    def __init__(self, config: LoadingConfig, readings: Path | None = None) -> None:
+    def __init__(self, config: LoadingConfig, readings: Path | None = None, *, pictures: bool = False) -> None:
+        """`pictures`: those inside documents are asked for too."""
         limits = (config.timeout_s, config.memory_mb, config.max_file_mb, config.max_text_mb)
         self._can_read = _extras(config)
         self.fingerprint = "+".join([":".join([VERSION, *(f"{limit:g}" for limit in limits)]), *self._can_read])
         self._config = config
         self._kept = readings
+        self._pictures = pictures
         self._on_page: OnPage = lambda *_: None
-        self._max_frame = config.max_text_mb * MB * _BYTES_FOR_BYTE + MB
+        self._max_frame = max(config.max_text_mb * MB * _BYTES_FOR_BYTE, 2 * MOST_BYTES) + MB
         self._child: subprocess.Popen[bytes] | None = None
         self._watchdog: _Watchdog | None = None
         self._used = False  # the child has read a file
@@ -104,7 +102,7 @@ class SandboxLoader:
         source = iter(files)
         try:
             while True:
-                waiting.extend(_asked(*file) for file in islice(source, _AHEAD - len(waiting)))
+                waiting.extend(_asked(*file, self._pictures) for file in islice(source, _AHEAD - len(waiting)))
                 if not waiting:
                     return
                 asked = waiting.popleft()
@@ -121,7 +119,7 @@ class SandboxLoader:
                 return Loaded("", failure=LoadFailure("unreadable", reply))
             if reply.get("last"):
                 self._end()
-            return _loaded(asked.source, asked.kind, asked.known_hash, reply)
+            return replies.loaded(asked.source, asked.kind, asked.known_hash, reply, asked.pictures)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self._end()
             return Loaded("", failure=LoadFailure("unreadable", Message("The reader's answer makes no sense.")))
@@ -137,14 +135,16 @@ class SandboxLoader:
         """
         was_used = self._used
         reply = self._ask_once(asked, waiting)
-        if isinstance(reply, Message) and asked.in_ocr:
+        if isinstance(reply, Message) and asked.busy_with == "picture":
             return self._without_ocr(asked, waiting, reply)
         if was_used and isinstance(reply, _Crash):
             self._end()
             reply = self._ask_once(asked, waiting)
         if isinstance(reply, _Crash):
             template = "The reader crashed on this file or ran out of memory ({why})."
-            return Message(template, {"why": reply.why})
+            reply = Message(template, {"why": reply.why})
+        if isinstance(reply, Message) and asked.busy_with == "preparing":
+            return self._without_pictures(asked, waiting, reply)
         return reply
 
     def _without_ocr(self, asked: _Asked, waiting: Iterable[_Asked], why: Message) -> Any:
@@ -158,9 +158,23 @@ class SandboxLoader:
         reply["document"]["notes"].append({"template": note.template, "values": dict(note.values)})
         return reply
 
+    def _without_pictures(self, asked: _Asked, waiting: Iterable[_Asked], why: Message) -> Any:
+        """What the file holds but for its pictures, with a note; `why` where that is nothing."""
+        self._end()
+        asked.with_pictures = False
+        reply = self._ask_once(asked, waiting)
+        if not isinstance(reply, dict):
+            return why
+        if "document" in reply:
+            inner = {"template": why.template, "values": dict(why.values)}
+            note = Message("Its pictures could not be made ready to be described: {why}", {"why": why})
+            reply["document"]["notes"].append({"template": note.template, "values": {"why": inner}})
+        return reply
+
     def _ask_once(self, asked: _Asked, waiting: Iterable[_Asked]) -> Any:
         child, watchdog = self._running()
         self._used = True
+        asked.forget()
         with watchdog.limit(self._config.timeout_s):
             try:
                 for one in (asked, *waiting):
@@ -168,10 +182,12 @@ class SandboxLoader:
                         one.sent_to = child
                         send(_pipe(child.stdin), one.request(), MB)
                 reply = receive(_pipe(child.stdout), self._max_frame)
-                while isinstance(reply, dict) and ("reading" in reply or "picture" in reply):
-                    asked.in_ocr = "picture" in reply
+                while isinstance(reply, dict) and not _BETWEEN.isdisjoint(reply):
+                    asked.busy_with = next(iter(reply))
                     if "reading" in reply:
                         self._page_read(asked, reply)
+                    elif "picture" not in reply:
+                        asked.take(reply)
                     watchdog.restart(self._config.timeout_s)
                     reply = receive(_pipe(child.stdout), self._max_frame)
             except OSError:
@@ -187,9 +203,8 @@ class SandboxLoader:
 
     def _page_read(self, asked: _Asked, reply: dict[str, Any]) -> None:
         """Raises ValueError, TypeError, KeyError: the reply makes no sense."""
-        found = reply["reading"]
-        key, done, total = _text(found["key"], 64), _whole(reply["done"], 1), _whole(reply["total"], 1)
-        reading = Reading(_text(found["text"]), _share(found["confidence"]))
+        key, reading = replies.reading(reply["reading"])
+        done, total = replies.whole(reply["done"], 1), replies.whole(reply["total"], 1)
         if self._kept is not None:
             with contextlib.suppress(OSError), self._kept.open("a", encoding="utf-8") as kept:
                 kept.write(entry(key, reading))  # only time is lost without it
@@ -262,20 +277,44 @@ class _Asked:
     settled: Loaded | None = None  # set: the child is not needed
     sent_to: subprocess.Popen[bytes] | None = None
     ocr: bool = True  # if there is one
-    in_ocr: bool = False  # it is what the child was at when it was last heard of
+    with_pictures: bool = False
+    busy_with: str = ""  # what the child was at when it was last heard of: the first word of its frame
+    pictures: list[Picture] = field(default_factory=list)
+    bytes_left: int = MOST_BYTES_IN_ALL
+    preparings_left: int = MOST_PREPARED
 
     def request(self) -> dict[str, str | bool]:
-        return {"path": self.source, "media_type": self.kind, "known_hash": self.known_hash, "ocr": self.ocr}
+        wanted: dict[str, str | bool] = {"pictures": True} if self.with_pictures else {}
+        return wanted | {"path": self.source, "media_type": self.kind, "known_hash": self.known_hash, "ocr": self.ocr}
+
+    def forget(self) -> None:
+        """What a child said of it that is gone."""
+        self.busy_with, self.pictures = "", []
+        self.bytes_left, self.preparings_left = MOST_BYTES_IN_ALL, MOST_PREPARED
+
+    def take(self, reply: dict[str, Any]) -> None:
+        """A picture, or word that one is being made ready. Raises ValueError, TypeError, KeyError: it is none, too
+        large, one too many or not asked for."""
+        if not self.with_pictures:
+            raise ValueError("not asked for")
+        if "preparing" in reply:
+            self.preparings_left -= 1
+        else:
+            picture = replies.picture(reply["image"])
+            self.pictures.append(picture)
+            self.bytes_left -= len(picture.data)
+        if self.preparings_left < 0 or self.bytes_left < 0 or len(self.pictures) > MOST:
+            raise ValueError("pictures")
 
 
-def _asked(path: Path, known_hash: str) -> _Asked:
+def _asked(path: Path, known_hash: str, with_pictures: bool) -> _Asked:
     source, kind = str(path.absolute()), media_type(path)
     if kind is None:
         reason = Message("There is no reader for {suffix} files.", {"suffix": path.suffix or path.name})
         return _Asked(source, "", "", Loaded("", failure=LoadFailure("unsupported", reason)))
     if not is_utf8(source):
         return _Asked(source, "", "", Loaded("", failure=LoadFailure("unreadable", NOT_UTF8)))
-    return _Asked(source, kind, known_hash)
+    return _Asked(source, kind, known_hash, with_pictures=with_pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,97 +378,3 @@ def _end_of(child: subprocess.Popen[bytes]) -> str:
         return signal.Signals(-code).name
     except ValueError:
         return f"exit code {code}"
-
-
-# -- the child's answer, checked -----------------------------------------------------------------
-
-
-def _loaded(source: str, kind: str, known_hash: str, reply: dict[str, Any]) -> Loaded:
-    """Raises ValueError, TypeError or KeyError: the reply is not one."""
-    content_hash = _text(reply["hash"], 64)
-    failure = reply.get("failure")
-    if failure is not None:
-        if failure["state"] not in ("unreadable", "unsupported"):
-            raise ValueError("state")
-        return Loaded(content_hash, failure=LoadFailure(failure["state"], _message(failure)))
-    if not _HASH.fullmatch(content_hash):
-        raise ValueError("hash")
-    if "document" not in reply:
-        if content_hash != known_hash:
-            raise ValueError("hash")
-        return Loaded(content_hash)
-    return Loaded(content_hash, _document(source, kind, reply["document"]))
-
-
-def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
-    text = _text(found["text"])
-    size = len(text)
-    pages = tuple(
-        Page(
-            _whole(page["number"], 1),
-            _whole(page["start"], 0, size),
-            _whole(page["end"], 0, size),
-            _kind(page["kind"]),
-            _text(page["name"], _LONGEST_NAME),
-        )
-        for page in found["pages"]
-    )
-    headings = tuple(
-        Heading(_whole(heading["level"], 1), _text(heading["title"]), _whole(heading["start"], 0, size))
-        for heading in found["headings"]
-    )
-    marks = tuple((_whole(at, 0, size), _whole(line, 1)) for at, line in found["line_marks"])
-    if any(page.end < page.start for page in pages) or any(a.end > b.start for a, b in pairwise(pages)):
-        raise ValueError("pages")
-    if any(a.start > b.start for a, b in pairwise(headings)) or any(a[0] > b[0] for a, b in pairwise(marks)):
-        raise ValueError("order")
-    notes = tuple(_message(note) for note in found["notes"])
-    weak = tuple(
-        WeakPage(_whole(page["number"], 0), _share(page["score"]), _message(page["reason"]))
-        for page in found["weak_pages"]
-    )
-    author, date = _text(found["author"], 1000), _text(found["date"], 10)
-    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes, author, date, weak)
-
-
-def _message(found: dict[str, Any], depth: int = 0) -> Message:
-    """A message, whose values may be messages: a part's note within a file's. Raises as `_loaded` does."""
-    template = _text(found["template"], 1000)
-    values = {_text(name, 40): _value(value, depth) for name, value in found["values"].items()}
-    if not _TEMPLATE.fullmatch(template):
-        raise ValueError("template")
-    message = Message(template, values)
-    str(message)  # KeyError: a value is missing
-    return message
-
-
-def _value(value: object, depth: int) -> int | str | Message:
-    if isinstance(value, dict) and depth < _MOST_MESSAGES:
-        return _message(value, depth + 1)
-    return value if isinstance(value, int) else _text(value, 1000)
-
-
-def _kind(value: object) -> PageKind:
-    for kind in get_args(PageKind):
-        if kind == value:
-            return cast(PageKind, kind)
-    raise ValueError("page")
-
-
-def _text(value: object, most: int | None = None) -> str:
-    if not isinstance(value, str) or (most is not None and len(value) > most) or "\0" in value:
-        raise ValueError("text")
-    value.encode()  # UnicodeEncodeError, a ValueError: lone surrogates
-    return value
-
-
-def _share(value: object) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("share")
-    return float(value)
-
-
-def _whole(value: object, least: int, most: int = 1 << 31) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise ValueError("number")
-    return value

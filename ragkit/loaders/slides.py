@@ -7,10 +7,11 @@ Read from the XML itself: the strict form, broken relations and damaged pictures
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError
-from ragkit.loaders.drawings import add_figure, paragraph_text
+from ragkit.loaders.drawings import add_figure, add_pictures, paragraph_text
 from ragkit.loaders.lines import Lines
 from ragkit.loaders.packages import (
     Package,
@@ -27,14 +28,17 @@ from ragkit.loaders.tables import row_text
 from ragkit.messages import Message
 from ragkit.types import Document, Page
 
+if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
+
 _TITLES = ("title", "ctrTitle")
 _NOT_READ = ("sldNum", "dt", "sldImg", "hdr")  # placeholders that hold no words of their own
 
 
-def read_slides(source: str, data: bytes, media_type: str) -> Document:
+def read_slides(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
-    lines = Lines()
+    lines = Lines(gallery)
     title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
     hidden = []
     for number, part in enumerate(_slides(package), 1):
@@ -135,6 +139,7 @@ def _add_shape(package: Package, shape: Element, relations: dict[str, Relation],
         relation = relations.get(attribute(reference, "id") or attribute(reference, "dm"))
         if relation is not None and not relation.outside:
             add_figure(package, relation.target, lines)
+    add_pictures(package, shape, relations, lines)
 
 
 def _paragraphs(shape: Element) -> Iterator[str]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError, NoText
-from ragkit.loaders.drawings import add_figure, paragraph_text
+from ragkit.loaders.drawings import add_figure, paragraph_text, picture_parts
 from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.numbering import Numbering
 from ragkit.loaders.packages import (
     Package,
+    add_picture,
     attribute,
     descendants,
     first,
@@ -29,6 +31,9 @@ from ragkit.loaders.packages import (
 from ragkit.loaders.tables import header_at, row_text
 from ragkit.messages import Message
 from ragkit.types import Document
+
+if TYPE_CHECKING:
+    from ragkit.loaders.gallery import Gallery
 
 _HEADING = re.compile(r"(?:heading|标题|標題|überschrift|titre|título|見出し|제목)\s*([1-9])", re.IGNORECASE)
 _TITLES = ("title", "标题", "標題")
@@ -50,12 +55,13 @@ class _Notes:
     texts: list[str] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)  # of charts and diagrams
+    pictures: list[str] = field(default_factory=list)  # their parts
 
 
-def read_word(source: str, data: bytes, media_type: str) -> Document:
+def read_word(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
     """Lines are those of the text: the format has none. Raises NoText, LoadError."""
     package = Package(data)
-    lines = Lines()
+    lines = Lines(gallery)
     title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
     reader = _Reader(package, lines)
     reader.read()
@@ -73,6 +79,7 @@ class _Reader:
         self._numbering = Numbering(self._part("numbering"))
         self._notes = {kind: self._texts_by_id(kind) for kind in ("footnotes", "endnotes", "comments")}
         self._changes = 0
+        self._waiting: list[bytes] = []  # pictures of a table's row
 
     def read(self) -> None:
         body = first(self._package.xml(self._main), "body")
@@ -126,6 +133,8 @@ class _Reader:
             self._blocks(box)
         for part in notes.parts:
             add_figure(self._package, part, self._lines)
+        for part in notes.pictures:
+            add_picture(self._package, part, self._lines)
 
     def _numbered(self, paragraph: Element, style: str) -> tuple[str, int]:
         """The list that it is an item of ("": none), and how deep."""
@@ -151,15 +160,23 @@ class _Reader:
         for row in _rows(table):
             cells = self._cells(row, above)
             if not any(cells):
+                self._show_waiting()
                 continue
             is_header = first(row, "trPr", "tblHeader") is not None or (
                 is_first and self._stands_out(table, row, cells)
             )
             is_first = False
             self._lines.add(row_text(cells, [] if is_header else names))
+            self._show_waiting()
             if is_header:
                 names = cells
         self._lines.blank()
+
+    def _show_waiting(self) -> None:
+        """The pictures of the cells of a row, after it."""
+        for data in self._waiting:
+            self._lines.picture(data)
+        self._waiting.clear()
 
     def _stands_out(self, table: Element, row: Element, cells: list[str]) -> bool:
         """Whether the first row is bold from end to end, by itself or by the table's style, and names columns."""
@@ -190,9 +207,11 @@ class _Reader:
         """Its paragraphs and tables on one line."""
         inner = _Reader.__new__(_Reader)
         inner.__dict__.update(self.__dict__)
-        inner._lines = Lines()
+        inner._lines = Lines(self._lines.gallery)
+        inner._waiting = []
         inner._blocks(cell)
         self._changes = inner._changes
+        self._waiting += (picture.data for picture in inner._lines.pictures)
         for message in inner._lines.notes:
             self._lines.note(message)
         return " ; ".join(line.strip() for line in inner._lines.text().split("\n") if line.strip())
@@ -279,6 +298,7 @@ class _Reader:
             notes.boxes.append(box)
         for relation in self._figures(element):
             notes.parts.append(relation)
+        notes.pictures += picture_parts(element, self._relations, but_in="txbxContent")
         if any(True for _ in descendants(element, "txbxContent")):
             return ""
         words = next((attribute(one, "descr") for one in descendants(element, "docPr") if attribute(one, "descr")), "")

@@ -1,0 +1,361 @@
+"""Pictures inside documents, described by a model when they are indexed."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from ragkit import RagKit
+from ragkit.pictures import is_picture, with_words
+from ragkit.testing import Scripted, ScriptedOllama, json_reply
+from ragkit.types import Document, FileOutcome, Heading, IndexReport, Page
+from tests.office_files import (
+    docx,
+    drawing,
+    epub,
+    frame,
+    odf,
+    package,
+    paragraph,
+    pptx,
+    shape,
+    slide_picture,
+    table,
+)
+from tests.seeing import SEEN, opened, photo, pictures_asked, serving
+
+SAID = f"Picture, described by seer / 图片，由 seer 描述：\n{SEEN}\n(end of the description / 描述到此为止)"
+DESCRIBED = "Pictures described by seer: {}. These are its words, not the file's; look at the pictures."
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "docs"
+    found.mkdir()
+    return found
+
+
+def only(report: IndexReport) -> FileOutcome:
+    [outcome] = report.outcomes
+    return outcome
+
+
+def notes(report: IndexReport) -> list[str]:
+    return [str(note) for note in only(report).notes]
+
+
+def indexed(folder: Path, server: ScriptedOllama, **settings: str) -> tuple[Document | None, list[str]]:
+    """The only document of the folder, and the notes on it."""
+    with opened(folder, server, **settings) as kit:
+        report = kit.index([folder])
+        return kit.document(only(report).source), notes(report)
+
+
+def text(document: Document | None) -> str:
+    assert document is not None
+    return document.text
+
+
+def on_page(document: Document | None, number: int) -> str:
+    assert document is not None
+    [page] = [page for page in document.pages if page.number == number]
+    return document.text[page.start : page.end]
+
+
+def one_picture(folder: Path) -> Path:
+    path = folder / "pumps.docx"
+    path.write_bytes(docx(paragraph("Pumps are checked on Mondays.") + drawing("a.png"), pictures={"a.png": photo(1)}))
+    return path
+
+
+def test_word_pictures_are_described_where_they_stand(folder: Path) -> None:
+    body = paragraph("Pumps", "Heading1") + paragraph("Before.") + drawing("a.png") + paragraph("After.")
+    row = table(("Part", "Photo")).replace("</w:tc></w:tr>", f"{drawing('b.jpg')}</w:tc></w:tr>")
+    (folder / "pumps.docx").write_bytes(
+        docx(body + row + paragraph("Valves", "Heading1"), pictures={"a.png": photo(1), "b.jpg": photo(2, "JPEG")})
+    )
+    with serving() as server:
+        document, said = indexed(folder, server)
+    assert document is not None
+    assert text(document) == f"Pumps\n\nBefore.\n\n{SAID}\n\nAfter.\n\nPart | Photo\n\n{SAID}\n\n\nValves\n"
+    assert [document.text[heading.start :][:6].strip() for heading in document.headings] == ["Pumps", "Valves"]
+    assert said == [DESCRIBED.format(2)]
+
+
+@pytest.mark.parametrize("question", ["Where is the red valve?", "红色阀门在哪里？"])
+def test_an_answer_cites_the_slide_that_the_picture_is_on(folder: Path, question: str) -> None:
+    slides = (shape("Canteen", "title"), shape("Boiler room", "title") + slide_picture("a.png"), shape("Yard", "title"))
+    (folder / "plant.pptx").write_bytes(pptx(*slides, pictures={"a.png": photo(1)}))
+    with serving() as server, opened(folder, server) as kit:
+        kit.index([folder])
+        server.answer = f'In the boiler room ("{SEEN[:20]}") [1].'
+        [citation] = kit.ask(question).citations
+        document = kit.document(citation.source)
+    assert (citation.verified, citation.place.kind, citation.place.page) == (True, "slide", 2)
+    assert on_page(document, 2) == f"Boiler room\n\n{SAID}\n"
+    assert on_page(document, 3) == "Yard\n"
+
+
+def test_without_a_model_nothing_is_different(folder: Path) -> None:
+    one_picture(folder)
+    with serving() as server:
+        document, said = indexed(folder, server, models__image_model="")
+    assert (text(document), said) == ("Pumps are checked on Mondays.\n", ["Pictures that were not read: 1."])
+
+
+def test_each_paragraph_of_a_description_says_whose_it_is(folder: Path) -> None:
+    one_picture(folder)
+    with serving(answer="A pump.\n\n一台水泵。") as server:
+        document, _ = indexed(folder, server)
+    by = "Picture, described by seer / 图片，由 seer 描述："
+    assert f"{by}\nA pump.\n{by}\n一台水泵。\n(end of" in text(document)
+
+
+def test_a_slide_that_is_only_a_picture_is_a_page(folder: Path) -> None:
+    (folder / "plant.pptx").write_bytes(pptx(slide_picture("a.png"), shape("Yard"), pictures={"a.png": photo(1)}))
+    with serving() as server:
+        document, _ = indexed(folder, server)
+    assert on_page(document, 1).strip() == SAID
+
+
+def test_a_document_without_a_word_is_read_for_its_pictures(folder: Path) -> None:
+    (folder / "photo.docx").write_bytes(docx(drawing("a.png"), pictures={"a.png": photo(1)}))
+    with serving() as server:
+        with opened(folder, server, models__image_model="") as kit:
+            assert only(kit.index([folder])).state == "unreadable"
+        document, said = indexed(folder, server)
+    assert text(document).strip() == SAID
+    assert said == [DESCRIBED.format(1)]
+
+
+def test_the_same_picture_is_described_once_and_what_is_small_is_counted(folder: Path) -> None:
+    slides = [shape(f"Step {n}", "title") + slide_picture("logo.png") + slide_picture("icon.png") for n in range(3)]
+    pictures = {"logo.png": photo(1), "icon.png": photo(2, size=(20, 20)), "drawing.emf": b"EMF" * 999}
+    slides.append(slide_picture("drawing.emf"))
+    (folder / "steps.pptx").write_bytes(pptx(*slides, pictures=pictures))
+    with serving() as server:
+        document, said = indexed(folder, server)
+        assert pictures_asked(server) == 1
+    assert text(document).count(SAID) == 1
+    assert said == [
+        "Pictures too small to be described (icons, bullets, rules): 1.",
+        "Pictures that are the same as one before them, and were described once: 2.",
+        "Pictures of a format that was not described: 1.",
+        DESCRIBED.format(1),
+    ]
+
+
+def test_more_than_some_dozens_are_counted(folder: Path) -> None:
+    names = [f"{number}.png" for number in range(50)]
+    pictures = {name: photo(number) for number, name in enumerate(names)}
+    (folder / "many.docx").write_bytes(docx("".join(map(drawing, names)), pictures=pictures))
+    with serving() as server:
+        _, said = indexed(folder, server)
+        assert pictures_asked(server) == 48
+    assert said[0] == "Pictures that were not described because there are too many or they are too large: 2."
+
+
+def test_pictures_of_other_formats_are_sent_as_png(folder: Path) -> None:
+    pictures = {name: photo(n, name[-4:].strip(".")) for n, name in enumerate(("a.bmp", "b.gif", "c.tiff", "d.webp"))}
+    (folder / "four.docx").write_bytes(docx("".join(map(drawing, pictures)), pictures=pictures))
+    with serving() as server:
+        _, said = indexed(folder, server)
+        sent = [base64.b64decode(image) for body in server.prompts() for image in body["messages"][0].get("images", [])]
+    assert [is_picture(data) for data in sent] == [True] * 4
+    assert said == [DESCRIBED.format(4)]
+
+
+def test_a_model_that_fails_costs_a_note_and_is_asked_again(folder: Path) -> None:
+    one_picture(folder)
+
+    def down(path: str, body: dict[str, Any]) -> Scripted | None:
+        return json_reply({"error": "server busy"}, 503) if path == "/api/chat" else None
+
+    with serving(behaviour=down) as server, opened(folder, server) as kit:
+        first = kit.index([folder])
+        before = kit.document(only(first).source)
+        server.behaviour = None
+        second = kit.index([folder])
+        after = kit.document(only(second).source)
+    assert (only(first).state, text(before).strip()) == ("added", "Pumps are checked on Mondays.")
+    assert notes(first)[0].startswith("Pictures that could not be described by seer: 1 (")
+    assert (only(second).state, notes(second)) == ("changed", [DESCRIBED.format(1)])
+    assert SAID in text(after)
+
+
+def test_a_model_that_is_turned_on_later_reads_only_what_has_pictures_again(folder: Path) -> None:
+    one_picture(folder)
+    (folder / "words.docx").write_bytes(docx(paragraph("No picture at all.")))
+    (folder / "notes.md").write_text("The canteen opens at noon.\n", "utf-8")
+
+    def states(kit: RagKit) -> dict[str, str]:
+        return {Path(outcome.source).name: outcome.state for outcome in kit.index([folder]).outcomes}
+
+    with serving() as server:
+        with opened(folder, server, models__image_model="") as kit:
+            kit.index([folder])
+        with opened(folder, server) as kit:
+            assert states(kit) == {"notes.md": "unchanged", "pumps.docx": "changed", "words.docx": "unchanged"}
+            assert set(states(kit).values()) == {"unchanged"}
+        with opened(folder, server, models__image_model="") as kit:
+            assert set(states(kit).values()) == {"unchanged"}
+        assert pictures_asked(server) == 1
+
+
+def test_a_run_that_was_cut_off_does_not_pay_twice(folder: Path) -> None:
+    for name in "ab":
+        path = one_picture(folder)
+        path.rename(folder / f"{name}.docx")
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with serving() as server, opened(folder, server) as kit:
+        with pytest.raises(KeyboardInterrupt):
+            kit.index([folder], stop)
+        kit.index([folder])
+        assert pictures_asked(server) == 1
+
+
+# -- other formats -----------------------------------------------------------------------------------
+
+
+def test_opendocument_pictures(folder: Path) -> None:
+    cell = f"<table:table-cell><text:p>Photo</text:p><text:p>{frame('b.png')}</text:p></table:table-cell>"
+    body = (
+        f"<text:p>Before.{frame('a.png')}</text:p><table:table><table:table-row>{cell}</table:table-row></table:table>"
+    )
+    pictures = {"a.png": photo(1), "b.png": photo(2)}
+    (folder / "pumps.odt").write_bytes(odf("text", f"{body}<text:p>After.</text:p>", pictures))
+    with serving() as server:
+        document, said = indexed(folder, server)
+    assert [part for part in text(document).split("\n\n") if part.strip()] == [
+        "Before.",
+        SAID,
+        "Photo",
+        SAID,
+        "\nAfter.\n",
+    ]
+    assert said == [DESCRIBED.format(2)]
+
+
+def test_opendocument_slides(folder: Path) -> None:
+    slides = (
+        f"<draw:page>{frame('a.png')}</draw:page><draw:page><draw:frame><text:p>Yard</text:p></draw:frame></draw:page>"
+    )
+    (folder / "plant.odp").write_bytes(odf("presentation", slides, {"a.png": photo(1), "unused.png": photo(2)}))
+    with serving() as server:
+        document, said = indexed(folder, server)
+    assert on_page(document, 1).strip() == SAID
+    assert on_page(document, 2).strip() == "Yard"
+    assert said[0].startswith("Pictures that stand nowhere in the text (headers, footers, masters)")
+
+
+def test_a_book(folder: Path) -> None:
+    page = "<html><head><title>{0}</title></head><body>{1}</body></html>"
+    first = page.format("Cover", '<svg><image xlink:href="a.png"/></svg>')
+    second = page.format("Pumps", '<p>It <img src="../text/b.png"/> pumps.</p><p>Water.</p>')
+    (folder / "book.epub").write_bytes(epub(first, second, pictures={"a.png": photo(1), "b.png": photo(2)}))
+    with serving() as server:
+        document, said = indexed(folder, server)
+    assert document is not None
+    assert [part.strip() for part in document.text.split("\n\n") if part.strip()] == [SAID, "It pumps.", SAID, "Water."]
+    found = {heading.title: document.text.find("\n", heading.start) for heading in document.headings}
+    assert found["Cover"] < document.text.index(SAID) < found["Pumps"] < document.text.rindex(SAID)
+    assert said == [DESCRIBED.format(2)]
+
+
+def test_a_page_with_pictures_in_it(folder: Path) -> None:
+    address = "data:image/png;base64," + base64.b64encode(photo(1)).decode()
+    page = (
+        f'<h1>Pumps</h1>\n<p>See <img src="{address}"> and <img src="http://127.0.0.1:9/b.png">this.</p>\n<p>Water.</p>'
+    )
+    (folder / "pumps.html").write_text(page, "utf-8")
+    with serving() as server:
+        document, said = indexed(folder, server)
+    assert document is not None
+    assert document.text == f"Pumps\n\nSee and this.\n\n{SAID}\n\nWater."
+    assert document.place(document.text.index("Water")).line == 3
+    assert said == [DESCRIBED.format(1)]
+
+
+def test_a_picture_file_that_models_do_not_take_is_described_page_by_page(folder: Path) -> None:
+    pages = [Image.open(io.BytesIO(photo(number))) for number in (1, 2)]
+    pages[0].save(folder / "scan.tiff", save_all=True, append_images=pages[1:])
+    with serving() as server:
+        with opened(folder, server, models__image_model="") as kit:
+            assert only(kit.index([folder])).state == "unsupported"
+        with opened(folder, server) as kit:
+            report = kit.index([folder])
+            document = kit.document(only(report).source)
+        assert pictures_asked(server) == 2
+    assert on_page(document, 1).strip() == on_page(document, 2).strip() == SAID
+    assert document is not None
+    assert [page.kind for page in document.pages] == ["described", "described"]
+
+
+def test_pictures_of_a_file_within_a_file_are_counted_as_before(folder: Path) -> None:
+    path = one_picture(folder)
+    (folder / "all.zip").write_bytes(package({"pumps.docx": path.read_bytes()}))
+    path.unlink()
+    with serving() as server:
+        _, said = indexed(folder, server)
+        assert pictures_asked(server) == 0
+    assert said == ["pumps.docx: Pictures that were not read: 1."]
+
+
+# -- the words in their places ---------------------------------------------------------------------
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> tuple[Document, Sequence[tuple[int, str]]]:
+    parts = draw(st.lists(st.text("ab\n", max_size=6), min_size=1, max_size=5))
+    between = draw(st.sampled_from(["", "\n", "\n\n"]))
+    whole = between.join(parts)
+    pages, at = [], 0
+    for number, part in enumerate(parts, 1):
+        pages.append(Page(number, at, at + len(part)))
+        at += len(part) + len(between)
+    places = st.lists(st.integers(0, len(whole)), max_size=5).map(sorted)
+    headings = tuple(Heading(1, "", start) for start in draw(places))
+    marks = tuple((at, line) for line, at in enumerate(draw(places), 1))
+    words = [(at, f"<{number}>") for number, at in enumerate(draw(places))]
+    return Document("a", "b", "", whole, tuple(pages), headings, marks), words
+
+
+@given(documents())
+def test_words_move_everything_behind_them_and_change_nothing(
+    given: tuple[Document, Sequence[tuple[int, str]]],
+) -> None:
+    document, words = given
+    made = with_words(document, words)
+
+    def kept(text: str) -> str:
+        return "".join(character for character in text if character in "ab")
+
+    assert kept(made.text) == kept(document.text)
+    assert [made.text.count(word) for _, word in words] == [1] * len(words)
+    assert [len(made.pages), len(made.headings), len(made.line_marks)] == [
+        len(document.pages), len(document.headings), len(document.line_marks)
+    ]  # fmt: skip
+    for before, after in zip(document.pages, made.pages, strict=True):
+        assert kept(made.text[after.start : after.end]) == kept(document.text[before.start : before.end])
+    for a, b in zip(made.pages, made.pages[1:], strict=False):
+        assert a.start <= a.end <= b.start <= b.end
+    for old, new in zip(document.headings, made.headings, strict=True):
+        assert made.text[new.start :].startswith(document.text[old.start : old.start + 1])
+        assert kept(made.text[new.start :]) == kept(document.text[old.start :])
+    for (old_at, line), (new_at, same) in zip(document.line_marks, made.line_marks, strict=True):
+        assert (kept(made.text[new_at:]), line) == (kept(document.text[old_at:]), same)
+    for at, word in words:
+        assert any(page.start <= at <= page.end for page in document.pages) == any(
+            word in made.text[page.start : page.end] for page in made.pages
+        )
