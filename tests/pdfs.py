@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from random import Random
 
 
 def pdf(*objects: bytes, root: int = 1) -> bytes:
@@ -43,6 +44,31 @@ def text_pdf(*pages: str, drawn: Sequence[int] = ()) -> bytes:
             stream(b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"ET" if page else square),
         ]
     return pdf(*objects)
+
+
+Placed = tuple[int, int, int, int, int]  # number of the image; its width, height, left and bottom on the page
+
+
+def image_pdf(*pages: tuple[str, Sequence[Placed]]) -> bytes:
+    """Each page with its text and images, whose colours are those of the noise of their numbers."""
+    numbers = sorted({placed[0] for _, images in pages for placed in images})
+    count = len(pages)
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * n) for n in range(count))
+    named = b"".join(b"/I%d %d 0 R" % (number, 4 + 2 * count + at) for at, number in enumerate(numbers))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, count),
+        b"<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>/XObject<<%b>>>>" % named,
+    ]
+    for at, (text, images) in enumerate(pages):
+        shown = b"".join(b"(%b) Tj T*\n" % line.encode("latin-1") for line in text.split("\n"))
+        drawn = b"".join(b"q %d 0 0 %d %d %d cm /I%d Do Q\n" % (*place, number) for number, *place in images)
+        objects += [
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources 3 0 R>>" % (5 + 2 * at),
+            stream(drawn + (b"BT /F 12 Tf 14 TL 50 700 Td\n" + shown + b"ET" if text else b"")),
+        ]
+    entries = b"/Type/XObject/Subtype/Image/Width 100/Height 80/ColorSpace/DeviceRGB/BitsPerComponent 8"
+    return pdf(*objects, *(stream(Random(number).randbytes(24_000), entries) for number in numbers))
 
 
 def self_drawing_pdf() -> bytes:

@@ -30,6 +30,7 @@ from tests.office_files import (
     slide_picture,
     table,
 )
+from tests.pdfs import image_pdf
 from tests.seeing import SEEN, opened, photo, pictures_asked, serving
 
 SAID = f"Picture, described by seer / 图片，由 seer 描述：\n{SEEN}\n(end of the description / 描述到此为止)"
@@ -223,6 +224,69 @@ def test_a_run_that_was_cut_off_does_not_pay_twice(folder: Path) -> None:
             kit.index([folder], stop)
         kit.index([folder])
         assert pictures_asked(server) == 1
+
+
+# -- PDF ------------------------------------------------------------------------------------------
+
+FIGURE = (200, 160, 100, 300)
+
+
+def test_figures_of_a_pdf_are_described_on_their_pages(folder: Path) -> None:
+    pages = (
+        ("The pump room.", [(1, *FIGURE)]),
+        ("The boiler.", []),
+        ("The same again.", [(1, *FIGURE), (2, 9, 9, 9, 9)]),
+    )
+    (folder / "plant.pdf").write_bytes(image_pdf(*pages))
+    with serving() as server:
+        before, nothing = indexed(folder, server, models__image_model="")
+        document, said = indexed(folder, server)
+        [sent] = [image for body in server.prompts() for image in body["messages"][0].get("images", [])]
+    assert (text(before), nothing) == ("The pump room.\n\nThe boiler.\n\nThe same again.", [])
+    assert on_page(document, 1) == f"The pump room.\n\n{SAID}"
+    assert (on_page(document, 2), on_page(document, 3)) == ("The boiler.", "The same again.")
+    assert said == [
+        "Pictures that are the same as one before them, and were described once: 1.",
+        "Pictures too small to be described (icons, bullets, rules): 1.",
+        DESCRIBED.format(1),
+    ]
+    shown = Image.open(io.BytesIO(base64.b64decode(sent)))
+    assert (shown.size, shown.getcolors(50)) == ((200, 160), None)  # nothing of the white paper around it
+
+
+def test_a_pdf_page_that_is_a_picture_is_described_whole(folder: Path) -> None:
+    pages = (("The pump room.", []), ("", [(1, 600, 780, 6, 6)]), ("", []))
+    (folder / "plant.pdf").write_bytes(image_pdf(*pages))
+    with serving() as server:
+        document, said = indexed(folder, server)
+        assert pictures_asked(server) == 1
+    assert on_page(document, 2).strip() == SAID
+    assert said == ["Pages without text (scanned images?): 2.", DESCRIBED.format(1)]
+
+
+def test_a_pdf_without_a_word_is_read_by_its_pictures_or_fails_as_before(folder: Path) -> None:
+    (folder / "scan.pdf").write_bytes(image_pdf(("", [(1, 600, 780, 6, 6)]), ("", [(2, 600, 780, 6, 6)])))
+
+    def down(path: str, body: dict[str, Any]) -> Scripted | None:
+        return json_reply({"error": "server busy"}, 503) if path == "/api/chat" else None
+
+    with serving(behaviour=down) as server, opened(folder, server) as kit:
+        first = only(kit.index([folder]))
+        server.behaviour = None
+        second = only(kit.index([folder]))
+        document = kit.document(second.source)
+    assert (first.state, str(first.reason)[:44]) == ("unreadable", "The picture could not be described by seer: ")
+    assert second.state == "added"
+    assert [on_page(document, number).strip() for number in (1, 2)] == [SAID, SAID]
+
+
+def test_the_scan_behind_a_text_layer_is_not_described(folder: Path) -> None:
+    lines = "\n".join(["Every valve of the boiler room is checked on Mondays."] * 10)
+    (folder / "scan.pdf").write_bytes(image_pdf((lines, [(1, 612, 792, 0, 0)])))
+    with serving() as server:
+        _, said = indexed(folder, server)
+        assert pictures_asked(server) == 0
+    assert said == ["Pictures behind the text of a whole page, which were not described: 1."]
 
 
 # -- other formats -----------------------------------------------------------------------------------

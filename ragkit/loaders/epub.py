@@ -50,7 +50,7 @@ def read_epub(source: str, data: bytes, media_type: str, gallery: Gallery | None
         name, kind = files.get(attribute(entry, "idref"), ("", ""))
         if kind in _PAGES and name:
             _add_chapter(package, name, lines)
-    note_unread_pictures(pictures, lines)
+    note_unread_pictures(package, pictures, lines)
     title, author, date = properties(first(content, "metadata"))
     return lines.document(source, media_type, title, author=author, date=date)
 

@@ -68,6 +68,10 @@ class Gallery:
         self._bytes += len(picture)
         return picture
 
+    def has_met(self, original: bytes) -> bool:
+        """Also under another name: what older programs are to show is often there twice."""
+        return hashlib.sha256(original).digest() in self._met
+
     def prepare(self) -> None:
         """To be called before work on a picture that takes time. Raises LeftOut: there was too much of it."""
         self._prepared_count += 1

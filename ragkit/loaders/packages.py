@@ -168,7 +168,7 @@ def note_unread_media(package: Package, lines: Lines) -> None:
     """Say how many pictures and embedded files were not read; pictures that are to be described are not among
     them."""
     pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
-    note_unread_pictures(pictures, lines)
+    note_unread_pictures(package, pictures, lines)
     embedded = len(package.names(r"(?:.*/)?embeddings/[^/]+|Object [^/]+/content\.xml"))
     if embedded:
         lines.note(Message("Embedded files that were not read: {count}.", {"count": embedded}))
@@ -176,12 +176,22 @@ def note_unread_media(package: Package, lines: Lines) -> None:
         lines.note(Message("It holds macros; they were not read."))
 
 
-def note_unread_pictures(parts: Sequence[str], lines: Lines) -> None:
+def note_unread_pictures(package: Package, parts: Sequence[str], lines: Lines) -> None:
     """`parts` are all pictures of the package."""
-    if lines.gallery is not None:
-        lines.gallery.leave_out(ELSEWHERE, sum(part.casefold() not in lines.gallery.parts for part in parts))
+    gallery = lines.gallery
+    if gallery is not None:
+        gallery.leave_out(ELSEWHERE, sum(not _was_met(package, part, gallery) for part in parts))
     elif parts:
         lines.note(Message("Pictures that were not read: {count}.", {"count": len(parts)}))
+
+
+def _was_met(package: Package, part: str, gallery: Gallery) -> bool:
+    if part.casefold() in gallery.parts:
+        return True
+    try:
+        return gallery.has_met(package.data(part))
+    except LoadError:
+        return False
 
 
 def add_picture(package: Package, part: str, lines: Lines) -> None:

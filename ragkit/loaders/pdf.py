@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ragkit.errors import LoadError, NoText
 from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
 from ragkit.loaders.pdf_letters import mended
+from ragkit.loaders.pdf_pictures import place_pictures
 from ragkit.messages import Message, runs
 from ragkit.readability import BAD, judge
 from ragkit.types import Document, Page, WeakPage
@@ -69,9 +70,15 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
     if attached:
         notes += (Message("Embedded files that were not read: {count}.", {"count": attached}),)
-    if not any(page and page.strip() for page in pages):
-        raise _no_text(pages, drawn, unpacking.ocr)
     text, spans = _laid_out(pages, scans)
+    if unpacking.gallery is not None and (document := _opened_again(data)) is not None:
+        _fill_forms(document)
+        place_pictures(document, spans, [page or "" for page in pages], drawn, unpacking.gallery)
+    if not text.strip():
+        without = _no_text(pages, drawn, unpacking.ocr)
+        if unpacking.gallery is None or not unpacking.gallery.placed:
+            raise without
+        unpacking.gallery.without = without
     weak_pages = tuple(weak[number] for number in sorted(weak))
     return Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
 
@@ -298,13 +305,8 @@ def _scans(data: bytes, pages: Pages, weak: dict[int, WeakPage], ocr: Ocr) -> di
 
 
 def _readings(data: bytes, numbers: Sequence[int], ocr: Ocr) -> dict[int, Reading | None]:
-    import pypdfium2
-
-    if not numbers:
-        return {}
-    try:
-        document = pypdfium2.PdfDocument(data)
-    except pypdfium2.PdfiumError:  # pypdf alone could open it
+    document = _opened_again(data) if numbers else None
+    if document is None:
         return {}
     return ocr.read_all(numbers, lambda number: _drawn_page(document, number))
 
@@ -317,6 +319,16 @@ def _drawn_page(document: Any, number: int) -> Pixels:
         return pixels
     finally:
         page.close()
+
+
+def _opened_again(data: bytes) -> Any | None:
+    """None: pypdf alone could open it."""
+    import pypdfium2
+
+    try:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError:
+        return None
 
 
 # -- cleaning ------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ _BETWEEN_PAGES = "\n\n"
 _MOST_PAGES = 2000
 _DAMAGED = "The picture is damaged"  # as messages of it begin
 _MADE_ANEW = ("image/tiff", "image/bmp")
+_FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX")
 _LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
 
 
@@ -61,13 +62,13 @@ def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
     return _laid_out(source, media_type, texts, found)
 
 
-def _opened(data: bytes) -> Any:
-    """Raises LoadError: it is no picture, too large, or damaged."""
+def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
+    """`formats` by Pillow's names; None: all. Raises LoadError: it is no such picture, too large, or damaged."""
     from PIL import Image, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS_IN_ALL // 2  # Pillow refuses at twice as many
     try:
-        picture = Image.open(io.BytesIO(data))
+        picture = Image.open(io.BytesIO(data), formats=formats)
         picture.load()
         return picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
@@ -90,7 +91,7 @@ def as_png(data: bytes, page: int = 1) -> bytes:
     UnsupportedFormat: Pillow is not installed."""
     if find_spec("PIL") is None:
         raise needs_extra("ocr", "")
-    picture = _opened(data)
+    picture = _opened(data, _FOR_MODELS)
     try:
         return _encoded(picture, page)
     except Exception as exc:  # as in `_opened`
