@@ -42,7 +42,7 @@ class ModelsConfig:
     backend: Backend = "auto"
     """auto: Ollama where it answers and has the models, else the embedded models."""
     embed_backend: Literal["", "auto", "ollama", "openai", "embedded"] = ""  # of embeddings; "": as `backend`
-    image_model: str = ""  # on the same server, describes picture files without readable text; "": none does
+    image_model: str = ""  # on the same server, describes pictures without readable text; "": none does
     ask_again: bool = True  # a language model whose answer is not wholly proved, once
 
     def __post_init__(self) -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ragkit import RagKit
+from ragkit.config import LoadingConfig
+from ragkit.loaders.sandbox import SandboxLoader
 from ragkit.pictures import is_picture, with_words
 from ragkit.testing import Scripted, ScriptedOllama, json_reply
 from ragkit.types import Document, FileOutcome, Heading, IndexReport, Page
@@ -287,6 +289,36 @@ def test_the_scan_behind_a_text_layer_is_not_described(folder: Path) -> None:
         _, said = indexed(folder, server)
         assert pictures_asked(server) == 0
     assert said == ["Pictures behind the text of a whole page, which were not described: 1."]
+
+
+def test_pdfs_are_read_once_more_when_a_model_is_turned_on(folder: Path) -> None:
+    (folder / "plant.pdf").write_bytes(image_pdf(("The pump room.", [(1, *FIGURE)])))
+    with serving() as server:
+        with opened(folder, server, models__image_model="") as kit:
+            kit.index([folder])
+        with opened(folder, server) as kit:
+            assert [only(kit.index([folder])).state for _ in range(2)] == ["changed", "unchanged"]
+        with opened(folder, server, models__image_model="embed") as kit:  # another one
+            assert only(kit.index([folder])).state == "unchanged"
+        assert pictures_asked(server) == 1
+
+
+def test_a_picture_that_takes_too_long_does_not_cost_the_document(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    Image.new("P", (12_000, 12_000)).save(made, "GIF")
+    path = tmp_path / "pumps.docx"
+    path.write_bytes(docx(paragraph("Pumps.") + drawing("a.gif"), pictures={"a.gif": made.getvalue()}))
+    with SandboxLoader(LoadingConfig(timeout_s=1.5, ocr="off"), pictures=True) as loader:
+        document = loader.load(path, "").document
+    assert document is not None
+    assert (document.text, [str(note) for note in document.notes]) == (
+        "Pumps.\n",
+        [
+            "Pictures that were not read: 1.",
+            "Its pictures could not be made ready to be described: "
+            "Reading it took longer than 1.5 s (setting loading.timeout_s).",
+        ],
+    )
 
 
 # -- other formats -----------------------------------------------------------------------------------
