@@ -305,13 +305,18 @@ def _facts(item: FoundFile, seen_ns: int, loaded: Loaded, loader: Loader, before
     elif loaded.document is not None:
         read_before = before is not None and before.outcome.state in ("added", "changed", "unchanged")
         outcome = FileOutcome(source, "changed" if read_before else "added", notes=loaded.document.notes)
-        outcome = replace(outcome, pages=len(loaded.document.pages), weak_pages=loaded.document.weak_pages)
+        outcome = replace(outcome, pages=_page_count(loaded.document), weak_pages=loaded.document.weak_pages)
     else:
         assert before is not None
         outcome = before.outcome
     return FileFacts(
         source, loaded.content_hash, item.size_bytes, item.modified_ns, seen_ns, loader.fingerprint, outcome
     )
+
+
+def _page_count(document: Document) -> int:
+    """Those of the file: a picture on a page parts it into pieces."""
+    return len({(page.name, page.number) for page in document.pages if page.kind != "described_picture"})
 
 
 def _split(document: Document, embedder: Embedder, generation: Generation) -> list[Chunk]:

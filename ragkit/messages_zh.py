@@ -107,6 +107,8 @@ ZH: dict[str, str] = {
     "{model} looks at pictures": "{model} 能看图片",
     "{model} cannot look at pictures": "{model} 不能看图片",
     "Set models.image_model to a model with the capability vision.": "请将 models.image_model 设为具有 vision 能力的模型。",
+    "page {page} (a model's description of a picture)": "第 {page} 页（模型对图片的描述）",
+    "slide {page} (a model's description of a picture)": "第 {page} 张幻灯片（模型对图片的描述）",
     "picture {page} (a model's description)": "图片 {page}（模型的描述）",
     "The file changed while it was read.": "文件在读取期间被更改。",
     "the model said nothing.": "模型没有给出任何内容。",

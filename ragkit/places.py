@@ -12,6 +12,9 @@ _PAGES = {
     "message": "message {page}",
     "scan": "page {page} (OCR)",
     "described": "picture {page} (a model's description)",
+    "described_page": "page {page} (a model's description of a picture)",
+    "described_slide": "slide {page} (a model's description of a picture)",
+    "described_picture": "picture {page} (a model's description)",
 }
 
 

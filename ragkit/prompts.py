@@ -239,7 +239,7 @@ def _where(place: Place) -> str:
     """English in every language: it is a label, which models copy into their answers."""
     parts = [place.name] if place.name else []
     if place.page is not None and not (place.kind == "sheet" and place.name):
-        parts.append(f"{place.kind} {place.page}")
+        parts.append(f"{place.kind.replace('_', ' ')} {place.page}")
     if place.line is not None:
         parts.append(f"{'row' if place.kind == 'sheet' else 'line'} {place.line}")
     return ", ".join(parts)

@@ -15,8 +15,12 @@ Vector: TypeAlias = "array[float]"
 """Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
 
 
-PageKind = Literal["page", "slide", "sheet", "message", "file", "scan", "described"]
-"""scan: a page read by OCR. described: a picture, in the words of a model."""
+PageKind = Literal[
+    "page", "slide", "sheet", "message", "file", "scan",
+    "described", "described_page", "described_slide", "described_picture",
+]  # fmt: skip
+"""scan: a page read by OCR. described: a picture, in the words of a model; the others of this name are such a picture
+on a page, on a slide, or in a document without pages (its number is then the picture's)."""
 
 
 @dataclass(frozen=True, slots=True)

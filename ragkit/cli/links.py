@@ -19,7 +19,7 @@ _LEAST_VTE, _LEAST_KONSOLE = 5000, 201200  # the first versions that know links
 def url(source: str, place: Place) -> str:
     """The file's address; of a PDF with its page, as browsers and many viewers read it."""
     address = Path(source).as_uri()
-    if place.page is not None and place.kind == "page" and source.lower().endswith(".pdf"):
+    if place.page is not None and place.kind in ("page", "described_page") and source.lower().endswith(".pdf"):
         address += f"#page={place.page}"
     return address
 
