@@ -459,4 +459,4 @@ def test_words_move_everything_behind_them_and_change_nothing(
         assert place.kind.startswith("described")
         on = [page for page in document.pages if page.start <= at <= page.end]
         assert not on or (place.name in [page.name for page in on])
-    assert {(page.name, page.number) for page in document.pages} <= {(page.name, page.number) for page in made.pages}
+    assert {page.name for page in document.pages} <= {page.name for page in made.pages}
