@@ -50,11 +50,13 @@ from ragkit.model_choice import embedded_models as embedded_models
 from ragkit.ports import Answerer, Embedder, FileFacts, Filler, KeptConversation, Loader
 from ragkit.selection import Selection
 from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
+from ragkit.store.apart import publish_apart
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.faults import disk_full
 from ragkit.store.kept_replies import NAME as REPLIES
 from ragkit.store.kept_replies import RepliesFile
 from ragkit.store.locks import FileLock
+from ragkit.store.vectors import StoredVectors
 from ragkit.structured_types import StructuredAnswer
 from ragkit.types import (
     Answer,
@@ -578,7 +580,10 @@ class RagKit:
         (self.directory / _READINGS).unlink(missing_ok=True)
         kept_replies.remove_all(self.directory)
         self._dense_index().discard()
-        self._publish(wait=True)
+        if self._dense_index().has_graph():
+            publish_apart(self.directory, self.config.store.exact_mb)
+        else:
+            self._publish(wait=True)
         return sources
 
     def verify(self, *, deep: bool = False) -> list[Message]:
@@ -593,7 +598,7 @@ class RagKit:
         catalog = self._open_to_write()
         self._dense_index().discard()
         self._publish(wait=True)
-        return catalog.vector_count() if self._dense_index().has_graph() else 0
+        return StoredVectors(catalog).count() if self._dense_index().has_graph() else 0
 
     def compact(self) -> tuple[int, int]:
         """Give back the space of what was removed; bytes of the catalog before and after."""
@@ -736,10 +741,11 @@ class RagKit:
         from ragkit.models.quoting import gauge_of
 
         catalog = self._open_to_read()
-        key = f"{embedder.model} {catalog.active_id()} {catalog.vector_count()}"
+        stored = StoredVectors(catalog)
+        key = f"{embedder.model} {catalog.active_id()} {stored.count()}"
         gauge = kept_gauge.load(self.directory, key)
         if gauge is None:
-            names, vectors = catalog.sample(evidence.SAMPLE)
+            names, vectors = stored.sample(evidence.SAMPLE)
             chunks = catalog.chunks(names)
             gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
             kept_gauge.save(self.directory, key, gauge)
