@@ -11,7 +11,6 @@ import click
 
 from ragkit.cli.output import place_json, place_text, print_json, safe, say_aside, shown_path, style, text_of, tr
 from ragkit.messages import runs
-from ragkit.terms import language
 from ragkit.types import Page
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ def show_document(document: Document, chunks: Sequence[Chunk], page: int | None,
                 "title": document.title,
                 "author": document.author,
                 "date": document.date,
-                "language": language(document.text),
+                "language": document.language,
                 "pages": [_page_json(one) for one in pages if one.number],
                 "chunks": [{"id": c.id, **place_json(c.place), "start": c.start, "end": c.end} for c in chunks],
                 "notes": [str(note) for note in document.notes],
@@ -156,7 +155,7 @@ def show_document(document: Document, chunks: Sequence[Chunk], page: int | None,
         click.echo(safe(document.text[one.start : one.end]).rstrip())
     for note in document.notes:
         say_aside(text_of(note))
-    spoken = tr("Chinese") if language(document.text) == "zh" else tr("English")
+    spoken = {"zh": tr("Chinese"), "en": tr("English")}.get(document.language, "")
     say_aside(" · ".join(filter(None, (document.title, document.author, document.date, spoken))))
     say_aside(tr("{characters} characters, {count} passages.", characters=len(document.text), count=len(chunks)))
 

@@ -97,6 +97,7 @@ class CatalogReader(CatalogFile):
             notes=messages_of(notes),
             author=shape["author"],
             date=shape["date"],
+            language=shape.get("language", ""),  # an older ragkit did not look
         )
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
