@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import threading
@@ -51,10 +50,10 @@ from ragkit.ports import Answerer, Embedder, FileFacts, Filler, KeptConversation
 from ragkit.selection import Selection
 from ragkit.store import kept_gauge, kept_replies, last_answer, upkeep
 from ragkit.store.catalog import SqliteCatalog
-from ragkit.store.faults import disk_full
 from ragkit.store.kept_replies import NAME as REPLIES
 from ragkit.store.kept_replies import RepliesFile
-from ragkit.store.locks import FileLock
+from ragkit.store.opened import OpenIndex
+from ragkit.store.vectors import StoredVectors
 from ragkit.structured_types import StructuredAnswer
 from ragkit.types import (
     Answer,
@@ -83,7 +82,6 @@ from ragkit.types import (
 if TYPE_CHECKING:
     from ragkit.models.ollama import Ollama
     from ragkit.models.quoting import ExtractiveAnswerer
-    from ragkit.store.dense import DenseVectors
 
 _Select = Callable[[str, int, retrieval.Index, Sequence[Condition]], Selection]
 
@@ -122,11 +120,9 @@ class RagKit:
     def __init__(self, directory: Path, config: Config) -> None:
         self.directory = directory
         self.config = config
-        self._catalog: SqliteCatalog | None = None
-        self._dense: DenseVectors | None = None
+        self._index = OpenIndex(directory, config.store.exact_mb)
         self._chosen = ChosenModels(config)
         self._answerer: Answerer | None = None
-        self._writer_lock = FileLock(directory / "writer.lock")
 
     @staticmethod
     def open(
@@ -153,16 +149,9 @@ class RagKit:
 
     def close(self) -> None:
         """Let go of files, locks and connections. Harmless when repeated."""
-        if self._dense is not None:
-            self._dense.close()
-        if self._catalog is not None:
-            if self._writer_lock.held and self._catalog.changed:
-                with contextlib.suppress(StoreError, OSError):  # a seal is a help, not a part of the index
-                    upkeep.seal(self._catalog)
-            self._catalog.close()
+        self._index.close()
         self._chosen.close()
-        self._dense = self._catalog = self._answerer = None
-        self._writer_lock.release()
+        self._answerer = None
 
     @property
     def model_notes(self) -> tuple[Message, ...]:
@@ -193,7 +182,7 @@ class RagKit:
         from ragkit.loaders.sandbox import SandboxLoader
 
         roots, found = self._found(paths, include, exclude)
-        catalog = self._open_to_write()
+        catalog = self._index.to_write()
         if labels is not None:
             for root in roots:
                 catalog.set_labels(str(root), labels)
@@ -214,7 +203,7 @@ class RagKit:
             )
         readings.unlink(missing_ok=True)  # the catalog holds them now
         described.remove()
-        unpublished, trouble = self._publish(wait=True)
+        unpublished, trouble = self._index.publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
 
     def _describing(self, loader: Loader, kept: RepliesFile) -> Loader:
@@ -244,7 +233,7 @@ class RagKit:
 
         roots, found = self._found(paths, include, exclude)
         try:
-            known = self._open_to_read().files()
+            known = self._index.to_read().files()
         except IndexMissing:
             known = {}
         with closing(SandboxLoader(self.config.loading)) as sandbox:
@@ -297,7 +286,7 @@ class RagKit:
         that belong to it, as far as they fit the answering model; [] when nothing is indexed. Unlike those of
         `search`, much weaker ones than the best are left out. Raises what `search` raises."""
         found = self._selected(question, k, where, retrieval.for_answer)
-        answerer = self._answerer_of(self._open_to_read().active())
+        answerer = self._answerer_of(self._index.to_read().active())
         return list(
             packing.pack(found, answering.room(answerer, self.document, self.config.retrieval.widen_tokens)).passages
         )
@@ -308,12 +297,12 @@ class RagKit:
         if k < 1:
             raise InputError("k is {k}; it must be at least 1.", k=k)
         conditions = filters.parse(where)
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         active = catalog.active()
         if active is None:
             return Selection(())
         embedder = self._chosen.embedder(active, to_index=False)
-        self._publish(wait=False)
+        self._index.publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
             return select(question, k, index, conditions)
@@ -340,7 +329,7 @@ class RagKit:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
         form = forms.form_of(schema)
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         return filling.ask(
             question,
             form,
@@ -356,7 +345,7 @@ class RagKit:
         if not question.strip() or not expect.strip():
             raise InputError("The question is empty." if not question.strip() else "The expected passage is empty.")
         conditions = filters.parse(where)
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         active = catalog.active()
         if active is None:
             raise InputError("The index is empty.", hint="Run: ragkit index FOLDER")
@@ -371,7 +360,7 @@ class RagKit:
         if isinstance(expected, WhyNot):  # lost before any search
             return expected
         embedder = self._chosen.embedder(active, to_index=False)
-        self._publish(wait=False)
+        self._index.publish(wait=False)
         with catalog.snapshot():
             index = self._retrieval_index(catalog, embedder)
             return explain.why_not(question, expected, conditions, index, self._answerer_of(active))
@@ -391,7 +380,7 @@ class RagKit:
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         answerer = self._answerer_of(catalog.active())
         yield from answering.stream(
             question,
@@ -429,7 +418,7 @@ class RagKit:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --everything "Which fees?"')
         conditions = filters.parse(where)
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         active = catalog.active()
         answerer = self._answerer_of(active)
         with catalog.snapshot():
@@ -454,7 +443,7 @@ class RagKit:
         """Load what answering needs, so that the first question waits no longer than the others. Raises what
         `search` and `ask` raise for an index or a model that cannot be used."""
         self.search("?", 1)
-        self._answerer_of(self._open_to_read().active())
+        self._answerer_of(self._index.to_read().active())
 
     def remember(self, answer: Answer) -> None:
         """Keep in the index's folder where the sources of `answer` stand. Done where it can be written."""
@@ -466,7 +455,7 @@ class RagKit:
 
     def bundle(self, answer: Answer, language: str = "en") -> str:
         """`answer` with everything that proves it, as one HTML page in `language` ("en" or "zh")."""
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         with catalog.snapshot():
             made = bundling.make(
                 answer,
@@ -495,11 +484,11 @@ class RagKit:
 
     def document(self, source: str) -> Document | None:
         """The document read from the file `source` (absolute path); None when there is none."""
-        return self._open_to_read().document(source)
+        return self._index.to_read().document(source)
 
     def status(self) -> IndexStatus:
         """What the index holds. Raises IndexMissing."""
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         counts = catalog.counts()
         unread = tuple(
             facts.outcome
@@ -511,9 +500,9 @@ class RagKit:
             generation=catalog.active(),
             documents=counts["documents"],
             chunks=counts["chunks"],
-            chunks_unpublished=self._dense_index().unpublished_count(),
+            chunks_unpublished=self._index.dense().unpublished_count(),
             chunks_without_vector=counts["without_vector"],
-            search="chroma" if self._dense_index().has_graph() else "exact",
+            search="chroma" if self._index.dense().has_graph() else "exact",
             disk_bytes=sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file()),
             unread=unread,
             labels=catalog.labels(),
@@ -547,13 +536,13 @@ class RagKit:
 
     def files(self, pattern: str = "") -> list[FileOutcome]:
         """Every file that the index knows, read or not; with `pattern`, those whose path holds it."""
-        known = self._open_to_read().files()
+        known = self._index.to_read().files()
         return [facts.outcome for source, facts in known.items() if pattern in source]
 
     def read(self, name: str) -> tuple[Document, list[Chunk]]:
         """A document with its text, and its passages in order. `name` is a path or the end of one.
         Raises InputError: there is none, or several."""
-        catalog = self._open_to_read()
+        catalog = self._index.to_read()
         sources = upkeep.named([name], catalog.files())
         document = catalog.document(sources[0]) if len(sources) == 1 else None
         if document is None:
@@ -563,48 +552,46 @@ class RagKit:
     def remove(self, names: Sequence[str]) -> list[str]:
         """Take documents out of every answer at once; what was removed. A file that is still in an
         indexed folder comes back with the next `index`. Raises InputError for an unknown name."""
-        catalog = self._open_to_write()
+        catalog = self._index.to_write()
         sources = upkeep.named(names, catalog.files())
         for source in sources:
             catalog.remove(source)
-        self._publish(wait=True)
+        self._index.publish(wait=True)
         return sources
 
     def forget(self, names: Sequence[str]) -> list[str]:
         """`remove`, and leave no byte of them in the index's files."""
-        catalog = self._open_to_write()
+        catalog = self._index.to_write()
         sources = upkeep.named(names, catalog.files())
         upkeep.forget(catalog, sources)
         last_answer.forget(self.directory)
         (self.directory / _READINGS).unlink(missing_ok=True)
         kept_replies.remove_all(self.directory)
-        self._dense_index().discard()
-        self._publish(wait=True)
+        self._index.rebuild(apart=True)
         return sources
 
     def verify(self, *, deep: bool = False) -> list[Message]:
         """What is wrong with the index, a line each; [] when it is sound. `deep` reads every byte and
         compares texts, passages and vectors with each other and with Chroma's copy."""
-        catalog = self._open_to_write()
-        return [*upkeep.problems(catalog, deep=deep), *self._dense_index().problems(deep=deep)]
+        catalog = self._index.to_write()
+        return [*upkeep.problems(catalog, deep=deep), *self._index.dense().problems(deep=deep)]
 
     def rebuild(self) -> int:
         """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds: 0 where
         the index is small enough to be searched without it."""
-        catalog = self._open_to_write()
-        self._dense_index().discard()
-        self._publish(wait=True)
-        return catalog.vector_count() if self._dense_index().has_graph() else 0
+        catalog = self._index.to_write()
+        self._index.rebuild()
+        return StoredVectors(catalog).count() if self._index.dense().has_graph() else 0
 
     def compact(self) -> tuple[int, int]:
         """Give back the space of what was removed; bytes of the catalog before and after."""
-        sizes = upkeep.compact(self._open_to_write())
+        sizes = upkeep.compact(self._index.to_write())
         self.rebuild()
         return sizes
 
     def export(self, target: str | os.PathLike[str]) -> int:
         """Write the whole index into one file, which `import_from` reads; its bytes."""
-        return upkeep.export(self._open_to_write(), Path(target).expanduser().absolute())
+        return upkeep.export(self._index.to_write(), Path(target).expanduser().absolute())
 
     def import_from(self, file: str | os.PathLike[str]) -> IndexStatus:
         """Make this index the one that was exported to `file`. Raises InputError: this index is not
@@ -617,42 +604,16 @@ class RagKit:
                 directory=self.directory,
             )
         upkeep.admit(path, self.directory)
-        self._open_to_write()
-        self._publish(wait=True)
+        self._index.to_write()
+        self._index.publish(wait=True)
         return self.status()
 
     # -- wiring --------------------------------------------------------------------------------
 
-    def _open_to_read(self) -> SqliteCatalog:
-        if self._catalog is None:
-            self._catalog = SqliteCatalog.open(self.directory, write=False)
-        return self._catalog
-
-    def _open_to_write(self) -> SqliteCatalog:
-        if self._writer_lock.held and self._catalog is not None:
-            return self._catalog
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise StoreError(
-                "Cannot make the index folder {directory}: {why}.",
-                hint="Choose another with --index or RAGKIT_INDEX.",
-                directory=self.directory,
-                why=exc.strerror,
-            ) from exc
-        self._writer_lock.acquire_or_fail()
-        if self._dense is not None:
-            self._dense.close()
-            self._dense = None
-        if self._catalog is not None:
-            self._catalog.close()
-        self._catalog = SqliteCatalog.open(self.directory, write=True)
-        return self._catalog
-
     def _known_files(self) -> list[FileFacts]:
         """[] also when there is no index that can be read."""
         with contextlib.suppress(StoreError):
-            return list(self._open_to_read().files().values())
+            return list(self._index.to_read().files().values())
         return []
 
     def _bundled_models(self, answer: Answer, active: Generation | None) -> list[BundledModel]:
@@ -671,40 +632,6 @@ class RagKit:
             entry = self.models.installed(self.config.ollama.chat_model) if backend == "ollama" else None
             return entry.digest if entry else ""
         return ""
-
-    def _dense_index(self) -> DenseVectors:
-        from ragkit.store.dense import DenseVectors
-
-        if self._dense is None:
-            self._dense = DenseVectors(self.directory, self._open_to_read(), self.config.store.exact_mb)
-        return self._dense
-
-    def _publish(self, *, wait: bool) -> tuple[int, tuple[Message, ...]]:
-        """Bring Chroma up to the catalog where this process may write; how many chunks it still
-        lacks, and what went wrong. Never fails a command whose result does not need it."""
-        try:
-            return self._try_to_publish(wait=wait), ()
-        except (StoreError, OSError) as exc:
-            full = isinstance(exc, OSError) and exc.errno == errno.ENOSPC
-            why = disk_full(self.directory).message if full else getattr(exc, "message", str(exc))
-            note = Message(
-                "Chroma could not be brought up to date ({why}) The catalog is searched instead.", {"why": why}
-            )
-            return self._dense_index().unpublished_count(), (note,)
-
-    def _try_to_publish(self, *, wait: bool) -> int:
-        dense = self._dense_index()
-        unpublished = dense.unpublished_count()
-        if not unpublished or self._writer_lock.held:
-            return dense.publish(wait=wait) if unpublished else 0
-        if not os.access(self.directory, os.W_OK) or not self._writer_lock.acquire(exclusive=True):
-            return unpublished  # an indexer is at work: it will publish
-        try:
-            dense.close()
-            with closing(SqliteCatalog.open(self.directory, write=True)) as catalog:
-                return type(dense)(self.directory, catalog, self.config.store.exact_mb).publish(wait=wait)
-        finally:
-            self._writer_lock.release()
 
     def _answerer_of(self, active: Generation | None) -> Answerer:
         if self._answerer is None:
@@ -729,18 +656,19 @@ class RagKit:
                 if embedder is None:
                     raise
         return ExtractiveAnswerer(
-            embedder, f"extractive ({embedder.model})", partial(self._gauge, embedder), self._dense_index().ordinary
+            embedder, f"extractive ({embedder.model})", partial(self._gauge, embedder), self._index.dense().ordinary
         )
 
     def _gauge(self, embedder: Embedder) -> Gauge:
         """How much evidence this index shows that an answer needs; found once for each state of it."""
         from ragkit.models.quoting import gauge_of
 
-        catalog = self._open_to_read()
-        key = f"{embedder.model} {catalog.active_id()} {catalog.vector_count()}"
+        catalog = self._index.to_read()
+        stored = StoredVectors(catalog)
+        key = f"{embedder.model} {catalog.active_id()} {stored.count()}"
         gauge = kept_gauge.load(self.directory, key)
         if gauge is None:
-            names, vectors = catalog.sample(evidence.SAMPLE)
+            names, vectors = stored.sample(evidence.SAMPLE)
             chunks = catalog.chunks(names)
             gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
             kept_gauge.save(self.directory, key, gauge)
@@ -759,7 +687,7 @@ class RagKit:
         assistant = None
         if settings.rerank != "off" or settings.expand != "off":
             assistant = assisting.ChatAssistant(self._chosen.chat())
-        return retrieval.Index(catalog, self._dense_index(), embedder, settings, assistant)
+        return retrieval.Index(catalog, self._index.dense(), embedder, settings, assistant)
 
 
 def _known_names(name: str, files: Mapping[str, FileOutcome]) -> list[str]:

@@ -85,7 +85,7 @@ def with_words(document: Document, words: Sequence[tuple[int, str]]) -> Document
     pages = [
         piece
         for page, inner in zip(document.pages, own, strict=True)
-        for piece in _pieces(page, in_front(page.start), in_front(page.end), inner)
+        for piece in _pieces(page, text, in_front(page.start), in_front(page.end), inner)
     ]
     for number, (span, owner) in enumerate(zip(spans, owners, strict=True), 1):
         pages.append(_described(number, span, document.pages[owner] if owner >= 0 else None))
@@ -123,13 +123,13 @@ def _owners(pages: Sequence[Page], places: Sequence[int]) -> list[int]:
     return [n if n >= 0 and at <= pages[n].end else -1 for n, at in zip(found, places, strict=True)]
 
 
-def _pieces(page: Page, start: int, end: int, inner: Sequence[tuple[int, int]]) -> Iterator[Page]:
-    """`page`, now from `start` to `end`, around the paragraphs that are put on it."""
+def _pieces(page: Page, text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) -> Iterator[Page]:
+    """`page`, now from `start` to `end`, around the paragraphs that are put on it; what is blank is no piece."""
     for first, last in inner:
-        if first > start:
+        if text[start:first].strip():
             yield replace(page, start=start, end=first)
         start = last
-    if end > start or not inner:
+    if not inner or text[start:end].strip():
         yield replace(page, start=start, end=end)
 
 

@@ -22,7 +22,6 @@ _PART = re.compile(r"[-_.:/+#@']+")
 _LETTER = rf"[^\W_{CJK}]"
 _WORD = re.compile(f"{_LETTER}+")
 _AT_LETTER = re.compile(_LETTER)
-_IRREGULAR = {"die": "dy", "lie": "ly", "tie": "ty"}
 
 _STOP_EN = frozenset(
     "a an the of in on at to for from by with about into over under and or but nor not no so if then than "
@@ -146,9 +145,9 @@ class Matcher:
                 self._compounds.append(term)
             else:
                 self._stems.add(term)
-        self._starts = frozenset(start for found in self._stems for start in _starts(found))
+        self._starts = tuple(sorted({start for found in self._stems for start in _starts(found)}))
         # The letters of every script make a pattern that takes milliseconds to compile: not one for each question.
-        likely = "|".join(re.escape(start) for start in sorted(self._starts) if start.isascii())
+        likely = "|".join(re.escape(start) for start in self._starts if start.isascii())
         self._likely = re.compile(f"(?<![a-z0-9])(?:{likely})[a-z0-9]*") if likely else None
 
     def count(self, text: str) -> dict[str, int]:
@@ -172,7 +171,7 @@ class Matcher:
     def _likely_words(self, folded: str) -> Iterable[str]:
         if folded.isascii():
             return self._likely.findall(folded) if self._likely else ()
-        return (word for word in _WORD.findall(folded) if word[:2] in self._starts) if self._starts else ()
+        return (word for word in _WORD.findall(folded) if word.startswith(self._starts)) if self._starts else ()
 
 
 def _times_between_borders(term: str, text: str) -> int:
@@ -187,8 +186,10 @@ def _times_between_borders(term: str, text: str) -> int:
 
 
 def _starts(stemmed: str) -> tuple[str, ...]:
-    """What a word of this stem begins with: Snowball keeps the first two letters but in three words."""
-    return (stemmed[:2], _IRREGULAR[stemmed]) if stemmed in _IRREGULAR else (stemmed[:2],)
+    """What every word of this stem begins with: Snowball changes the last letter of a stem at the most, but makes
+    "tie" of "tying" and so on."""
+    start = stemmed[: max(2, len(stemmed) - 1)]
+    return (start, f"{stemmed[0]}y") if len(stemmed) == 3 and stemmed.endswith("ie") else (start,)
 
 
 def cover(weights: Mapping[str, float], held: Collection[str]) -> float:

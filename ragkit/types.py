@@ -77,6 +77,7 @@ class Document:
     author: str = ""  # as the file says
     date: str = ""  # YYYY-MM-DD, of the last change that the file itself names; not the file system's
     weak_pages: tuple[WeakPage, ...] = ()  # by number
+    language: str = ""  # "zh" or "en": what a reader of most of the text reads; "": not looked at
 
     def place(self, offset: int) -> Place:
         """Where the character at `offset` stands."""

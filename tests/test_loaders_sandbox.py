@@ -148,6 +148,7 @@ def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> N
         "pages": [],
         "headings": [],
         "author": "",
+        "language": "en",
         "date": "",
         "line_marks": [],
         "notes": [],

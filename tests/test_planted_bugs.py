@@ -31,7 +31,7 @@ BUGS = {
     "acknowledged before Chroma has it": (
         "ragkit/store/graph.py",
         "        try:\n            for ids",
-        "        self._catalog.mark_published()\n        try:\n            for ids",
+        "        self._stored.mark_published()\n        try:\n            for ids",
         "test_store.py::test_publishing_makes_chroma_equal_to_the_catalog",
     ),
     "a document is not replaced in one transaction": (
@@ -67,7 +67,7 @@ BUGS = {
     ),
     "a graph of mostly deleted points is kept": (
         "ragkit/store/graph.py",
-        "deleted > _MOST_DELETED * self._catalog.vector_count()",
+        "deleted > _MOST_DELETED * self._stored.count()",
         "False",
         "test_store.py::test_a_graph_of_mostly_deleted_points_is_built_anew",
     ),

@@ -96,3 +96,32 @@ def test_the_audit_lists_the_worst_first(tmp_path: Path, config: Config) -> None
     assert found["files"][-1]["weak_pages"][0] == {
         "page": 2, "score": 0.0, "reason": "it is a picture without text, perhaps a scan",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_audit_of_many_files_sums_up_their_reasons(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    docs, index = tmp_path / "docs", tmp_path / "index"
+    docs.mkdir()
+    for number in range(3):
+        (docs / f"part{number}.pdf").write_bytes(text_pdf("First page", "", "Last page", drawn=(2,)))
+        (docs / f"empty{number}.txt").write_text("", "utf-8")
+        (docs / f"names{number}.qq{number}").write_text("no reader", "utf-8")
+    config = replace(config, loading=replace(config.loading, ocr="off"))
+    with RagKit.open(index, config) as kit:
+        kit.index([docs])
+    monkeypatch.setattr("ragkit.cli.output.LANGUAGE", language)
+    shown = CliRunner().invoke(main, ["--index", str(index), "audit"]).stdout
+    summary = shown.split("\n\n")[-1].splitlines()
+    if language == "en":
+        assert summary == [
+            "3 files, 3 pages: it is a picture without text, perhaps a scan",
+            "3 files: The file is empty.",
+            "3 files: There is no reader for … files.",
+        ]
+    else:
+        assert all(line.startswith("3 个文件") for line in summary)
+        assert len(summary) == 3
+    found = json.loads(CliRunner().invoke(main, ["--index", str(index), "audit", "--json"]).stdout)
+    assert {"reason": "There is no reader for … files.", "files": 3, "pages": 0} in found["reasons"]

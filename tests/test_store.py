@@ -19,6 +19,7 @@ from ragkit.ports import CatalogEntry, FileFacts
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.dense import DenseVectors
 from ragkit.store.locks import FileLock
+from ragkit.store.vectors import StoredVectors
 from ragkit.testing import HashEmbedder, hash_vector
 from ragkit.types import Document, FileOutcome, Generation
 
@@ -41,7 +42,7 @@ def graph(directory: Path, catalog: SqliteCatalog) -> DenseVectors:
 
 
 def chunk_ids(catalog: SqliteCatalog) -> set[str]:
-    return {name for names, _ in catalog.vectors() for name in names}
+    return {name for names, _ in StoredVectors(catalog).all() for name in names}
 
 
 def chroma_ids(directory: Path) -> set[str]:

@@ -242,7 +242,9 @@ def test_the_verbs_at_a_terminal(kit: RagKit, tmp_path: Path, config: Config, la
     assert "假期.md" in run("list")[1]
     assert len(json.loads(run("list", "--json")[1])["files"]) == 5
     assert run("show", "假期.md")[1].strip() == FILES["假期.md"].strip()
-    assert json.loads(run("show", "假期.md", "--json")[1])["chunks"][0]["line"] == 1
+    shown = json.loads(run("show", "假期.md", "--json")[1])
+    assert (shown["chunks"][0]["line"], shown["language"]) == (1, "zh")
+    assert f"Secret · {'英文' if language == 'zh' else 'English'}" in run("show", "secret.md")[2]
     assert run("verify", "--deep")[0] == 0
     assert run("remove", "secret.md")[0] == 0
     assert run("forget", "假期.md")[1].strip().endswith("假期.md")

@@ -58,7 +58,9 @@ def show_audit(files: Sequence[FileOutcome], *, as_json: bool) -> None:
     bad.sort(key=lambda outcome: (outcome.state not in _UNREAD, -_bad_share(outcome), outcome.source))
     states = Counter(map(readiness, files))
     if as_json:
-        print_json({"counts": {state: states[state] for state in _READINESS}, "files": [_audit_json(o) for o in bad]})
+        counts = {state: states[state] for state in _READINESS}
+        shares = [{"reason": str(why), "files": files, "pages": pages} for why, files, pages in _reasons(bad)]
+        print_json({"counts": counts, "reasons": shares, "files": [_audit_json(one) for one in bad]})
         return
     for outcome in bad:
         click.echo(f"{shown_path(outcome.source)}  {style(tr(readiness(outcome)), fg='yellow')}")
@@ -68,11 +70,40 @@ def show_audit(files: Sequence[FileOutcome], *, as_json: bool) -> None:
             template = "Page {pages} (of {count} in all): {why}"
             named = tr(template, pages=numbers, count=outcome.pages, why=text_of(reason))
             click.echo("  " + (named if outcome.pages else text_of(reason)))
+    if len(bad) > _FEW_FILES:
+        click.echo()
+        for why, count, pages in _reasons(bad):
+            template = "{count} files, {pages} pages: {why}" if pages else "{count} files: {why}"
+            click.echo(tr(template, count=count, pages=pages, why=text_of(why)))
     counted = ", ".join(f"{states[state]} {tr(state)}" for state in _READINESS if states[state])
     say_aside(tr("{count} files: {states}.", count=len(files), states=counted or "–"))
 
 
+_FEW_FILES = 5  # after which their reasons are summed up
 _READINESS = ("ready", "partly readable", *_UNREAD)
+
+
+def _reasons(bad: Sequence[FileOutcome]) -> list[tuple[Message, int, int]]:
+    """Each reason with how many files and pages it is one of, the commonest first. Where the same is said with
+    different numbers and names, these are left open."""
+    said: dict[str, list[Message]] = {}
+    files, pages = Counter[str](), Counter[str]()
+    for outcome in bad:
+        whole = [outcome.reason] if outcome.state in _UNREAD else []
+        reasons = [*whole, *(page.reason for page in outcome.weak_pages)]
+        for reason in reasons:
+            said.setdefault(reason.template, []).append(reason)
+        files.update({reason.template for reason in reasons})
+        pages.update(page.reason.template for page in outcome.weak_pages if page.number)
+    order = sorted(said, key=lambda template: (-files[template], -pages[template], template))
+    return [(_in_common(said[template]), files[template], pages[template]) for template in order]
+
+
+def _in_common(messages: Sequence[Message]) -> Message:
+    first = messages[0]
+    if all(one == first for one in messages):
+        return first
+    return replace(first, values=dict.fromkeys(first.values, "…"))
 
 
 def _bad_share(outcome: FileOutcome) -> float:
@@ -108,6 +139,9 @@ def show_document(document: Document, chunks: Sequence[Chunk], page: int | None,
                 "source": document.source,
                 "media_type": document.media_type,
                 "title": document.title,
+                "author": document.author,
+                "date": document.date,
+                "language": document.language,
                 "pages": [_page_json(one) for one in pages if one.number],
                 "chunks": [{"id": c.id, **place_json(c.place), "start": c.start, "end": c.end} for c in chunks],
                 "notes": [str(note) for note in document.notes],
@@ -121,6 +155,8 @@ def show_document(document: Document, chunks: Sequence[Chunk], page: int | None,
         click.echo(safe(document.text[one.start : one.end]).rstrip())
     for note in document.notes:
         say_aside(text_of(note))
+    spoken = {"zh": tr("Chinese"), "en": tr("English")}.get(document.language, "")
+    say_aside(" · ".join(filter(None, (document.title, document.author, document.date, spoken))))
     say_aside(tr("{characters} characters, {count} passages.", characters=len(document.text), count=len(chunks)))
 
 

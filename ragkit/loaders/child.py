@@ -26,6 +26,7 @@ from ragkit.loaders.ocr import MEMORY_MB, Ocr, Reading, readings
 from ragkit.loaders.parts import Unpacking
 from ragkit.messages import Message
 from ragkit.readability import hopeless, judged
+from ragkit.terms import language
 
 _GRACE_S = 10  # the parent is the first to stop a slow file; this ends us if the parent is gone
 _OWN_NETWORK, _OWN_USERS = 0x40000000, 0x10000000  # CLONE_NEWNET, CLONE_NEWUSER
@@ -142,6 +143,7 @@ def _answer(
     why = hopeless(document)
     if why is not None:
         return _failure(content_hash, Message("No page of it can be read: {why}.", {"why": why}))
+    document = replace(document, language=language(document.text))
     return {"hash": content_hash, "document": asdict(document)}
 
 

@@ -94,7 +94,8 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
         for page in found["weak_pages"]
     )
     author, date = _text(found["author"], 1000), _text(found["date"], 10)
-    return Document(source, kind, _text(found["title"]), text, pages, headings, marks, notes, author, date, weak)
+    title, spoken = _text(found["title"]), _text(found["language"], 2)
+    return Document(source, kind, title, text, pages, headings, marks, notes, author, date, weak, spoken)
 
 
 def _message(found: dict[str, Any], depth: int = 0) -> Message:

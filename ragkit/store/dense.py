@@ -19,6 +19,7 @@ from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.graph import ChromaGraph
 from ragkit.store.rows import Matrix, NamedVectors
 from ragkit.store.table import VectorTable, best_of, cosines
+from ragkit.store.vectors import StoredVectors
 from ragkit.types import Condition, DenseHits, Vector
 
 _FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
@@ -82,6 +83,7 @@ class DenseVectors:
 
     def __init__(self, directory: Path, catalog: SqliteCatalog, exact_mb: int) -> None:
         self._catalog = catalog
+        self._stored = StoredVectors(catalog)
         self._exact_bytes = exact_mb * 2**20
         self._graph = ChromaGraph(directory, catalog)
         self._table: tuple[tuple[int, int], VectorTable] | None = None
@@ -95,7 +97,7 @@ class DenseVectors:
         scan, as a graph finds few of a few."""
         query = np.asarray(vector, dtype=np.float32)
         if where:
-            found = _scan(query, self._catalog.vectors(where), limit)
+            found = _scan(query, self._stored.all(where), limit)
         elif not self.has_graph():
             found = self._vectors().nearest(query, limit)
         else:
@@ -110,8 +112,8 @@ class DenseVectors:
     def _by_graph(self, query: Matrix, limit: int) -> dict[str, float]:
         found = self._graph.nearest(query, limit)
         if found is None:
-            return _scan(query, self._catalog.vectors(), limit)
-        found.update(_scan(query, self._catalog.unpublished_vectors(), limit))
+            return _scan(query, self._stored.all(), limit)
+        found.update(_scan(query, self._stored.unpublished_vectors(), limit))
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
     def ordinary(self, vector: Vector) -> Ordinary:
@@ -121,7 +123,7 @@ class DenseVectors:
     def _usual(self) -> _Usual:
         version = self._catalog.version()
         if self._known is None or self._known[0] != version:
-            sample = self._catalog.sample(_SAMPLE)[1] if self.has_graph() else self._vectors().sample(_SAMPLE)
+            sample = self._stored.sample(_SAMPLE)[1] if self.has_graph() else self._vectors().sample(_SAMPLE)
             if not sample.size:
                 generation = self._catalog.active()
                 sample = np.zeros((1, generation.dimension if generation else 1), dtype=np.float32)
@@ -132,11 +134,11 @@ class DenseVectors:
     def _vectors(self) -> VectorTable:
         version = self._catalog.version()
         if self._table is None or self._table[0] != version:
-            self._table = version, VectorTable(self._catalog.vectors())
+            self._table = version, VectorTable(self._stored.all())
         return self._table[1]
 
     def _vectors_of(self, ids: Sequence[str]) -> NamedVectors:
-        return self._catalog.vectors_of(ids) if self.has_graph() else self._vectors().of(ids)
+        return self._stored.of(ids) if self.has_graph() else self._vectors().of(ids)
 
     # -- the graph -----------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ class DenseVectors:
         version = self._catalog.version()
         if self._large is None or self._large[0] != version:
             generation = self._catalog.active()
-            numbers = self._catalog.vector_count() * generation.dimension if generation else 0
+            numbers = self._stored.count() * generation.dimension if generation else 0
             most = self._exact_bytes // 2 if generation and self._graph.exists() else self._exact_bytes
             self._large = version, numbers * _FLOAT_BYTES > most
         return self._large[1]
@@ -159,8 +161,8 @@ class DenseVectors:
         self._graph.remove_other_generations()
         if self._graph.exists():
             self._graph.discard()
-        if self._catalog.unpublished_count():
-            self._catalog.mark_published()  # to be searched, they need no more than the catalog
+        if self._stored.unpublished_count():
+            self._stored.mark_published()  # to be searched, they need no more than the catalog
         return 0
 
     def unpublished_count(self) -> int:

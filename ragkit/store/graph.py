@@ -22,6 +22,7 @@ from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.locks import FileLock
 from ragkit.store.rows import Matrix, NamedVectors
+from ragkit.store.vectors import StoredVectors
 
 if TYPE_CHECKING:
     from ragkit.store.chroma import ChromaVectors
@@ -41,6 +42,7 @@ class ChromaGraph:
     def __init__(self, directory: Path, catalog: SqliteCatalog) -> None:
         self._directory = directory
         self._catalog = catalog
+        self._stored = StoredVectors(catalog)
         self._lock = FileLock(directory / "vectors.lock")
         self._open_lock = FileLock(directory / "vectors-open.lock")
         self._chroma: ChromaVectors | None = None
@@ -52,20 +54,20 @@ class ChromaGraph:
         search in another process leaves the rest for the next time.
         """
         self.remove_other_generations()
-        if self._sealed() and not self._catalog.unpublished_count():
+        if self._sealed() and not self._stored.unpublished_count():
             return 0
         self._close_chroma()
         if not self._lock.acquire(exclusive=True, timeout_s=_PUBLISH_WAIT_S if wait else 0.0):
-            return self._catalog.unpublished_count()
+            return self._stored.unpublished_count()
         try:
             self._publish_locked()
         finally:
             self._lock.release()
-        return self._catalog.unpublished_count()
+        return self._stored.unpublished_count()
 
     def unpublished_count(self) -> int:
         """Chunks with a vector that Chroma does not have, or not under a valid seal."""
-        return self._catalog.unpublished_count() if self._sealed() else self._catalog.vector_count()
+        return self._stored.unpublished_count() if self._sealed() else self._stored.count()
 
     def problems(self, *, deep: bool) -> Iterator[Message]:
         """What is wrong with the Chroma copy, a line each; `deep` compares every vector."""
@@ -77,9 +79,9 @@ class ChromaGraph:
             yield Message("Chroma's files were changed by something other than ragkit.")
         elif deep and self._opened():
             assert self._chroma is not None
-            waiting = {name for names, _ in self._catalog.unpublished_vectors() for name in names}
+            waiting = {name for names, _ in self._stored.unpublished_vectors() for name in names}
             try:
-                wrong = sum(self._differing(self._chroma, batch, waiting) for batch in self._catalog.vectors())
+                wrong = sum(self._differing(self._chroma, batch, waiting) for batch in self._stored.all())
             except StoreError as exc:
                 yield exc.message
                 return
@@ -108,8 +110,8 @@ class ChromaGraph:
         self._close_chroma()
 
     def _publish_locked(self) -> None:
-        deleted = self._deleted() + sum(map(len, self._catalog.unpublished_deletes()))
-        rebuild = not self._sealed() or deleted > _MOST_DELETED * self._catalog.vector_count()
+        deleted = self._deleted() + sum(map(len, self._stored.unpublished_deletes()))
+        rebuild = not self._sealed() or deleted > _MOST_DELETED * self._stored.count()
         self._seal_path().unlink(missing_ok=True)
         _fsync_folder(self._directory)
         if not rebuild and not self._brought_up_to_date():
@@ -118,29 +120,29 @@ class ChromaGraph:
         if rebuild:
             log.info("building the Chroma copy from the catalog")
             shutil.rmtree(self._chroma_path(), ignore_errors=True)
-            self._catalog.unpublish_all()
+            self._stored.unpublish_all()
             self._brought_up_to_date()
-        self._catalog.mark_published()
+        self._stored.mark_published()
         self._write_seal(0 if rebuild else deleted)
 
     def _brought_up_to_date(self) -> bool:
         """Tell Chroma what it lacks; whether the graph finds its way afterwards."""
         chroma = self._new_chroma()
         try:
-            for ids in self._catalog.unpublished_deletes():
+            for ids in self._stored.unpublished_deletes():
                 chroma.delete(ids)
-            at_once = chroma.plan_writes(self._catalog.unpublished_count())
-            for names, rows in self._catalog.unpublished_vectors(at_once):
+            at_once = chroma.plan_writes(self._stored.unpublished_count())
+            for names, rows in self._stored.unpublished_vectors(at_once):
                 chroma.upsert(names, rows)
             self._check_count(chroma)
-            _, probes = self._catalog.sample(_PROBES)
+            _, probes = self._stored.sample(_PROBES)
             found = sum(max(chroma.nearest(row, 1).values(), default=0.0) > _SAME_VECTOR for row in probes)
             return found >= _LEAST_FOUND * len(probes)
         finally:
             chroma.close()
 
     def _check_count(self, chroma: ChromaVectors) -> None:
-        expected, found = self._catalog.vector_count(), chroma.count()
+        expected, found = self._stored.count(), chroma.count()
         if found != expected:
             raise StoreError("Chroma holds {found} vectors, not {expected}.", found=found, expected=expected)
 
@@ -151,7 +153,7 @@ class ChromaGraph:
         assert self._chroma is not None
         try:
             # Deleted chunks may still be in Chroma: ask for as many more.
-            stale = self._catalog.unpublished_count()
+            stale = self._stored.unpublished_count()
             hits = self._chroma.nearest(query, limit + min(stale, 200))
         except StoreError as exc:
             log.warning("%s Searching the catalog instead.", exc)

@@ -79,6 +79,7 @@ def structure_json(document: Document) -> str:
             "line_marks": document.line_marks,
             "author": document.author,
             "date": document.date,
+            "language": document.language,
         },
         ensure_ascii=False,
         separators=(",", ":"),

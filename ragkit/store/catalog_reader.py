@@ -1,0 +1,280 @@
+"""What a question and an index run read of a catalog."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import cast
+
+from ragkit.ports import FileFacts
+from ragkit.store import conditions
+from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.store.faults import damaged
+from ragkit.store.rows import CHUNK_COLUMNS, chunk_of, message_of, messages_of, vector_of, weak_pages_of
+from ragkit.terms import is_cjk
+from ragkit.types import Chunk, Condition, Document, FileOutcome, FileState, Generation, Heading, Page, Vector
+
+GENERATION_COLUMNS = tuple(field.name for field in fields(Generation))
+_TERMS_KEPT = 50_000  # whose frequencies are remembered
+
+
+class CatalogReader(CatalogFile):
+    """All that is read but vectors for the dense search."""
+
+    def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
+        super().__init__(connection, directory)
+        self._counts: tuple[tuple[int, int], dict[str, int]] | None = None
+        self._frequencies: tuple[tuple[int, int], dict[str, int]] | None = None
+
+    def active(self) -> Generation | None:
+        return self._generation("active")
+
+    def building(self) -> Generation | None:
+        return self._generation("building")
+
+    def active_id(self) -> int | None:
+        """The number of the active generation; None in an empty index."""
+        found = self.rows("SELECT id FROM generations WHERE state = 'active'")
+        return int(found[0][0]) if found else None
+
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Root -> its labels."""
+        rows = self.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{conditions.LABELS}*",))
+        return {key.removeprefix(conditions.LABELS): tuple(json.loads(value)) for key, value in rows}
+
+    def files(self) -> dict[str, FileFacts]:
+        """Every file the index knows, read or not, by source."""
+        counts = dict(
+            self.rows(
+                "SELECT source, count(*) FROM chunks WHERE generation ="
+                " (SELECT id FROM generations WHERE state = 'active') GROUP BY source"
+            )
+        )
+        found = {}
+        for source, content_hash, size, modified, seen, loader, state, reason, notes, pages, weak in self.rows(
+            "SELECT * FROM files ORDER BY source"
+        ):
+            outcome = FileOutcome(
+                source,
+                cast(FileState, state),
+                message_of(reason),
+                messages_of(notes),
+                counts.get(source, 0),
+                pages,
+                weak_pages_of(weak),
+            )
+            found[source] = FileFacts(source, content_hash, size, modified, seen, loader, outcome)
+        return found
+
+    def document(self, source: str) -> Document | None:
+        """The document of `source` with its whole text; None when the index has none."""
+        found = self.rows(
+            "SELECT media_type, title, structure, body, notes FROM documents JOIN files USING (source)"
+            " WHERE source = ?",
+            (source,),
+        )
+        if not found:
+            return None
+        media_type, title, structure, body, notes = found[0]
+        shape = json.loads(structure)
+        try:
+            text = zlib.decompress(body).decode()
+        except (zlib.error, UnicodeDecodeError) as exc:
+            raise damaged(self._directory, exc) from exc
+        return Document(
+            source=source,
+            media_type=media_type,
+            title=title,
+            text=text,
+            pages=tuple(Page(*page) for page in shape["pages"]),
+            headings=tuple(Heading(*heading) for heading in shape["headings"]),
+            line_marks=tuple((start, line) for start, line in shape["line_marks"]),
+            notes=messages_of(notes),
+            author=shape["author"],
+            date=shape["date"],
+            language=shape.get("language", ""),  # an older ragkit did not look
+        )
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """The live chunks among `ids`."""
+        found = {}
+        for part in parts(ids):
+            for row in self.rows(
+                f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE generation = ? AND id IN ({marks(part)})",
+                (self.active_id(), *part),
+            ):
+                found[row[0]] = chunk_of(row)
+        return found
+
+    def chunks_of(self, source: str) -> list[Chunk]:
+        """The chunks of a document in reading order."""
+        return [
+            chunk_of(row)
+            for row in self.rows(
+                f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE source = ? AND generation = ? ORDER BY ordinal",
+                (source, self.active_id()),
+            )
+        ]
+
+    def neighbours(self, chunks: Sequence[Chunk], reach: int, where: Sequence[Condition] = ()) -> list[Chunk]:
+        """The chunks up to `reach` places before and after any of `chunks`, themselves included, for which every
+        condition holds. A document is written in one go, so that its chunks are numbered in a row."""
+        clause, values = conditions.sql(where)
+        columns = ", ".join(f"chunks.{name.strip()}" for name in CHUNK_COLUMNS.split(","))
+        numbers: set[int] = set()
+        for part in parts([chunk.id for chunk in chunks]):
+            for (number,) in self.rows(
+                f"SELECT number FROM chunks WHERE generation = ? AND id IN ({marks(part)})", (self.active_id(), *part)
+            ):
+                numbers.update(range(number - reach, number + reach + 1))
+        places = {(one.source, one.ordinal + step) for one in chunks for step in range(-reach, reach + 1)}
+        found = []
+        for part in parts([str(number) for number in sorted(numbers)]):
+            found += self.rows(
+                f"SELECT {columns} FROM chunks{conditions.JOINS if where else ''}"
+                f" WHERE number IN ({', '.join(part)}) AND generation = ? AND {clause}",
+                (self.active_id(), *values),
+            )
+        near = [chunk_of(row) for row in found]
+        return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
+
+    def openings(self, sources: Sequence[str]) -> dict[str, Chunk]:
+        """source -> the first chunk of the document."""
+        number = self.active_id()
+        rows = self.rows(
+            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN"
+            " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"
+            " FROM json_each(?) AS wanted)",
+            (number, json.dumps(list(sources), ensure_ascii=False)),
+        )
+        return {row[1]: chunk_of(row) for row in rows}
+
+    def matching(self, where: Sequence[Condition]) -> list[Chunk]:
+        """All chunks for which every condition holds, document by document in reading order."""
+        clause, values = conditions.sql(where)
+        columns = ", ".join(f"chunks.{name.strip()}" for name in CHUNK_COLUMNS.split(","))
+        rows = self.rows(
+            f"SELECT {columns} FROM chunks{conditions.JOINS if where else ''}"
+            f" WHERE generation = ? AND {clause} ORDER BY chunks.source, ordinal",
+            (self.active_id(), *values),
+        )
+        return [chunk_of(row) for row in rows]
+
+    def live(self, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that are chunks of the active generation."""
+        return {
+            row[0]
+            for part in parts(ids)
+            for row in self.rows(
+                f"SELECT id FROM chunks WHERE generation = ? AND id IN ({marks(part)})", (self.active_id(), *part)
+            )
+        }
+
+    def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> dict[str, float]:
+        """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score
+        (FTS5's: k1 1.2, b 0.75; higher is better); with conditions, of the chunks for which they hold."""
+        number = self.active_id()
+        if not terms or number is None:
+            return {}
+        clause, values = conditions.sql(where)
+        return dict(
+            self.rows(
+                "WITH hits AS MATERIALIZED"
+                f" (SELECT rowid AS number, -bm25(lexical_{number}) AS score FROM lexical_{number}"
+                f" WHERE lexical_{number} MATCH ? ORDER BY rank LIMIT ?)"
+                f" SELECT chunks.id, score FROM hits JOIN chunks USING (number){conditions.JOINS if where else ''}"
+                f" WHERE {clause} ORDER BY score DESC, chunks.id LIMIT ?",
+                (" OR ".join(map(_match, terms)), -1 if where else limit, *values, limit),
+            )
+        )
+
+    def document_frequencies(self, terms: Sequence[str]) -> dict[str, int]:
+        """In how many chunks each term occurs; a term that does not occur is left out."""
+        number = self.active_id()
+        if number is None:
+            return {}
+        version = self.version()
+        if self._frequencies is None or self._frequencies[0] != version or len(self._frequencies[1]) > _TERMS_KEPT:
+            self._frequencies = version, {}
+        known = self._frequencies[1]
+        for term in terms:
+            if term in known:
+                continue
+            if len(term) == 1 and is_cjk(term):
+                rows = self.rows(
+                    f"SELECT sum(doc) FROM words_{number} WHERE term >= ? AND term < ?", (term, chr(ord(term) + 1))
+                )
+            else:
+                rows = self.rows(f"SELECT doc FROM words_{number} WHERE term = ?", (term,))
+            known[term] = int(rows[0][0]) if rows and rows[0][0] else 0
+        return {term: known[term] for term in terms if known[term]}
+
+    def counts(self) -> dict[str, int]:
+        """documents, chunks, chunks without a vector, and files that were not read (unreadable or unsupported).
+        Counted once for each state of the index."""
+        version = self.version()
+        if self._counts is None or self._counts[0] != version:
+            number = self.active_id()
+            documents = self.rows("SELECT count(*) FROM documents")[0][0]
+            chunks = self.rows("SELECT count(*) FROM chunks WHERE generation = ?", (number,))[0][0]
+            bare = self.rows("SELECT count(*) FROM chunks WHERE generation = ? AND vector IS NULL", (number,))[0][0]
+            unread = self.rows("SELECT count(*) FROM files WHERE state IN ('unreadable', 'unsupported')")[0][0]
+            counts = {"documents": documents, "chunks": chunks, "without_vector": bare, "unread": unread}
+            self._counts = version, counts
+        return self._counts[1]
+
+    def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
+        """Vectors for these embedding keys that are in the index already, of `generation` or of another whose
+        model, prefixes and dimension are the same."""
+        facts = (
+            *(generation.backend, generation.model, generation.digest, generation.dimension),
+            *(generation.query_prefix, generation.document_prefix),
+        )
+        alike = self.rows(
+            "SELECT id FROM generations WHERE (backend, model, digest, dimension, query_prefix, document_prefix)"
+            " = (?, ?, ?, ?, ?, ?)",
+            facts,
+        )
+        among = ", ".join(str(number) for (number,) in alike)
+        found: dict[str, Vector] = {}
+        for part in parts(list(dict.fromkeys(keys))):
+            staged = f"SELECT key, vector FROM staged WHERE key IN ({marks(part)}) AND generation IN ({among})"
+            found.update((key, array("f", blob)) for key, blob in self.rows(staged, part))
+            for key, blob in self.rows(
+                "SELECT key, vector FROM chunks WHERE vector IS NOT NULL"
+                f" AND key IN ({marks(part)}) AND generation IN ({among})",
+                part,
+            ):
+                found[key] = vector_of(blob)
+        return found
+
+    def documents_to_rebuild(self) -> list[str]:
+        """Sources of documents that the generation being built does not have yet."""
+        building = self.building()
+        number = self._number(building) if building else -1
+        return [
+            source
+            for (source,) in self.rows(
+                "SELECT source FROM documents WHERE source NOT IN"
+                " (SELECT source FROM chunks WHERE generation = ?) ORDER BY source",
+                (number,),
+            )
+        ]
+
+    def _generation(self, state: str) -> Generation | None:
+        found = self.rows(f"SELECT {', '.join(GENERATION_COLUMNS)} FROM generations WHERE state = ?", (state,))
+        return Generation(*found[0]) if found else None
+
+    def _number(self, generation: Generation) -> int:
+        found = self.rows("SELECT id FROM generations WHERE fingerprint = ?", (generation.fingerprint,))
+        return int(found[0][0]) if found else -1
+
+
+def _match(term: str) -> str:
+    quoted = '"' + term.replace('"', '""') + '"'
+    return f"{quoted}*" if len(term) == 1 and is_cjk(term) else quoted
