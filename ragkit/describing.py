@@ -30,7 +30,12 @@ _NO_TEXT = "No text was found on the picture."
 _FAILED = "The picture could not be described by {model}: {why}"
 _BY = "Picture, described by {model} / 图片，由 {model} 描述："
 _END = "(end of the description / 描述到此为止)"
-_NOT_READ = "Pictures that were not read: {count}."
+_UNREAD = (  # what is said of pictures in a file, and of picture files within it
+    "Pictures that were not read: {count}.",
+    "Pictures are read by OCR, which is off (setting loading.ocr).",
+    _NO_TEXT,
+)
+_NEEDS_MORE = "Reading {suffix} files needs more packages: {command}"
 _SOME_FAILED = "Pictures that could not be described by {model}: {count} ({why})"
 _BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 
@@ -185,7 +190,8 @@ def _may_wait(before: FileFacts) -> bool:
 def _tells_of_pictures(message: Message) -> bool:
     """Also where it is said of a file within the file."""
     inner = (value for value in message.values.values() if isinstance(value, Message))
-    return message.template == _NOT_READ or any(map(_tells_of_pictures, inner))
+    is_picture_file = message.template == _NEEDS_MORE and message.values.get("suffix") in (*_TYPES, *_NO_NOTES)
+    return message.template in _UNREAD or is_picture_file or any(map(_tells_of_pictures, inner))
 
 
 def _wants_description(path: Path, loaded: Loaded) -> bool:

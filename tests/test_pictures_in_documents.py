@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
+from email.message import EmailMessage
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,7 +108,7 @@ def test_an_answer_cites_the_slide_that_the_picture_is_on(folder: Path, question
         [citation] = kit.ask(question).citations
         document = kit.document(citation.source)
     assert (citation.verified, citation.place.kind, citation.place.page) == (True, "described_slide", 2)
-    assert on_page(document, 2) == f"Boiler room\n\n{SAID}\n"
+    assert on_page(document, 2).rstrip() == f"Boiler room\n\n{SAID}"
     assert on_page(document, 3) == "Yard\n"
 
 
@@ -401,14 +403,47 @@ def test_a_picture_file_that_models_do_not_take_is_described_page_by_page(folder
     assert [page.kind for page in document.pages] == ["described", "described"]
 
 
-def test_pictures_of_a_file_within_a_file_are_counted_as_before(folder: Path) -> None:
-    path = one_picture(folder)
-    (folder / "all.zip").write_bytes(package({"pumps.docx": path.read_bytes()}))
-    path.unlink()
+def test_pictures_of_files_within_an_archive(folder: Path) -> None:
+    files = {
+        "pumps.docx": docx(paragraph("Pumps.") + drawing("a.png"), pictures={"a.png": photo(1)}),
+        "plant.pdf": image_pdf(("The pump room.", []), ("The boiler.", [(2, *FIGURE)])),
+        "valve.png": photo(3),
+        "words.txt": b"The canteen opens at noon.",
+        "same.docx": docx(paragraph("Again.") + drawing("a.png"), pictures={"a.png": photo(1), "b.png": photo(4)}),
+    }
+    (folder / "all.zip").write_bytes(package(files))
     with serving() as server:
-        _, said = indexed(folder, server)
-        assert pictures_asked(server) == 0
-    assert said == ["pumps.docx: Pictures that were not read: 1."]
+        document, said = indexed(folder, server)
+        assert pictures_asked(server) == 3
+    assert document is not None
+    places = [document.place(found.start()) for found in re.finditer(re.escape(SEEN), document.text)]
+    assert [(place.name, place.page, place.kind) for place in places] == [
+        ("pumps.docx", 1, "described_picture"),
+        ("plant.pdf", 2, "described_page"),
+        ("valve.png", 1, "described"),
+    ]
+    for words, name in (("Pumps.", "pumps.docx"), ("The boiler.", "plant.pdf"), ("Again.", "same.docx")):
+        assert document.place(document.text.index(words)).name == name
+    assert said == [
+        "Pictures that are the same as one before them, and were described once: 1.",
+        "Pictures that stand nowhere in the text (headers, footers, masters), which were not described: 1.",
+        DESCRIBED.format(3),
+    ]
+
+
+def test_pictures_attached_to_a_mail(folder: Path) -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "The valve"
+    mail.set_content("See the photo.")
+    mail.add_attachment(photo(1), maintype="image", subtype="png", filename="valve.png")
+    (folder / "valve.eml").write_bytes(bytes(mail))
+    with serving() as server:
+        with opened(folder, server, models__image_model="") as kit:
+            assert notes(kit.index([folder]))[0].startswith("valve.png was not read")
+        document, said = indexed(folder, server)
+    assert document is not None
+    assert document.place(document.text.index(SEEN)).name == "valve.png"
+    assert said == [DESCRIBED.format(1)]
 
 
 # -- the words in their places ---------------------------------------------------------------------

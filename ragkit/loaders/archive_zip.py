@@ -45,7 +45,7 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         raise LoadError("The archive is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
     members = [member for member in archive.infolist() if not member.is_dir()]
     check_members(members, unpacking)
-    lines = Lines()
+    lines = Lines(unpacking.gallery)
     inner_of = f"{Path(source).name}!/" if unpacking.depth else ""  # the document's own name need not be said
     for member, name in zip(members, _names(members), strict=True):
         _add_member(lines, archive, member, name, inner_of, unpacking)

@@ -81,10 +81,11 @@ class Gallery:
 
     def leave_out(self, why: str, count: int = 1) -> None:
         """`why` is one of the templates above."""
-        self._left_out[why] += count
+        if count:
+            self._left_out[why] += count
 
     def notes(self) -> list[Message]:
-        return [Message(template, {"count": count}) for template, count in self._left_out.items() if count]
+        return [Message(template, {"count": count}) for template, count in self._left_out.items()]
 
 
 def check_size(width: int, height: int) -> None:

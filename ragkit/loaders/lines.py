@@ -111,8 +111,11 @@ class Lines:
             self.pages += (replace(page, start=page.start + shift, end=page.end + shift) for page in other.pages)
             self._marks += ((at + shift, line) for at, line in other._marks)
             self._aligned = self._aligned and other._aligned
-        if not other.is_blank():
-            self.add(other.text().rstrip("\n"))
+        self.pictures += (replace(picture, at=picture.at + shift) for picture in other.pictures)
+        if other.pictures or not other.is_blank():
+            text = other.text()
+            needed = max((picture.at for picture in other.pictures), default=0)
+            self.add(text[: max(len(text.rstrip("\n")), needed)])
         for note in other.notes:
             self.note(note)
         self._unsaid += other._unsaid

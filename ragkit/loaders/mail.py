@@ -34,7 +34,7 @@ def read_mail(source: str, data: bytes, media_type: str, unpacking: Unpacking) -
     """Lines are those of the text: a file's own are coded. Raises NoText, LoadError."""
     unpacking.check_depth(MOST_DEPTH)
     data = _eight_bit(data)
-    lines = Lines()
+    lines = Lines(unpacking.gallery)
     title = _write_letter(lines, data, 0, unpacking)  # its files are parts with places of their own
     return lines.document(source, media_type, title)
 
@@ -46,7 +46,7 @@ def read_mailbox(source: str, data: bytes, media_type: str, unpacking: Unpacking
     starts = [match for match in _FROM.finditer(data) if _begins(data, match.start())]
     if not starts or data[: starts[0].start()].strip():
         raise LoadError("It is not a mailbox: it does not begin with a line `From ...`.")
-    lines = Lines()
+    lines = Lines(unpacking.gallery)
     ends = [match.start() for match in starts[1:]] + [len(data)]
     for number, (match, end) in enumerate(zip(starts, ends, strict=True), 1):
         lines.blank()
@@ -73,7 +73,7 @@ def _eight_bit(data: bytes) -> bytes:
 def _write_letter(lines: Lines, data: bytes, level: int, unpacking: Unpacking) -> str:
     """One message; its subject. The newer policy fails on some headers that the older one bears."""
     for rules in (policy.default, policy.compat32):
-        trial = Lines()
+        trial = Lines(unpacking.gallery)
         try:
             letter = email.message_from_bytes(data, policy=rules)
             title = _Writer(trial, level, unpacking).write(letter)

@@ -30,7 +30,7 @@ def read_outlook(source: str, data: bytes, media_type: str, unpacking: Unpacking
         raise NoText("The file is empty.")
     if not data.startswith(MAGIC):
         raise LoadError("It is not an Outlook message, whatever its name says.")
-    lines = Lines()
+    lines = Lines(unpacking.gallery)
     try:
         title = _Item(opened(data, ".msg"), "", lines, unpacking).write(0)
     except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from ragkit.messages import Message
 if TYPE_CHECKING:
     from ragkit.loaders.gallery import Gallery
     from ragkit.loaders.ocr import Ocr
+    from ragkit.ports import Picture
+    from ragkit.types import Document
 
 _LONGEST_NAME = 300  # characters that a note shows
 
@@ -67,12 +70,10 @@ def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int,
             raise LoadError("There is no reader for {suffix} files.", suffix=Path(title).suffix or title)
         unpacking.take(len(data))
         unpacking.depth += 1
-        gallery, unpacking.gallery = unpacking.gallery, None  # pictures of files within files are not gathered
         try:
-            document = parse(Path(title), data, kind, unpacking)
+            document, pictures = _with_pictures(unpacking.gallery, lambda: parse(Path(title), data, kind, unpacking))
         finally:
             unpacking.depth -= 1
-            unpacking.gallery = gallery
     except LoadError as exc:
         lines.note(unread(title, exc.message))
         return False
@@ -82,8 +83,21 @@ def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int,
     lines.blank()
     lines.head(level, title)
     notes = [Message("{name}: {why}", {"name": title, "why": note}) for note in document.notes]
-    lines.include(title, document, notes, level)
+    lines.include(title, document, notes, level, pictures)
     return True
+
+
+def _with_pictures(gallery: Gallery | None, read: Callable[[], Document]) -> tuple[Document, list[Picture]]:
+    """What is read of a part, and its pictures; the gallery is left with those of the file around it."""
+    if gallery is None:
+        return read(), []
+    parts, gallery.parts = gallery.parts, set()
+    gallery.placed = []
+    try:
+        document = read()
+        return document, gallery.placed
+    finally:
+        gallery.parts, gallery.placed, gallery.without = parts, [], None
 
 
 def unread(name: str, why: Message) -> Message:

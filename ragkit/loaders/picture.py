@@ -41,7 +41,8 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking
             raise _unread(source)
         return _read(source, data, media_type, unpacking.ocr)
     except LoadError as exc:
-        if unpacking.gallery is None or media_type not in _MADE_ANEW or exc.message.template.startswith(_DAMAGED):
+        is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
+        if unpacking.gallery is None or not is_wanted or exc.message.template.startswith(_DAMAGED):
             raise
         found = _without_text(data, source, media_type, unpacking.gallery)
         if not unpacking.gallery.placed:
