@@ -202,7 +202,8 @@ class RagKit:
                 trust_times=not checksum,
             )
         readings.unlink(missing_ok=True)  # the catalog holds them now
-        described.remove()
+        if not any(map(describing.has_failed, report.outcomes)):
+            described.remove()
         unpublished, trouble = self._index.publish(wait=True)
         return indexing.published(report, unpublished, (*self.model_notes, *trouble))
 

@@ -2,7 +2,7 @@
 
 The process that reads files has no network, so the descriptions are asked for here, beside it. What a model says of a
 picture is not what the file says: its text begins with who says it, and a note goes with it. The page of a picture
-file is of the kind "described"; in a document the end of a description is marked as well.
+file is of the kind "described"; in a document each description is a page of such a kind, and its end is marked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ragkit.errors import LoadError, ModelError, ModelUnable, ModelUnavailable
 from ragkit.messages import Message
 from ragkit.pictures import is_picture, with_words
 from ragkit.ports import Chat, FileFacts, KeptReplies, Loaded, Loader, LoadFailure, OnPage
-from ragkit.types import ChatMessage, Completion, Document, Page
+from ragkit.types import ChatMessage, Completion, Document, FileOutcome, Page
 
 VERSION = 1  # of what is asked about the same picture
 _REACH = 2  # of what is described of the same file: 2 is pictures inside documents too
@@ -66,8 +66,7 @@ class DescribingLoader:
         """Not a picture that had no description yet, or whose description failed."""
         if not self._inner.trusts(before):
             return False
-        said = (before.outcome.reason, *before.outcome.notes)
-        if any(message.template in (_FAILED, _SOME_FAILED) for message in said):
+        if has_failed(before.outcome):
             return False
         return _mark(self._model) in before.loader_fingerprint.split("+") or not _may_wait(before)
 
@@ -124,7 +123,7 @@ class DescribingLoader:
         return Loaded(loaded.content_hash, _document(path, text, self._model))
 
     def _description(self, path: Path, content_hash: str) -> str:
-        """ "" where the file is no picture. Raises LoadError, ModelError."""
+        """An empty text where the file is no picture. Raises LoadError, ModelError."""
 
         def image() -> bytes:
             data = self._read(path)
@@ -166,6 +165,11 @@ class DescribingLoader:
         if not chat.sees:
             raise ModelUnable("the model cannot look at pictures.")
         return chat
+
+
+def has_failed(outcome: FileOutcome) -> bool:
+    """Whether a picture of the file is to be tried again, so that what is kept of the others is still needed."""
+    return any(message.template in (_FAILED, _SOME_FAILED) for message in (outcome.reason, *outcome.notes))
 
 
 def _mark(model: str) -> str:

@@ -199,6 +199,24 @@ def test_a_model_that_fails_costs_a_note_and_is_asked_again(folder: Path) -> Non
     assert SAID in text(after)
 
 
+def test_what_was_described_before_the_model_failed_is_not_asked_for_again(folder: Path) -> None:
+    pictures = {f"{number}.png": photo(number) for number in range(3)}
+    (folder / "three.docx").write_bytes(docx("".join(map(drawing, pictures)), pictures=pictures))
+    bad = base64.b64encode(photo(1)).decode()
+
+    def fails_on_one(path: str, body: dict[str, Any]) -> Scripted | None:
+        is_bad = path == "/api/chat" and bad in body["messages"][-1].get("images", [])
+        return json_reply({"error": "cannot be decoded"}, 400) if is_bad else None
+
+    with serving(behaviour=fails_on_one) as server, opened(folder, server) as kit:
+        first = kit.index([folder])
+        assert (notes(first)[0], pictures_asked(server)) == (DESCRIBED.format(2), 3)
+        server.behaviour = None
+        assert notes(kit.index([folder])) == [DESCRIBED.format(3)]
+        assert pictures_asked(server) == 4
+        assert not (folder.parent / "index" / "reading-pictures.jsonl").exists()
+
+
 def test_a_model_that_is_turned_on_later_reads_only_what_has_pictures_again(folder: Path) -> None:
     one_picture(folder)
     (folder / "words.docx").write_bytes(docx(paragraph("No picture at all.")))
