@@ -52,10 +52,10 @@ class Gauge:
 WORDS = Gauge("words", _WORDS_ALONE)
 
 # By a part of the model's name. On 250 questions each of XQuAD (en, zh), DRCD and SQuAD 2.0, every paragraph a file,
-# 0.955 refuses 4.5 % of the questions, 66 % of those whose paragraph was taken away, and 99 % of questions about
-# something else; 0.941: 3.1, 60 and 99 %. Sentences, the lead over the next passages and a regression over all of
+# 0.95 refuses 4.5 % of the questions and 65 % of those whose paragraph was taken away; 0.955: 5.3 and 68 %, 0.941:
+# 3.1 and 60 %. Sentences, the lead over the next passages and a regression over all of
 # these did no better on a set that they were not fitted to.
-_MEASURED: Mapping[str, Gauge] = {"multilingual-e5-small": Gauge("cosine", 0.955, 0.3)}
+_MEASURED: Mapping[str, Gauge] = {"multilingual-e5-small": Gauge("cosine", 0.95, 0.3)}
 
 
 def measured(model: str) -> Gauge | None:

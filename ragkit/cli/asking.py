@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.cli import exits, links, output
+from ragkit.cli import answer_output, exits, links, output
 from ragkit.cli.output import style, tr
 from ragkit.errors import ModelError
 from ragkit.structured_types import path_text
@@ -24,11 +24,11 @@ def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: boo
     answer: Answer | None = None
     with_links = links.wanted(kit.config.open.links)
     try:
-        with output.reading_progress() as progress:
+        with answer_output.reading_progress() as progress:
             for step in kit.stream_everything(question, where):
                 if isinstance(step, Collected):
                     if not as_json:
-                        output.show_rows(step, since=len(found.rows) if found else 0, with_links=with_links)
+                        answer_output.show_rows(step, since=len(found.rows) if found else 0, with_links=with_links)
                     found = step
                     progress(step)
                 elif isinstance(step, Answer):
@@ -45,9 +45,9 @@ def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: boo
         raise
     assert found is not None
     if as_json:
-        output.print_json(output.collected_json(found, answer))
+        output.print_json(answer_output.collected_json(found, answer))
     else:
-        output.show_collected(found, answer, kit.model_notes, with_links=with_links)
+        answer_output.show_collected(found, answer, kit.model_notes, with_links=with_links)
     return exits.OK if found.rows else exits.NOTHING_FOUND
 
 
@@ -74,15 +74,15 @@ def _structured_json(answer: StructuredAnswer) -> dict[str, object]:
                 "verified": field.verified,
                 "required": field.required,
                 "reason": str(field.reason),
-                "citation": output.citation_json(field.citation) if field.citation is not None else None,
+                "citation": answer_output.citation_json(field.citation) if field.citation is not None else None,
             }
             for field in answer.fields
         ],
         "mode": answer.mode,
         "model": answer.model,
         "asked": answer.asked,
-        "ledger": output.ledger_json(answer.ledger),
-        "nearest": output.hits_list_json(answer.nearest),
+        "ledger": answer_output.ledger_json(answer.ledger),
+        "nearest": answer_output.hits_list_json(answer.nearest),
         "unread_count": answer.unread_count,
         "notes": [str(note) for note in answer.notes],
     }
@@ -108,8 +108,8 @@ def _show_structured(answer: StructuredAnswer, kit: RagKit) -> None:
     if missing:
         output.say_aside(tr("{count} required fields are missing: the documents do not give them.", count=missing))
     if answer.unread_count:
-        output.say_unread(answer.unread_count)
-    output.say_left_out(answer.ledger)
+        answer_output.say_unread(answer.unread_count)
+    answer_output.say_left_out(answer.ledger)
     for note in (*answer.ledger.notes, *answer.notes, *kit.model_notes):
         output.say_aside(output.text_of(note))
 

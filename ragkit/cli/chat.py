@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.cli import exits, links, opening, output
+from ragkit.cli import answer_output, exits, links, opening, output
 from ragkit.cli.commands import EXAMPLES, CliOptions, opened
 from ragkit.cli.output import tr
 from ragkit.cli.transcript import markdown
@@ -129,7 +129,7 @@ class _Conversation:
             if isinstance(piece, Answer):
                 self._keep(piece)
             else:
-                output.show_piece(piece)
+                answer_output.show_piece(piece)
 
     def _keep(self, answer: Answer) -> None:
         notes = [note for note in self._kit.model_notes if str(note) not in self._notes_said]
@@ -137,7 +137,7 @@ class _Conversation:
         turn = Turn(answer.question, answer.text, answer.citations)
         self._last = answer
         self._turns.append(turn)
-        output.show_answer(answer, notes, with_links=self._with_links)
+        answer_output.show_answer(answer, notes, with_links=self._with_links)
         click.echo()
         self._kit.remember(answer)
         if self._file:
@@ -160,9 +160,9 @@ class _Conversation:
 
     def _sources(self, _: str) -> None:
         if self._last is not None:
-            output.show_sources(self._last, with_links=self._with_links)
+            answer_output.show_sources(self._last, with_links=self._with_links)
         elif self._turns:
-            output.show_citations(self._turns[-1].citations, with_links=self._with_links)
+            answer_output.show_citations(self._turns[-1].citations, with_links=self._with_links)
         else:
             output.say_aside(tr("There is no answer yet."))
 
@@ -174,7 +174,7 @@ class _Conversation:
 
     def _why(self, _: str) -> None:
         if self._last is not None:
-            output.show_reasons(self._last)
+            answer_output.show_reasons(self._last)
         else:
             output.say_aside(tr("There is no answer yet."))
 

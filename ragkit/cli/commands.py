@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ragkit import __version__
-from ragkit.cli import asking, exits, files, links, output
+from ragkit.cli import answer_output, asking, exits, files, index_output, links, output
 from ragkit.cli.output import tr
 from ragkit.errors import RagkitError
 from ragkit.types import Answer
@@ -169,15 +169,15 @@ def index(
         raise click.UsageError(tr("--label and --no-labels exclude each other."))
     if dry_run:
         with opened(options) as kit:
-            output.show_plan(kit.plan(paths, include=include, exclude=exclude), as_json=as_json)
+            index_output.show_plan(kit.plan(paths, include=include, exclude=exclude), as_json=as_json)
         return exits.OK
     with opened(options) as kit, output.progress() as progress:
         given = labels if labels or no_labels else None
         report = kit.index(paths, progress, include=include, exclude=exclude, checksum=checksum, labels=given)
     if as_json:
-        output.print_json(output.report_json(report))
+        output.print_json(index_output.report_json(report))
     else:
-        output.show_report(report)
+        index_output.show_report(report)
     return exits.PARTLY if report.count("unreadable") else exits.OK
 
 
@@ -192,7 +192,7 @@ def index(
 def watch(options: CliOptions, paths: tuple[Path, ...], include: tuple[str, ...], exclude: tuple[str, ...]) -> int:
     with opened(options) as kit:
         for report in kit.watch(paths, include=include, exclude=exclude):
-            output.show_report(report)
+            index_output.show_report(report)
             output.say_aside(tr("Watching for changes; Ctrl-C ends it."))
             sys.stdout.flush()
     return exits.OK
@@ -274,12 +274,12 @@ def ask(
             if isinstance(piece, Answer):
                 answer = piece
             elif not as_json:
-                output.show_piece(piece)
+                answer_output.show_piece(piece)
         assert answer is not None
         if as_json:
-            output.print_json(output.answer_json(answer))
+            output.print_json(answer_output.answer_json(answer))
         else:
-            output.show_answer(answer, kit.model_notes, with_links=links.wanted(kit.config.open.links))
+            answer_output.show_answer(answer, kit.model_notes, with_links=links.wanted(kit.config.open.links))
         kit.remember(answer)
         if bundle_file is not None:
             output.write_new(bundle_file, kit.bundle(answer, output.LANGUAGE))
@@ -299,9 +299,9 @@ def search(options: CliOptions, question: str, k: int, where: tuple[str, ...], a
     with opened(options) as kit:
         hits = kit.search(text_argument(question), k, where)
     if as_json:
-        output.print_json(output.hits_json(question, hits))
+        output.print_json(answer_output.hits_json(question, hits))
     else:
-        output.show_hits(hits)
+        answer_output.show_hits(hits)
     return exits.OK if hits else exits.NOTHING_FOUND
 
 
@@ -319,9 +319,9 @@ def why_not(options: CliOptions, question: str, expect: str, where: tuple[str, .
     with opened(options) as kit:
         found = kit.why_not(text_argument(question), text_argument(expect), where)
     if as_json:
-        output.print_json(output.why_not_json(found))
+        output.print_json(answer_output.why_not_json(found))
     else:
-        output.show_why_not(found)
+        answer_output.show_why_not(found)
     return exits.OK if found.stage == "given" else exits.NOTHING_FOUND
 
 
@@ -335,9 +335,9 @@ def status(options: CliOptions, as_json: bool) -> int:
     with opened(options) as kit:
         found = kit.status()
     if as_json:
-        output.print_json(output.status_json(found))
+        output.print_json(index_output.status_json(found))
     else:
-        output.show_status(found)
+        index_output.show_status(found)
     return exits.OK
 
 
@@ -351,9 +351,9 @@ def doctor(options: CliOptions, as_json: bool) -> int:
     with opened(options) as kit:
         checks = kit.doctor()
     if as_json:
-        output.print_json(output.checks_json(checks))
+        output.print_json(index_output.checks_json(checks))
     else:
-        output.show_checks(checks)
+        index_output.show_checks(checks)
     return exits.FAILURE if any(check.state == "fault" for check in checks) else exits.OK
 
 
@@ -368,9 +368,9 @@ def config(options: CliOptions, as_json: bool) -> int:
 
     _, settings = resolve(options.config, flags=options.settings)
     if as_json:
-        output.print_json(output.settings_json(settings))
+        output.print_json(index_output.settings_json(settings))
     else:
-        output.show_settings(settings)
+        index_output.show_settings(settings)
     return exits.OK
 
 

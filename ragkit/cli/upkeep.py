@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ragkit.cli import exits, output, upkeep_output
+from ragkit.cli import exits, index_output, output, upkeep_output
 from ragkit.cli.commands import AS_JSON, EXAMPLES, CliOptions, opened
 from ragkit.cli.output import tr
 
@@ -140,9 +140,9 @@ def import_file(options: CliOptions, file: Path, as_json: bool) -> int:
     with opened(options) as kit:
         found = kit.import_from(file)
     if as_json:
-        output.print_json(output.status_json(found))
+        output.print_json(index_output.status_json(found))
     else:
-        output.show_status(found)
+        index_output.show_status(found)
     return exits.OK
 
 
