@@ -421,6 +421,19 @@ def test_a_picture_file_that_models_do_not_take_is_described_page_by_page(folder
     assert [page.kind for page in document.pages] == ["described", "described"]
 
 
+def test_a_page_of_a_file_that_ocr_found_nothing_on_is_described(folder: Path) -> None:
+    words = Image.open(Path(__file__).parent / "data" / "scan_en.png").convert("RGB")
+    plain = Image.new("RGB", (400, 300), "white")
+    plain.paste("red", (100, 100, 250, 250))
+    plain.save(folder / "two.tiff", save_all=True, append_images=[words])
+    with serving() as server:
+        document, said = indexed(folder, server, loading__ocr="auto")
+        assert pictures_asked(server) == 1
+    assert on_page(document, 1).strip() == SAID
+    assert SEEN not in on_page(document, 2)
+    assert (said[0][:11], said[1]) == ("Read by OCR", DESCRIBED.format(1))
+
+
 def test_pictures_of_files_within_an_archive(folder: Path) -> None:
     files = {
         "pumps.docx": docx(paragraph("Pumps.") + drawing("a.png"), pictures={"a.png": photo(1)}),

@@ -4,6 +4,7 @@ extra `ocr`."""
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +40,10 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking
     try:
         if unpacking.ocr is None:
             raise _unread(source)
-        return _read(source, data, media_type, unpacking.ocr)
+        document = _read(source, data, media_type, unpacking.ocr)
+        if unpacking.gallery is not None:
+            _place_pages(data, [page for page in document.pages if page.start == page.end], unpacking.gallery)
+        return document
     except LoadError as exc:
         is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
         if unpacking.gallery is None or not is_wanted or exc.message.template.startswith(_DAMAGED):
@@ -112,14 +116,19 @@ def _encoded(picture: Any, page: int) -> bytes:
 def _without_text(data: bytes, source: str, media_type: str, gallery: Gallery) -> Document:
     """The pages of a file in a format that models do not take; the gallery has their pictures."""
     count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
-    pages = []
-    for number in range(1, count + 1):
-        at = (number - 1) * len(_BETWEEN_PAGES)
-        pages.append(Page(number, at, at, "described"))
-        picture = gallery.drawn(b"%d\0" % number + data, partial(_made_ready, data, number, gallery))
+    places = [number * len(_BETWEEN_PAGES) for number in range(count)]
+    pages = tuple(Page(number, at, at, "described") for number, at in enumerate(places, 1))
+    _place_pages(data, pages, gallery)
+    return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=pages)
+
+
+def _place_pages(data: bytes, pages: Sequence[Page], gallery: Gallery) -> None:
+    """The pictures of `pages`, which have no text."""
+    for page in pages:
+        original = b"%d\0" % page.number + data
+        picture = gallery.drawn(original, partial(_made_ready, data, page.number, gallery))
         if picture is not None:
-            gallery.placed.append(Picture(at, picture))
-    return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=tuple(pages))
+            gallery.placed.append(Picture(page.start, picture))
 
 
 def _made_ready(data: bytes, number: int, gallery: Gallery) -> bytes:
