@@ -858,6 +858,7 @@ ZH: dict[str, str] = {
     "the passage was left out": "该段落被舍弃",
     "the text that was read from the document does not hold the quote": "从文档读出的文本中没有这段引文",
     "what": "情况",
+    "; {count} more files (--json names all)": "；另有 {count} 个文件（--json 列出全部）",
     "{count} more are in the JSON.": "另有 {count} 个见 JSON。",
     "{dataset}: {second} minus {first}, {count} questions in both": "{dataset}：{second} 减 {first}，共有的问题 {count} 个",
     "{id} “{question}”: expected {expected}; found {found}; lost in: {step}": "{id} “{question}”：预期{expected}；实际{found}；出错环节：{step}",

@@ -16,6 +16,7 @@ from ragkit.types import Withdrawn
 if TYPE_CHECKING:
     from ragkit.types import Answer, Citation, Collected, ContextLedger, LedgerEntry, ScoredChunk, WhyNot
 
+_FILES_NAMED = 3  # of those with passages that were left out
 _NEAREST_SHOWN = 3  # passages, where the documents do not say
 
 
@@ -128,7 +129,9 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
     places: dict[str, list[str]] = {}
     for entry in entries:
         places.setdefault(shown_path(entry.source), []).append(place_text(entry.place))
-    return "; ".join(f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in places.items())
+    named = [f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in list(places.items())[:_FILES_NAMED]]
+    more = len(places) - len(named)
+    return "; ".join(named) + (tr("; {count} more files (--json names all)", count=more) if more else "")
 
 
 def _show_citation(citation: Citation, with_links: bool) -> None:
