@@ -173,8 +173,8 @@ class RetrievalConfig:
     words_weight: float = 3.25  # of the BM25 score, in standard deviations of the cosine
     cover_weight: float = 1.0  # of the share of the question's words, likewise
     document_weight: float = 3.0  # of the share of them in the name and the opening of the document, likewise
-    feedback: int = 3  # best passages that the question is moved towards, before the last ranking; 0: none
-    neighbours: int = 10  # found passages most like a passage, whose scores it shares; 0: none
+    feedback: int = 5  # best passages that the question is moved towards, before the last ranking; 0: none
+    neighbours: int = 15  # found passages most like a passage, whose scores it shares; 0: none
     widen_tokens: int = 0  # of the text around a passage, within its section, that go with it
     per_source: int = 0  # passages of one document at the most; 0: any number
     repeats: Literal["once", "all"] = "once"  # passages that say the same as a better one
