@@ -105,8 +105,9 @@ would be made from. The rows in bold are measured here with multilingual-e5-smal
   little else; their neighbours bring back what the cutting took away. Passages with less than `retrieval.least_share`
   of the best score are left out, and named in the ledger: so there are fewer than five where few hold the question.
 - A chunk ends where a sentence ends, and a section begins a new one. The rest of a section, up to a third of a chunk,
-  joins the chunk before it: alone it says too little to be found. That made every row here and nearly every figure
-  of [retrieval](retrieval.md) a little better.
+  joins the chunk before it: alone it says too little to be found. Without that, recall was 92.3 in the first row and
+  88.7 in the second, and a Chinese question found its English paragraph among the first five in 89.3 % of cases, not
+  in 90.9 %.
 - Both shares, and the size of chunks, were chosen on these questions, from a grid in which recall and IoU change
   slowly. The published rows retrieve five chunks each, always.
 - One thing differs between the first two rows. In 68 of the questions the marked text stands in its document more than
