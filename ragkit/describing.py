@@ -81,15 +81,16 @@ class DescribingLoader:
         for loaded in self._inner.load_all(noted(), on_page):
             path = asked.popleft()
             if loaded.pictures:
-                yield self._with_descriptions(loaded)
+                yield self._with_descriptions(loaded, partial(on_page, str(path.absolute())))
             else:
                 yield self._described(path, loaded) if _wants_description(path, loaded) else loaded
 
-    def _with_descriptions(self, loaded: Loaded) -> Loaded:
+    def _with_descriptions(self, loaded: Loaded, on_picture: Callable[[int, int], None]) -> Loaded:
         """A document that holds pictures, with what the model says of them; without it, where the model fails."""
         words: list[tuple[int, str]] = []
         failures: list[Message] = []
-        for picture in loaded.pictures:
+        for done, picture in enumerate(loaded.pictures):
+            on_picture(done, len(loaded.pictures))
             try:
                 text = self._kept_or_asked(hashlib.sha256(picture.data).hexdigest(), partial(bytes, picture.data))
                 words.append((picture.at, _in_document(text, self._model)))

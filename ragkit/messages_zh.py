@@ -91,7 +91,7 @@ ZH: dict[str, str] = {
         "请运行带对话模型的 Ollama 服务器，或将 models.backend 设为 openai。"
     ),
     "page {page} (OCR)": "第 {page} 页（OCR）",
-    ", OCR {done}/{pages}": "，光学识别 {done}/{pages}",
+    ", pictures {done}/{pages}": "，图片 {done}/{pages}",
     ", ": "，",
     "Searched for: {query}": "检索内容：{query}",
     "Nothing found.": "没有找到。",

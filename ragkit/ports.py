@@ -32,7 +32,7 @@ from ragkit.types import (
 CountTokens = Callable[[str], int]
 ReportProgress = Callable[[Progress], None]
 OnPage = Callable[[str, int, int], None]
-"""Told of each page that OCR has read: (source, pages read, pages to read)."""
+"""Told of each page that OCR has read, or picture that is described: (source, how many are done, of how many)."""
 CheckIn = Callable[[], None]
 """Called now and then during long work; what it raises ends the work."""
 

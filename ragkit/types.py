@@ -439,7 +439,7 @@ class Progress:
     total_files: int
     chunks: int
     source: str
-    pages_done: int = 0  # by OCR, of the file `source`
+    pages_done: int = 0  # of pictures and pages that are pictures, in the file `source`
     pages: int = 0
     done_bytes: int = 0  # of files; with the total, how much is done: files differ in size more than in cost a byte
     total_bytes: int = 0  # 0: not known

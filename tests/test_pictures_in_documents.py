@@ -82,6 +82,15 @@ def one_picture(folder: Path) -> Path:
     return path
 
 
+def test_progress_tells_which_of_a_documents_pictures_is_looked_at(folder: Path) -> None:
+    pictures = {f"{n}.png": photo(n) for n in range(3)}
+    (folder / "pumps.docx").write_bytes(docx("".join(map(drawing, pictures)), pictures=pictures))
+    seen: list[tuple[int, int]] = []
+    with serving() as server, opened(folder, server) as kit:
+        kit.index([folder], lambda step: seen.append((step.pages_done, step.pages)))
+    assert [step for step in seen if step[1]] == [(0, 3), (1, 3), (2, 3)]
+
+
 def test_word_pictures_are_described_where_they_stand(folder: Path) -> None:
     body = paragraph("Pumps", "Heading1") + paragraph("Before.") + drawing("a.png") + paragraph("After.")
     row = table(("Part", "Photo")).replace("</w:tc></w:tr>", f"{drawing('b.jpg')}</w:tc></w:tr>")

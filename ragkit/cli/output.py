@@ -136,7 +136,7 @@ def progress() -> Iterator[ReportProgress]:
                 rate=f"{step.chunks / max(time.monotonic() - began, 0.001):.0f}",
             )
             if step.pages:
-                said += tr(", OCR {done}/{pages}", done=step.pages_done, pages=step.pages)
+                said += tr(", pictures {done}/{pages}", done=step.pages_done, pages=step.pages)
             done = (step.done_bytes, step.total_bytes) if step.total_bytes else (step.done_files, step.total_files)
             bar.update(task, completed=done[0], total=done[1], said=said)
 
