@@ -118,10 +118,17 @@ def merged(lists: Sequence[Sequence[ScoredChunk]]) -> list[ScoredChunk]:
 
 
 def feedback(scores: Mapping[str, float], most: int, trust: float) -> dict[str, float]:
-    """The best chunks, id -> weight (they sum to `trust`): what is likely to be like the answer."""
+    """The best chunks, id -> weight: what is likely to be like the answer.
+
+    The weights sum to `trust` where the best are equals: then the question is about what they have in common. The
+    more one of them stands out, the less they sum to: a question with one answer is not to be moved away from it.
+    """
     best = _best_first(scores)[:most]
-    shares = [math.exp(scores[name] - scores[best[0]]) for name in best]
-    return {name: trust * share / sum(shares) for name, share in zip(best, shares, strict=True)}
+    odds = [math.exp(scores[name] - scores[best[0]]) for name in best]
+    shares = [one / sum(odds) for one in odds]
+    equals = 1 / sum(share**2 for share in shares)  # 1, if one has it all, to as many as there are
+    moved = trust * (equals - 1) / max(len(best) - 1, 1)
+    return {name: moved * share for name, share in zip(best, shares, strict=True)}
 
 
 def among_alike(

@@ -9,7 +9,7 @@ import pytest
 from ragkit import RagKit
 from ragkit.config import resolve
 from ragkit.models.e5 import weights_path
-from ragkit.ranking import among_alike
+from ragkit.ranking import among_alike, feedback
 from tests.test_selection import opened
 
 REPORTS = {
@@ -48,6 +48,16 @@ def test_the_opening_of_a_document_says_whose_numbers_it_holds(reports: Path, qu
     with opened(reports) as (kit, _):
         numbers = [hit for hit in kit.search(question) if hit.chunk.ordinal]
         assert Path(numbers[0].chunk.source).stem == name
+
+
+def test_a_question_is_moved_less_where_one_passage_stands_out() -> None:
+    equals = feedback(dict.fromkeys("abcde", 2.0), 3, trust=0.5)
+    assert list(equals) == ["a", "b", "c"]
+    assert sum(equals.values()) == pytest.approx(0.5)
+    one_answer = feedback({"a": 9.0, "b": 2.0, "c": 1.0}, 3, trust=0.5)
+    assert one_answer["a"] > one_answer["b"] > one_answer["c"] > 0
+    assert sum(one_answer.values()) < 0.01
+    assert feedback({"a": 1.0}, 3, trust=1.0) == {"a": 0.0}
 
 
 def test_passages_alike_share_their_scores_and_the_first_stays() -> None:

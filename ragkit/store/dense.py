@@ -22,7 +22,7 @@ from ragkit.store.table import VectorTable, best_of, cosines
 from ragkit.store.vectors import StoredVectors
 from ragkit.types import Condition, DenseHits, Vector
 
-_FEEDBACK_WEIGHT = 0.7  # of the best chunks, beside 1 for the question
+_FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
 _SAMPLE = 512  # chunks that stand for an ordinary chunk
 _COMMON = 0.5  # of their mean, which all chunks of an index share and which tells none from another
 _FLOAT_BYTES = 4
