@@ -180,7 +180,7 @@ class RetrievalConfig:
     repeats: Literal["once", "all"] = "once"  # passages that say the same as a better one
     join: int = 1  # chunks on each side of a found one that are read with it, if they fit the question too
     join_share: float = 0.45  # of the best chunk's score, that such a neighbour needs
-    least_share: float = 0.6  # of the best chunk's score, that a passage of an answer needs; 0: all `k` are used
+    least_share: float = 0.68  # of the best chunk's score, that a passage of an answer needs; 0: all `k` are used
     diversity: float = 0.0  # 0: by rank alone, to 1: whatever is least like the passages before it
     rerank: Literal["off", "chat"] = "off"  # chat: the language model orders the best passages anew
     rerank_passages: int = 20
