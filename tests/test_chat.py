@@ -82,7 +82,7 @@ def test_why_names_what_was_left_out(tmp_path: Path, server: ScriptedOllama) -> 
         " ".join(f"Annual leave of grade {grade} is {grade + 9} days." for grade in range(200)), "utf-8"
     )
     terminal("index", "docs")
-    settings = ("--set", "options.num_ctx=1024", "--set", "options.num_predict=256")
+    settings = ("--set", "options.num_ctx=1024", "--set", "options.num_predict=256", "--set", "retrieval.least_share=0")
     out = terminal(*settings, "chat", stdin="annual leave?\n/why\n").stdout
     assert re.search(rf"Left out:\n  docs\{os.sep}long.md, line 1 · \d+ tokens: did not fit", out)
 
