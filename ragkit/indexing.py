@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -77,25 +77,20 @@ def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
     ragkit splits and finds words, is another generation."""
     chunk_tokens = chunking.fitting(settings.chunk_tokens, embedder.max_tokens)
     overlap_tokens = min(settings.overlap_tokens, chunk_tokens // 2)
-    parts = (*_vector_facts(embedder), chunk_tokens, overlap_tokens, chunking.VERSION, terms.VERSION)
-    fingerprint = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
-    return Generation(fingerprint, *_vector_facts(embedder), chunk_tokens, overlap_tokens)
-
-
-def same_vectors(one: Generation, other: Generation) -> bool:
-    """Whether a question embedded for one generation can be compared with the chunks of the other."""
-    return _vector_facts(one) == _vector_facts(other)
-
-
-def _vector_facts(made_by: Embedder | Generation) -> tuple[str, str, str, int, str, str]:
-    return (
-        made_by.backend,
-        made_by.model,
-        made_by.digest,
-        made_by.dimension,
-        made_by.query_prefix,
-        made_by.document_prefix,
+    made = Generation(
+        "",
+        embedder.backend,
+        embedder.model,
+        embedder.digest,
+        embedder.dimension,
+        embedder.query_prefix,
+        embedder.document_prefix,
+        chunk_tokens,
+        overlap_tokens,
     )
+    _, *parts = astuple(made)
+    parts += (chunking.VERSION, terms.VERSION)
+    return replace(made, fingerprint=hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16])
 
 
 def published(report: IndexReport, chunks_unpublished: int, notes: tuple[Message, ...]) -> IndexReport:
@@ -220,7 +215,7 @@ def _use_generation(
         progress(Progress(done, len(waiting), tally.embedded, outcome.source))
     embedder.check_unchanged()
     catalog.activate(generation)
-    if same_vectors(active, generation):
+    if generation.same_vectors(active):
         count = {"count": len(waiting)}
         return [Message("The {count} documents of the index were split anew: how that is done has changed.", count)]
     return [

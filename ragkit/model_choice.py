@@ -77,7 +77,7 @@ class ChosenModels:
         if self._embedder is None:
             self._embedder = self._make_embedder(active)
         made = indexing.generation_of(self._embedder, self._config.chunking)
-        if not to_index and active is not None and not indexing.same_vectors(made, active):
+        if not to_index and active is not None and not made.same_vectors(active):
             if (made.backend, made.model) == (active.backend, active.model) and made.digest != active.digest:
                 raise IndexMismatch(
                     "The model {model} on the server is not the one any more that the index was made with.",

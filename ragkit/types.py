@@ -138,6 +138,14 @@ class Generation:
     chunk_tokens: int
     overlap_tokens: int
 
+    def same_vectors(self, other: Generation) -> bool:
+        """Whether a text has the same vector in both, so that a question embedded for one can be compared with the
+        chunks of the other, and a chunk's vector be used again."""
+        return self._vector_facts() == other._vector_facts()
+
+    def _vector_facts(self) -> tuple[object, ...]:
+        return self.backend, self.model, self.digest, self.dimension, self.query_prefix, self.document_prefix
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -231,16 +231,9 @@ class CatalogReader(CatalogFile):
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
         """Vectors for these embedding keys that are in the index already, of `generation` or of another whose
         model, prefixes and dimension are the same."""
-        facts = (
-            *(generation.backend, generation.model, generation.digest, generation.dimension),
-            *(generation.query_prefix, generation.document_prefix),
-        )
-        alike = self.rows(
-            "SELECT id FROM generations WHERE (backend, model, digest, dimension, query_prefix, document_prefix)"
-            " = (?, ?, ?, ?, ?, ?)",
-            facts,
-        )
-        among = ", ".join(str(number) for (number,) in alike)
+        generations = self.rows(f"SELECT id, {', '.join(GENERATION_COLUMNS)} FROM generations")
+        alike = [number for number, *fields in generations if generation.same_vectors(Generation(*fields))]
+        among = ", ".join(map(str, alike))
         found: dict[str, Vector] = {}
         for part in parts(list(dict.fromkeys(keys))):
             staged = f"SELECT key, vector FROM staged WHERE key IN ({marks(part)}) AND generation IN ({among})"
