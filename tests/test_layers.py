@@ -16,7 +16,7 @@ VOCABULARY = {"types", "errors", "options", "model_types", "bundle_types", "conf
 VOCABULARY |= {"structured_types"}
 VOCABULARY |= {"messages", "messages_zh"}
 PURE = {"chunking", "terms", "ranking", "packing", "prompts", "citations", "extraction", "followups", "bundles"}
-PURE |= {"readability", "filters", "selection", "forms", "values", "evidence", "pictures"}
+PURE |= {"readability", "filters", "selection", "forms", "values", "evidence", "pictures", "processes"}
 USE_CASES = {
     "indexing",
     "retrieval",

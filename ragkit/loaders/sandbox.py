@@ -6,12 +6,10 @@ What the child answers is not trusted: it is JSON of bounded length, and `replie
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -22,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from ragkit import processes
 from ragkit.config import LoadingConfig
 from ragkit.errors import RagkitError
 from ragkit.loaders import VERSION, media_type, replies
@@ -39,11 +38,6 @@ _AHEAD = 8  # files given to the child at once: their requests fit into a pipe
 _LOOK_EVERY_S = 0.2  # of the watchdog, at its time limit
 _START_TIMEOUT_S = 60.0  # for Python to start, on a busy machine
 _BYTES_FOR_BYTE = 4  # of a frame for a byte of text: JSON's escapes, headings and line marks
-# -I would hide modules that the parent was given by PYTHONPATH: the parent's own path is handed over.
-_BOOT = """import json, sys
-limits, sys.path[:] = json.loads(sys.argv[1])
-from ragkit.loaders.child import main
-main(limits)"""
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL")  # nothing secret
 _BETWEEN = frozenset({"reading", "picture", "preparing", "image"})  # frames before a reply
 
@@ -232,10 +226,9 @@ class SandboxLoader:
             "ocr": "ocr" in self._can_read,
             "readings": str(self._kept or ""),
         }
-        where = [str(Path(entry).absolute()) for entry in sys.path]
         try:
             return subprocess.Popen(
-                [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, json.dumps([limits, where])],
+                processes.command("ragkit.loaders.child", limits),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -6,22 +6,16 @@ held before may stand there, a text that is to leave no byte among it. A process
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from pathlib import Path
 
-_PROGRAM = """import json, sys
-directory, exact_mb, sys.path[:] = json.loads(sys.argv[1])
-from ragkit.store.apart import main
-main(directory, exact_mb)"""
+from ragkit import processes
 
 
 def publish_apart(directory: Path, exact_mb: int) -> None:
     """`DenseVectors.publish` in another process, on behalf of this one, which holds the writer's lock. What it
     leaves undone is done at the next search."""
-    where = [str(Path(entry).absolute()) for entry in sys.path]
-    words = [sys.executable, "-I", "-c", _PROGRAM, json.dumps([str(directory), exact_mb, where])]
+    words = processes.command("ragkit.store.apart", str(directory), exact_mb)
     nowhere = subprocess.DEVNULL
     subprocess.run(words, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
 
