@@ -11,7 +11,7 @@ from pathlib import Path
 from ragkit.errors import InputError
 from ragkit.loaders import media_type
 from ragkit.loaders.access import NOT_UTF8, is_utf8, os_reason
-from ragkit.loaders.rules import Rules
+from ragkit.loaders.rules import Rules, is_real_folder
 from ragkit.messages import Message
 from ragkit.types import FileOutcome, FileState, FoundFile
 
@@ -79,8 +79,7 @@ def _walk(roots: Mapping[Path, Rules], exclude: Path | None) -> Iterator[Found]:
         if path == exclude:
             yield _outcome(path, "skipped", Message("It is the index itself."))
             continue
-        ruled = path not in named and not rules.want_everything
-        unwanted = rules.left_alone(path, is_folder=_is_folder(path)) if ruled else None
+        unwanted = None if path in named else rules.left_alone(path)
         if unwanted is not None:
             yield _outcome(path, "skipped", unwanted)
             continue
@@ -111,10 +110,6 @@ def _look(path: Path) -> Found | list[Path]:
     return FoundFile(path, facts.st_size, facts.st_mtime_ns)
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
 def _no_reader(suffix: str) -> Message:
     if not suffix:
         return Message("Its name has no suffix that says what it is.")
@@ -122,7 +117,9 @@ def _no_reader(suffix: str) -> Message:
 
 
 def _hidden(path: Path) -> FileOutcome:
-    return _outcome(path, "skipped", Message("It is a hidden folder." if _is_folder(path) else "It is a hidden file."))
+    return _outcome(
+        path, "skipped", Message("It is a hidden folder." if is_real_folder(path) else "It is a hidden file.")
+    )
 
 
 def _outcome(path: Path, state: FileState, reason: Message) -> FileOutcome:

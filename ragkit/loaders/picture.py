@@ -81,7 +81,11 @@ def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
     except UnidentifiedImageError as exc:
         raise LoadError("It is not a picture, whatever its name says.") from exc
     except Exception as exc:  # Pillow's readers raise whatever they meet
-        raise LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+        raise _damaged(exc) from exc
+
+
+def _damaged(exc: Exception) -> LoadError:
+    return LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__)
 
 
 def _pages(picture: Any, media_type: str) -> int:
@@ -100,7 +104,7 @@ def as_png(data: bytes, page: int = 1) -> bytes:
     try:
         return _encoded(picture, page)
     except Exception as exc:  # as in `_opened`
-        raise LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+        raise _damaged(exc) from exc
 
 
 def _encoded(picture: Any, page: int) -> bytes:

@@ -59,12 +59,11 @@ class Rules:
         reason = Message("It is excluded by {path}.", {"path": str(file)})
         return Rules((*self.patterns, _Patterns(folder, _spec(lines), reason)), self.included)
 
-    @property
-    def want_everything(self) -> bool:
-        return not self.patterns and self.included is None
-
-    def left_alone(self, path: Path, *, is_folder: bool) -> Message | None:
+    def left_alone(self, path: Path) -> Message | None:
         """Why `path` is not wanted; None: it is."""
+        if not self.patterns and self.included is None:
+            return None  # of every file of most folders: it is not looked at
+        is_folder = is_real_folder(path)
         for patterns in reversed(self.patterns):
             found = patterns.match(path, is_folder=is_folder)
             if found is not None:
@@ -72,6 +71,11 @@ class Rules:
         if self.included and not is_folder and not self.included.match(path, is_folder=False):
             return self.included.reason
         return None
+
+
+def is_real_folder(path: Path) -> bool:
+    """And no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _spec(lines: Sequence[str]) -> pathspec.GitIgnoreSpec:
