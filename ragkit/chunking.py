@@ -68,8 +68,8 @@ def split(
     """The chunks of `document`, in reading order; every character that is not white space is in one.
 
     No chunk is longer than `chunk_tokens` by the sum of its sentences, but for the last of a section: a rest
-    of up to a third of that joins the chunk before it. Neighbours in one section share
-    up to `overlap_tokens` of whole sentences. A document without text gives [].
+    of up to a third of that joins the chunk before it. Neighbours in one section share up to `overlap_tokens` of
+    whole sentences. A document without text gives [].
     """
     starts = [heading.start for heading in document.headings]
     paths = _heading_paths(document.headings)
@@ -215,7 +215,7 @@ def _with_rests(spans: Iterable[_Span], limit: int) -> Iterator[_Span]:
     before: _Span | None = None
     for span in spans:
         if before and not before.closes and span.closes and span.tokens <= limit // 3:
-            before = _Span(before.start, span.end, before.tokens + span.tokens, closes=True)
+            before = replace(before, end=span.end, closes=True)
             continue
         if before:
             yield before

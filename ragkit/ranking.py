@@ -68,12 +68,14 @@ class Fusion:
         words = {name: _bm25(weights, counts[name], len(texts[name]) / usual) for name in counts}
         most = max(words.values(), default=0.0) or 1.0
         self._found = found
-        self._covers = _covers(weights, counts)
+        self._covers = {name: terms.cover(weights, held) for name, held in counts.items()}
         low, high = _TRUSTED_COVER
         self.trust = min(max((max(self._covers.values(), default=0.0) - low) / (high - low), 0.0), 1.0)
         telling = {term: weight**2 for term, weight in weights.items()}  # as in a product of two tf-idf vectors
-        told = _covers(telling, counts)
-        opened = _covers(telling, {name: matcher.count(_named_text(one)) for name, one in found.openings.items()})
+        told = {name: terms.cover(telling, held) for name, held in counts.items()}
+        opened = {
+            source: terms.cover(telling, matcher.count(_named_text(chunk))) for source, chunk in found.openings.items()
+        }
         self._words = {
             name: settings.words_weight * self.trust * words[name] / most
             + settings.cover_weight * told[name]
@@ -125,7 +127,8 @@ def feedback(scores: Mapping[str, float], most: int, trust: float) -> dict[str, 
     """
     best = _best_first(scores)[:most]
     odds = [math.exp(scores[name] - scores[best[0]]) for name in best]
-    shares = [one / sum(odds) for one in odds]
+    total = sum(odds)
+    shares = [one / total for one in odds]
     equals = 1 / sum(share**2 for share in shares)  # 1, if one has it all, to as many as there are
     moved = trust * (equals - 1) / max(len(best) - 1, 1)
     return {name: moved * share for name, share in zip(best, shares, strict=True)}
@@ -166,12 +169,6 @@ def _bm25(weights: Mapping[str, float], counts: Mapping[str, int], length: float
 
 def _best_first(scores: Mapping[str, float]) -> list[str]:
     return sorted(scores, key=lambda name: (-scores[name], name))
-
-
-def _covers(weights: Mapping[str, float], counts: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
-    """`terms.cover` of many texts, by name."""
-    total = sum(weights.values()) or 1.0
-    return {name: sum([weights[term] for term in held]) / total for name, held in counts.items()}
 
 
 def _named_text(chunk: Chunk) -> str:
