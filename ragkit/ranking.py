@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from os.path import basename, splitext
 
-from ragkit import chunking, terms
+from ragkit import terms
 from ragkit.config import RetrievalConfig
 from ragkit.types import Chunk, DenseHits, ScoredChunk
 
 _TRUSTED_COVER = (0.1, 0.4)  # of the best candidate: from no trust in shared words to all of it
-_TELLING = 3.0  # the weight of a term that one chunk in twenty holds
-_ENOUGH_TERMS = 3
-_ALIKE = 0.4  # weight of the score of a passage's double, beside 1 for its own
-_REACH = 0.3  # the difference of cosine that makes a neighbour count a third
-_K1, _B = 1.2, 0.75  # of BM25, as in the lexical index
+ALIKE = 0.4  # weight of the score of a passage's double, beside 1 for its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +21,12 @@ class Candidates:
     """What the two searches found for one question."""
 
     chunks: Mapping[str, Chunk]  # id -> chunk, of both searches
-    openings: Mapping[str, Chunk]  # source -> first chunk, of the documents that a later one was found of
+    openings: Mapping[str, str]  # source -> id of the first chunk, of the documents that a later one was found of
     dense: DenseHits
     lexical: Mapping[str, float]  # id -> BM25, best first
     similarities: Mapping[str, float]  # id -> cosine, of every candidate that has a vector
     term_weights: Mapping[str, float]  # of the question's terms
+    term_scores: Mapping[str, Mapping[str, float]]  # term -> its share of the BM25 of each that holds it, by id
 
 
 def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int], chunks: int) -> dict[str, float]:
@@ -42,13 +40,6 @@ def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int]
     return {term: max(weight, 0.05) for term, weight in weights.items()}
 
 
-def telling(weights: Mapping[str, float]) -> list[str]:
-    """The terms to look up: those in more than a twentieth of all chunks, whose long lists cost most and
-    tell least, are left out where enough others remain."""
-    rare = [term for term, weight in weights.items() if weight >= _TELLING]
-    return rare if len(rare) >= _ENOUGH_TERMS else list(weights)
-
-
 class Fusion:
     """One order of all candidates of a question. Four things speak for a chunk: its cosine, in standard
     deviations above an ordinary chunk; its BM25 score, as a share of the best candidate's; the share of the
@@ -60,26 +51,24 @@ class Fusion:
     """
 
     def __init__(self, found: Candidates, settings: RetrievalConfig) -> None:
-        weights, chunks = found.term_weights, found.chunks
-        matcher = terms.Matcher(weights)
-        texts = {name: _named_text(chunk) for name, chunk in chunks.items()}
-        counts = {name: matcher.count(text) for name, text in texts.items()}
-        usual = sum(map(len, texts.values())) / max(len(texts), 1)  # characters
-        words = {name: _bm25(weights, counts[name], len(texts[name]) / usual) for name in counts}
+        chunks = found.chunks
+        held = _held(found)
+        words = dict.fromkeys(chunks, 0.0)
+        for term, names in held.items():
+            scores, once = found.term_scores.get(term, {}), found.term_weights[term]
+            for name in names & words.keys():
+                words[name] += scores.get(name, once)
         most = max(words.values(), default=0.0) or 1.0
         self._found = found
-        self._covers = {name: terms.cover(weights, held) for name, held in counts.items()}
+        self._covers = _covers(held, found.term_weights, words)
         low, high = _TRUSTED_COVER
         self.trust = min(max((max(self._covers.values(), default=0.0) - low) / (high - low), 0.0), 1.0)
-        telling = {term: weight**2 for term, weight in weights.items()}  # as in a product of two tf-idf vectors
-        told = {name: terms.cover(telling, held) for name, held in counts.items()}
-        opened = {
-            source: terms.cover(telling, matcher.count(_named_text(chunk))) for source, chunk in found.openings.items()
-        }
+        telling = {term: weight**2 for term, weight in found.term_weights.items()}  # as in a product of tf-idf vectors
+        told = _covers(held, telling, [*words, *found.openings.values()])
         self._words = {
             name: settings.words_weight * self.trust * words[name] / most
             + settings.cover_weight * told[name]
-            + settings.document_weight * opened.get(chunk.source, told[name])
+            + settings.document_weight * told[found.openings.get(chunk.source, name)]
             for name, chunk in chunks.items()
         }
 
@@ -134,23 +123,13 @@ def feedback(scores: Mapping[str, float], most: int, trust: float) -> dict[str, 
     return {name: moved * share for name, share in zip(best, shares, strict=True)}
 
 
-def among_alike(
-    scores: Mapping[str, float], alike: Mapping[str, Mapping[str, float]], trust: float
-) -> dict[str, float]:
-    """The order anew by the score of each chunk averaged with those most like it (`alike`: id -> cosines), the
-    nearer the more: what answers a question comes in groups (Diaz 2005). The first stays the first: for a question
-    with one answer, that is the likely one. The scores are those of before, dealt out in the new order: averages lie
-    closer together, and would make weak chunks look strong."""
+def dealt_anew(scores: Mapping[str, float], smooth: Mapping[str, float]) -> dict[str, float]:
+    """The scores in the order of `smooth`, where a chunk's score is averaged with those most like it: what answers
+    a question comes in groups (Diaz 2005). The first stays the first: for a question with one answer, that is the
+    likely one. The scores are those of before, dealt out in the new order: averages lie closer together, and would
+    make weak chunks look strong."""
     before = _best_first(scores)
-    smooth = {}
-    for name, own in scores.items():
-        heard, weight = own, 1.0
-        for other, cosine in alike.get(name, {}).items():
-            share = trust * _ALIKE * math.exp((cosine - 1) / _REACH)
-            heard += share * scores[other]
-            weight += share
-        smooth[name] = heard / weight
-    order = before[:1] + [name for name in _best_first(smooth) if name != before[0]]
+    order = before[:1] + [name for name in _best_first({**scores, **smooth}) if name != before[0]]
     return {name: scores[place] for name, place in zip(order, before, strict=True)}
 
 
@@ -161,16 +140,35 @@ def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -
     return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)]
 
 
-def _bm25(weights: Mapping[str, float], counts: Mapping[str, int], length: float) -> float:
-    """Of a text that is `length` times as long as the others."""
-    room = _K1 * (1 - _B + _B * length)
-    return sum(weights[term] * times * (_K1 + 1) / (times + room) for term, times in counts.items())
+def _held(found: Candidates) -> dict[str, set[str]]:
+    """term -> the chunks that hold it, or whose document has it in its name."""
+    held = {term: set(found.term_scores.get(term, ())) for term in found.term_weights}
+    matcher = terms.Matcher(found.term_weights)
+    of_source: dict[str, list[str]] = {source: [name] for source, name in found.openings.items()}
+    for name, chunk in found.chunks.items():
+        of_source.setdefault(chunk.source, []).append(name)
+    if matcher.count("\n".join(map(_stem, of_source))):  # most questions name no document
+        for source, names in of_source.items():
+            for term in matcher.count(_stem(source)):
+                held[term].update(names)
+    return held
+
+
+@lru_cache(maxsize=65_536)
+def _stem(source: str) -> str:
+    return splitext(basename(source))[0]  # noqa: PTH119, PTH122  (PurePath takes many times as long)
+
+
+def _covers(held: Mapping[str, Iterable[str]], weights: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
+    """The share, 0 to 1, of the weight of the question's terms that each chunk holds."""
+    covers = dict.fromkeys(names, 0.0)
+    total = sum(weights.values())
+    for term, weight in weights.items():
+        for name in held[term]:
+            if name in covers:
+                covers[name] += weight / total
+    return covers
 
 
 def _best_first(scores: Mapping[str, float]) -> list[str]:
     return sorted(scores, key=lambda name: (-scores[name], name))
-
-
-def _named_text(chunk: Chunk) -> str:
-    stem, _ = splitext(basename(chunk.source))  # noqa: PTH119, PTH122  (PurePath takes many times as long)
-    return f"{stem}\n{chunking.embedding_text(chunk)}"

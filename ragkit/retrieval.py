@@ -88,17 +88,18 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     weights = ranking.term_weights(
         question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"]
     )
-    looked_up = list(weights) if settings.mode == "lexical" else ranking.telling(weights)
-    lexical = catalog.lexical(looked_up, limit, where)
+    lexical = catalog.lexical(question_terms, limit, where)
     names = list(dict.fromkeys([*near.similarities, *lexical]))
     chunks, vectors = catalog.chunks(names), dense.among(vector, names)
+    openings = catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal}))
     found = ranking.Candidates(
         chunks=chunks,
-        openings=catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal})),
+        openings=openings,
         dense=near,
         lexical=lexical,
         similarities={**vectors.similarities, **near.similarities},
         term_weights=weights,
+        term_scores=catalog.term_scores(question_terms, [*chunks, *openings.values()]),
     )
     fusion = ranking.Fusion(found, settings)
     if settings.mode != "hybrid":
@@ -109,7 +110,8 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
         like = ranking.feedback(scores, settings.feedback, fusion.trust)
         scores = fusion.scores(vectors.nearer(like))
     if settings.neighbours and scores and fusion.trust:
-        scores = ranking.among_alike(scores, vectors.alike(settings.neighbours), fusion.trust)
+        smooth = vectors.smoothed(scores, settings.neighbours, ranking.ALIKE * fusion.trust)
+        scores = ranking.dealt_anew(scores, smooth)
     ranked = fusion.ranked(scores)
     return _Found(ranked, _beside(ranked[:around], vector, like, found, index, where))
 
@@ -127,8 +129,9 @@ def _beside(
         return []
     near = index.catalog.neighbours([hit.chunk for hit in best], index.settings.join, where)
     chunks = {chunk.id: chunk for chunk in near} | {hit.chunk.id: hit.chunk for hit in best}
-    openings = index.catalog.openings(sorted({chunk.source for chunk in near if chunk.ordinal}))
-    fusion = ranking.Fusion(replace(found, chunks=chunks, openings={**found.openings, **openings}), index.settings)
+    openings = {**found.openings, **index.catalog.openings(sorted({chunk.source for chunk in near if chunk.ordinal}))}
+    scores = index.catalog.term_scores(list(found.term_weights), [*chunks, *openings.values()])
+    fusion = ranking.Fusion(replace(found, chunks=chunks, openings=openings, term_scores=scores), index.settings)
     vectors = index.dense.among(vector, [*chunks, *like])
     scored = fusion.ranked(fusion.scores(vectors.nearer(like)))
     return [hit for hit in scored if hit.chunk.id not in found.chunks]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import PurePath
 
 from ragkit import terms
@@ -19,7 +20,7 @@ from ragkit.types import LeftOut, ScoredChunk
 _SAME = 0.95  # of the pieces of two texts in common: one says what the other says
 _PIECE = 5  # characters
 # Numbers and codes tell two reports of one form apart, however alike the rest is.
-_NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|[^\W_]*\d[^\W_]*")
+_NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|[^\W\d_]*+\d[^\W_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +95,17 @@ def _selected(
     around: Mapping[str, tuple[ScoredChunk, ...]],
 ) -> Selection:
     kept: list[ScoredChunk] = []
-    pieces: list[frozenset[str]] = []
     left_out: list[LeftOut] = []
     joined: dict[str, tuple[ScoredChunk, ...]] = {}
     held: set[str] = set()
     waiting = list(ranked)
     while waiting and len(kept) < k:
-        hit = waiting.pop(_best(waiting, pieces, settings.diversity))
+        hit = waiting.pop(_best(waiting, kept, settings.diversity))
         if hit.chunk.id in held:
             continue
-        mine = _pieces(hit.chunk.text)
-        reason = _reason(hit, mine, kept, pieces, settings)
+        reason = _reason(hit, kept, settings)
         if reason is None:
             kept.append(hit)
-            pieces.append(mine)
             held.add(hit.chunk.id)
             joined[hit.chunk.id] = tuple(one for one in around.get(hit.chunk.id, ()) if one.chunk.id not in held)
             held.update(one.chunk.id for one in joined[hit.chunk.id])
@@ -117,7 +115,7 @@ def _selected(
     return Selection(ranks, tuple(left_out), {name: hits for name, hits in joined.items() if hits})
 
 
-def _best(waiting: Sequence[ScoredChunk], kept: Sequence[frozenset[str]], diversity: float) -> int:
+def _best(waiting: Sequence[ScoredChunk], kept: Sequence[ScoredChunk], diversity: float) -> int:
     """The place of the next one: by rank, or by maximal marginal relevance (Carbonell and Goldstein 1998),
     with the share of common pieces as likeness."""
     if not diversity or not kept:
@@ -127,33 +125,33 @@ def _best(waiting: Sequence[ScoredChunk], kept: Sequence[frozenset[str]], divers
     worth = []
     for at, hit in enumerate(waiting):
         mine = _pieces(hit.chunk.text)
-        alike = max(_likeness(mine, other) for other in kept)
+        alike = max(_likeness(mine, _pieces(other.chunk.text)) for other in kept)
         worth.append(((1 - diversity) * (hit.score - low) / span - diversity * alike, -at))
     return -max(worth)[1]
 
 
-def _reason(
-    hit: ScoredChunk,
-    mine: frozenset[str],
-    kept: Sequence[ScoredChunk],
-    pieces: Sequence[frozenset[str]],
-    settings: RetrievalConfig,
-) -> Message | None:
+def _reason(hit: ScoredChunk, kept: Sequence[ScoredChunk], settings: RetrievalConfig) -> Message | None:
     """Why `hit` is not used; None: it is."""
     most = settings.per_source
-    for other, theirs in zip(kept, pieces, strict=True) if settings.repeats == "once" else ():
-        if _nearly_all_common(mine, theirs) and _numbers(hit.chunk.text) == _numbers(other.chunk.text):
+    for other in kept if settings.repeats == "once" else ():
+        if _says_the_same(hit.chunk.text, other.chunk.text):
             return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
     if most and sum(other.chunk.source == hit.chunk.source for other in kept) >= most:
         return Message("comes after {count} passages of its document that are used already", {"count": most})
     return None
 
 
+def _says_the_same(one: str, other: str) -> bool:
+    return _numbers(one) == _numbers(other) and _nearly_all_common(_pieces(one), _pieces(other))
+
+
+@lru_cache(maxsize=256)
 def _pieces(text: str) -> frozenset[str]:
     folded = "".join(terms.fold(text).split())
     return frozenset(folded[at : at + _PIECE] for at in range(max(len(folded) - _PIECE + 1, 1)))
 
 
+@lru_cache(maxsize=256)
 def _numbers(text: str) -> list[str]:
     return _NUMBER.findall(terms.fold(text))
 

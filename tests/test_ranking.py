@@ -9,7 +9,7 @@ import pytest
 from ragkit import RagKit
 from ragkit.config import resolve
 from ragkit.models.e5 import weights_path
-from ragkit.ranking import among_alike, feedback
+from ragkit.ranking import dealt_anew, feedback
 from tests.test_selection import opened
 
 REPORTS = {
@@ -60,12 +60,11 @@ def test_a_question_is_moved_less_where_one_passage_stands_out() -> None:
     assert feedback({"a": 1.0}, 3, trust=1.0) == {"a": 0.0}
 
 
-def test_passages_alike_share_their_scores_and_the_first_stays() -> None:
+def test_scores_are_dealt_anew_and_the_first_stays() -> None:
     scores = {"answer": 5.0, "stranger": 3.1, "double": 3.0, "rest": -1.0}
-    alike = {"double": {"answer": 0.95, "rest": -0.2}, "stranger": {"rest": 0.9}, "answer": {"rest": 0.9}}
-    shared = among_alike(scores, alike, trust=1.0)
-    assert list(shared.items()) == [("answer", 5.0), ("double", 3.1), ("stranger", 3.0), ("rest", -1.0)]
-    assert among_alike(scores, alike, trust=0.0) == scores
+    dealt = dealt_anew(scores, {"answer": 3.5, "stranger": 1.2, "double": 3.6})
+    assert list(dealt.items()) == [("answer", 5.0), ("double", 3.1), ("stranger", 3.0), ("rest", -1.0)]
+    assert dealt_anew(scores, scores) == scores
 
 
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")

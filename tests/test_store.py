@@ -21,7 +21,7 @@ from ragkit.store.dense import DenseVectors
 from ragkit.store.locks import FileLock
 from ragkit.store.vectors import StoredVectors
 from ragkit.testing import HashEmbedder, hash_vector
-from ragkit.types import Document, FileOutcome, Generation
+from ragkit.types import Condition, Document, FileOutcome, Generation
 
 EMBEDDER = HashEmbedder()
 GENERATION = generation_of(EMBEDDER, ChunkingConfig(chunk_tokens=32, overlap_tokens=0))
@@ -210,28 +210,53 @@ def test_an_index_that_grows_and_shrinks_is_searched_right(catalog: SqliteCatalo
         assert chroma_ids(tmp_path) == chunk_ids(catalog)
 
 
-def test_what_is_alike_is_the_same_with_a_graph_and_without(catalog: SqliteCatalog, tmp_path: Path) -> None:
+def test_what_is_alike_shares_its_scores_with_a_graph_and_without(catalog: SqliteCatalog, tmp_path: Path) -> None:
     fill(catalog)
     exact, large = DenseVectors(tmp_path, catalog, exact_mb=64), graph(tmp_path, catalog)
     large.publish(wait=False)
     ids = sorted(chunk_ids(catalog))
+    scores = {name: float(at) for at, name in enumerate(ids)}
+    found = []
     for dense in (exact, large):
         among = dense.among(hash_vector("annual leave"), [*ids, "unknown"])
-        found = among.alike(2)
-        assert set(found) == set(ids)
-        assert all(len(near) == 2 and name not in near for name, near in found.items())
-        assert dense.among(hash_vector("annual leave"), ids[:1]).alike(2) == {ids[0]: {}}
-        assert dense.among(hash_vector("annual leave"), []).alike(2) == {}
+        smooth = among.smoothed(scores, 2, 1.0)
+        found.append(smooth)
+        assert min(smooth.values()) > min(scores.values())
+        assert max(smooth.values()) < max(scores.values())
+        assert among.smoothed(scores, 2, 0.0) == scores
+        assert dense.among(hash_vector("annual leave"), ids[1:2]).smoothed(scores, 2, 1.0) == {ids[1]: 1.0}
+        assert dense.among(hash_vector("annual leave"), []).smoothed(scores, 2, 1.0) == {}
         moved, still = among.nearer({ids[0]: 1.0}), among.nearer({})
         assert moved.similarities[ids[0]] > still.similarities[ids[0]]
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
     large.close()
 
 
 def test_the_opening_of_a_document_is_its_first_chunk(catalog: SqliteCatalog) -> None:
     fill(catalog)
-    sources = sorted({chunk.source for chunk in catalog.chunks(list(chunk_ids(catalog))).values()})
-    found = catalog.openings([*sources, "/d/unknown.md"])
-    assert {source: chunk.ordinal for source, chunk in found.items()} == dict.fromkeys(sources, 0)
+    chunks = catalog.chunks(list(chunk_ids(catalog)))
+    found = catalog.openings([*sorted({chunk.source for chunk in chunks.values()}), "/d/unknown.md"])
+    assert {(chunks[name].source, chunks[name].ordinal) for name in found.values()} == {(source, 0) for source in TEXTS}
+    assert all(chunks[name].source == source for source, name in found.items())
+
+
+def test_what_terms_add_up_to_is_the_score_of_the_words_together(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    for terms in (["leav", "note", "dai"], ["年假", "假"], ["absent"]):
+        together = catalog.lexical(terms, 100)
+        alone = catalog.term_scores(terms, [*chunk_ids(catalog), "unknown"])
+        for name in chunk_ids(catalog):
+            assert sum(held.get(name, 0.0) for held in alone.values()) == pytest.approx(together.get(name, 0.0))
+    put(catalog, "/d/leave.md", "Sabbaticals are possible.")
+    assert catalog.term_scores(["note"], sorted(chunk_ids(catalog))) == {"note": {}}
+
+
+def test_words_are_searched_where_conditions_hold(catalog: SqliteCatalog) -> None:
+    fill(catalog)
+    where = [Condition("source", "=", "leave.md")]
+    found = catalog.chunks(list(catalog.lexical(["leav", "年假"], 100, where)))
+    assert {chunk.source for chunk in found.values()} == {"/d/leave.md"}
+    assert len(catalog.lexical(["leav", "年假"], 100)) > len(found)
 
 
 def test_a_graph_of_mostly_deleted_points_is_built_anew(catalog: SqliteCatalog, tmp_path: Path) -> None:

@@ -47,7 +47,6 @@ class SqliteCatalog(CatalogReader):
                 f"CREATE VIRTUAL TABLE lexical_{number} USING fts5"
                 "(terms, content='', tokenize=\"unicode61 remove_diacritics 0 tokenchars '-_.:/+#@'''\")"
             )
-            self._db.execute(f"CREATE VIRTUAL TABLE words_{number} USING fts5vocab(lexical_{number}, row)")
 
     def activate(self, generation: Generation) -> None:
         """Answer from `generation` from now on and drop the one before it."""
@@ -195,7 +194,7 @@ class SqliteCatalog(CatalogReader):
 
     def _drop_generation(self, number: int) -> None:
         self._db.execute("DELETE FROM chunks WHERE generation = ?", (number,))
-        self._db.execute(f"DROP TABLE IF EXISTS words_{number}")
+        self._db.execute(f"DROP TABLE IF EXISTS words_{number}")  # of an index that an older ragkit made
         self._db.execute(f"DROP TABLE IF EXISTS lexical_{number}")
         self._db.execute("DELETE FROM generations WHERE id = ?", (number,))
 

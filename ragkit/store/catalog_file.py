@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from ragkit.errors import IndexMismatch, IndexMissing
 from ragkit.store.faults import translated
 from ragkit.terms import language
 
 FORMAT = 3
+_T = TypeVar("_T")
 _SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('format', '{FORMAT}');
@@ -136,6 +137,25 @@ class CatalogFile:
             yield self._db
 
 
+class OfOneState(Generic[_T]):
+    """Something that is worked out once for each state of an index."""
+
+    def __init__(self, catalog: CatalogFile, work_out: Callable[[], _T]) -> None:
+        self._catalog = catalog
+        self._work_out = work_out
+        self._known: tuple[tuple[int, int], _T] | None = None
+
+    def get(self) -> _T:
+        version = self._catalog.version()
+        if self._known is None or self._known[0] != version:
+            self._known = None  # the old one is not held beside the new
+            self._known = version, self._work_out()
+        return self._known[1]
+
+    def forget(self) -> None:
+        self._known = None
+
+
 def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) -> None:
     connection.create_function("ragkit_language", 1, language, deterministic=True)
     connection.execute("PRAGMA foreign_keys = ON")
@@ -159,10 +179,10 @@ def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) ->
         connection.execute(_STAGE)
 
 
-def parts(ids: Sequence[str]) -> Iterator[list[str]]:
+def parts(ids: Sequence[_T]) -> Iterator[list[_T]]:
     for at in range(0, len(ids), BATCH):
         yield list(ids[at : at + BATCH])
 
 
-def marks(ids: Sequence[str]) -> str:
+def marks(ids: Sequence[object]) -> str:
     return ", ".join("?" * len(ids))

@@ -11,16 +11,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from ragkit.ports import FileFacts
 from ragkit.store import conditions
-from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.store.catalog_file import CatalogFile, OfOneState, marks, parts
 from ragkit.store.faults import damaged
+from ragkit.store.lexicon import Lexicon, best_of
 from ragkit.store.rows import CHUNK_COLUMNS, chunk_of, message_of, messages_of, vector_of, weak_pages_of
-from ragkit.terms import is_cjk
 from ragkit.types import Chunk, Condition, Document, FileOutcome, FileState, Generation, Heading, Page, Vector
 
 GENERATION_COLUMNS = tuple(field.name for field in fields(Generation))
-_TERMS_KEPT = 50_000  # whose frequencies are remembered
 
 
 class CatalogReader(CatalogFile):
@@ -28,8 +29,8 @@ class CatalogReader(CatalogFile):
 
     def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
         super().__init__(connection, directory)
-        self._counts: tuple[tuple[int, int], dict[str, int]] | None = None
-        self._frequencies: tuple[tuple[int, int], dict[str, int]] | None = None
+        self._counts = OfOneState(self, self._count)
+        self._lexicon = OfOneState(self, self._new_lexicon)
 
     def active(self) -> Generation | None:
         return self._generation("active")
@@ -102,14 +103,14 @@ class CatalogReader(CatalogFile):
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """The live chunks among `ids`."""
-        found = {}
-        for part in parts(ids):
-            for row in self.rows(
-                f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE generation = ? AND id IN ({marks(part)})",
-                (self.active_id(), *part),
-            ):
-                found[row[0]] = chunk_of(row)
-        return found
+        lexicon = self._lexicon.get()
+        numbers = lexicon.numbers(ids) if lexicon is not None else {}
+        rows = [
+            row
+            for part in parts(list(numbers.values()))
+            for row in self.rows(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN ({marks(part)})", part)
+        ]
+        return {row[0]: chunk_of(row) for row in rows}
 
     def chunks_of(self, source: str) -> list[Chunk]:
         """The chunks of a document in reading order."""
@@ -143,16 +144,15 @@ class CatalogReader(CatalogFile):
         near = [chunk_of(row) for row in found]
         return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
 
-    def openings(self, sources: Sequence[str]) -> dict[str, Chunk]:
-        """source -> the first chunk of the document."""
-        number = self.active_id()
+    def openings(self, sources: Sequence[str]) -> dict[str, str]:
+        """source -> the id of the first chunk of the document."""
         rows = self.rows(
-            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN"
+            "SELECT source, id FROM chunks WHERE number IN"
             " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"
             " FROM json_each(?) AS wanted)",
-            (number, json.dumps(list(sources), ensure_ascii=False)),
+            (self.active_id(), json.dumps(list(sources), ensure_ascii=False)),
         )
-        return {row[1]: chunk_of(row) for row in rows}
+        return dict(rows)
 
     def matching(self, where: Sequence[Condition]) -> list[Chunk]:
         """All chunks for which every condition holds, document by document in reading order."""
@@ -176,57 +176,32 @@ class CatalogReader(CatalogFile):
         }
 
     def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> dict[str, float]:
-        """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score
-        (FTS5's: k1 1.2, b 0.75; higher is better); with conditions, of the chunks for which they hold."""
-        number = self.active_id()
-        if not terms or number is None:
+        """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score; with conditions, of
+        the chunks for which they hold."""
+        lexicon = self._lexicon.get()
+        if lexicon is None:
             return {}
-        clause, values = conditions.sql(where)
-        return dict(
-            self.rows(
-                "WITH hits AS MATERIALIZED"
-                f" (SELECT rowid AS number, -bm25(lexical_{number}) AS score FROM lexical_{number}"
-                f" WHERE lexical_{number} MATCH ? ORDER BY rank LIMIT ?)"
-                f" SELECT chunks.id, score FROM hits JOIN chunks USING (number){conditions.JOINS if where else ''}"
-                f" WHERE {clause} ORDER BY score DESC, chunks.id LIMIT ?",
-                (" OR ".join(map(_match, terms)), -1 if where else limit, *values, limit),
-            )
-        )
+        numbers, scores = lexicon.totals(terms)
+        if where:
+            allowed = np.isin(numbers, self._for_which(where, numbers.tolist()))
+            numbers, scores = numbers[allowed], scores[allowed]
+        numbers, scores = best_of(numbers, scores, limit)
+        found = zip(lexicon.ids(numbers.tolist()), scores.tolist(), strict=True)
+        return dict(sorted(found, key=lambda one: (-one[1], one[0])))
+
+    def term_scores(self, terms: Sequence[str], ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        lexicon = self._lexicon.get()
+        return lexicon.scores(terms, ids) if lexicon is not None else {}
 
     def document_frequencies(self, terms: Sequence[str]) -> dict[str, int]:
         """In how many chunks each term occurs; a term that does not occur is left out."""
-        number = self.active_id()
-        if number is None:
-            return {}
-        version = self.version()
-        if self._frequencies is None or self._frequencies[0] != version or len(self._frequencies[1]) > _TERMS_KEPT:
-            self._frequencies = version, {}
-        known = self._frequencies[1]
-        for term in terms:
-            if term in known:
-                continue
-            if len(term) == 1 and is_cjk(term):
-                rows = self.rows(
-                    f"SELECT sum(doc) FROM words_{number} WHERE term >= ? AND term < ?", (term, chr(ord(term) + 1))
-                )
-            else:
-                rows = self.rows(f"SELECT doc FROM words_{number} WHERE term = ?", (term,))
-            known[term] = int(rows[0][0]) if rows and rows[0][0] else 0
-        return {term: known[term] for term in terms if known[term]}
+        lexicon = self._lexicon.get()
+        found = {term: lexicon.frequency(term) for term in terms} if lexicon is not None else {}
+        return {term: count for term, count in found.items() if count}
 
     def counts(self) -> dict[str, int]:
-        """documents, chunks, chunks without a vector, and files that were not read (unreadable or unsupported).
-        Counted once for each state of the index."""
-        version = self.version()
-        if self._counts is None or self._counts[0] != version:
-            number = self.active_id()
-            documents = self.rows("SELECT count(*) FROM documents")[0][0]
-            chunks = self.rows("SELECT count(*) FROM chunks WHERE generation = ?", (number,))[0][0]
-            bare = self.rows("SELECT count(*) FROM chunks WHERE generation = ? AND vector IS NULL", (number,))[0][0]
-            unread = self.rows("SELECT count(*) FROM files WHERE state IN ('unreadable', 'unsupported')")[0][0]
-            counts = {"documents": documents, "chunks": chunks, "without_vector": bare, "unread": unread}
-            self._counts = version, counts
-        return self._counts[1]
+        """documents, chunks, chunks without a vector, and files that were not read (unreadable or unsupported)."""
+        return self._counts.get()
 
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
         """Vectors for these embedding keys that are in the index already, of `generation` or of another whose
@@ -263,11 +238,28 @@ class CatalogReader(CatalogFile):
         found = self.rows(f"SELECT {', '.join(GENERATION_COLUMNS)} FROM generations WHERE state = ?", (state,))
         return Generation(*found[0]) if found else None
 
+    def _for_which(self, where: Sequence[Condition], numbers: Sequence[int]) -> list[int]:
+        """Those of some chunks' numbers for which every condition holds."""
+        clause, values = conditions.sql(where)
+        rows = self.rows(
+            f"SELECT chunks.number FROM json_each(?) AS wanted JOIN chunks ON chunks.number = wanted.value"
+            f"{conditions.JOINS} WHERE {clause}",
+            (json.dumps(numbers), *values),
+        )
+        return [number for (number,) in rows]
+
+    def _new_lexicon(self) -> Lexicon | None:
+        number = self.active_id()
+        return Lexicon(self, number) if number is not None else None
+
+    def _count(self) -> dict[str, int]:
+        number = self.active_id()
+        documents = self.rows("SELECT count(*) FROM documents")[0][0]
+        chunks = self.rows("SELECT count(*) FROM chunks WHERE generation = ?", (number,))[0][0]
+        bare = self.rows("SELECT count(*) FROM chunks WHERE generation = ? AND vector IS NULL", (number,))[0][0]
+        unread = self.rows("SELECT count(*) FROM files WHERE state IN ('unreadable', 'unsupported')")[0][0]
+        return {"documents": documents, "chunks": chunks, "without_vector": bare, "unread": unread}
+
     def _number(self, generation: Generation) -> int:
         found = self.rows("SELECT id FROM generations WHERE fingerprint = ?", (generation.fingerprint,))
         return int(found[0][0]) if found else -1
-
-
-def _match(term: str) -> str:
-    quoted = '"' + term.replace('"', '""') + '"'
-    return f"{quoted}*" if len(term) == 1 and is_cjk(term) else quoted

@@ -16,6 +16,7 @@ import numpy as np
 from ragkit.evidence import Ordinary
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
+from ragkit.store.catalog_file import OfOneState
 from ragkit.store.graph import ChromaGraph
 from ragkit.store.rows import Matrix, NamedVectors
 from ragkit.store.table import VectorTable, best_of, cosines
@@ -25,6 +26,7 @@ from ragkit.types import Condition, DenseHits, Vector
 _FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
 _SAMPLE = 512  # chunks that stand for an ordinary chunk
 _COMMON = 0.5  # of their mean, which all chunks of an index share and which tells none from another
+_REACH = 0.3  # the difference of cosine that makes a neighbour count a third
 _FLOAT_BYTES = 4
 
 
@@ -59,20 +61,20 @@ class Nearby:
         query = query / max(float(np.linalg.norm(query)), 1e-6)
         return DenseHits(cosines(query, (self._ids, self._less_common)), *_spread(self._usual.less_common @ query))
 
-    def alike(self, most: int) -> dict[str, dict[str, float]]:
-        """The `most` nearest to each of the chunks among them, id -> cosine less what all chunks share."""
+    def smoothed(self, scores: Mapping[str, float], most: int, weight: float) -> dict[str, float]:
+        """A neighbour's weight is `weight` at a cosine of 1, less what all chunks share, and falls to a third of
+        that with every `_REACH`."""
         names, rows = self._ids, _less(self._rows, self._usual.mean)
-        found = rows @ rows.T if names else rows
-        np.fill_diagonal(found, -np.inf)
         most = min(most, len(names) - 1)
+        own = np.array([scores[name] for name in names])
         if most < 1:
-            return {name: {} for name in names}
-        nearest = np.argpartition(-found, most - 1, axis=1)[:, :most]
-        values = np.take_along_axis(found, nearest, axis=1).tolist()
-        return {
-            name: dict(zip([names[at] for at in near], cosine, strict=True))
-            for name, near, cosine in zip(names, nearest.tolist(), values, strict=True)
-        }
+            return dict(zip(names, own.tolist(), strict=True))
+        cosines = rows @ rows.T
+        np.fill_diagonal(cosines, -np.inf)
+        nearest = np.argpartition(cosines, -most, axis=1)[:, -most:]
+        shares = weight * np.exp((np.take_along_axis(cosines, nearest, axis=1) - 1) / _REACH)
+        averages = (own + (shares * own[nearest]).sum(axis=1)) / (1 + shares.sum(axis=1))
+        return dict(zip(names, averages.tolist(), strict=True))
 
 
 class DenseVectors:
@@ -86,9 +88,9 @@ class DenseVectors:
         self._stored = StoredVectors(catalog)
         self._exact_bytes = exact_mb * 2**20
         self._graph = ChromaGraph(directory, catalog)
-        self._table: tuple[tuple[int, int], VectorTable] | None = None
-        self._known: tuple[tuple[int, int], _Usual] | None = None
-        self._large: tuple[tuple[int, int], bool] | None = None
+        self._table = OfOneState(catalog, lambda: VectorTable(self._stored.all()))
+        self._usual = OfOneState(catalog, self._look_around)
+        self._large = OfOneState(catalog, self._is_large)
 
     # -- searching -----------------------------------------------------------------------------
 
@@ -99,15 +101,15 @@ class DenseVectors:
         if where:
             found = _scan(query, self._stored.all(where), limit)
         elif not self.has_graph():
-            found = self._vectors().nearest(query, limit)
+            found = self._table.get().nearest(query, limit)
         else:
             found = self._by_graph(query, limit)
-        return DenseHits(found, *_spread(self._usual().sample @ query))
+        return DenseHits(found, *_spread(self._usual.get().sample @ query))
 
     def among(self, vector: Vector, ids: Sequence[str]) -> Nearby:
         """The given chunks to be compared with the question and one another."""
         query = np.asarray(vector, dtype=np.float32)
-        return Nearby(query, self._vectors_of(list(dict.fromkeys(ids))), self._usual())
+        return Nearby(query, self._vectors_of(list(dict.fromkeys(ids))), self._usual.get())
 
     def _by_graph(self, query: Matrix, limit: int) -> dict[str, float]:
         found = self._graph.nearest(query, limit)
@@ -118,40 +120,31 @@ class DenseVectors:
 
     def ordinary(self, vector: Vector) -> Ordinary:
         """How near an ordinary chunk is to a question."""
-        return Ordinary(*_spread(self._usual().sample @ np.asarray(vector, dtype=np.float32)))
+        return Ordinary(*_spread(self._usual.get().sample @ np.asarray(vector, dtype=np.float32)))
 
-    def _usual(self) -> _Usual:
-        version = self._catalog.version()
-        if self._known is None or self._known[0] != version:
-            sample = self._stored.sample(_SAMPLE)[1] if self.has_graph() else self._vectors().sample(_SAMPLE)
-            if not sample.size:
-                generation = self._catalog.active()
-                sample = np.zeros((1, generation.dimension if generation else 1), dtype=np.float32)
-            mean: Matrix = sample.mean(axis=0)
-            self._known = version, _Usual(sample, mean, _less(sample, _COMMON * mean))
-        return self._known[1]
-
-    def _vectors(self) -> VectorTable:
-        version = self._catalog.version()
-        if self._table is None or self._table[0] != version:
-            self._table = version, VectorTable(self._stored.all())
-        return self._table[1]
+    def _look_around(self) -> _Usual:
+        sample = self._stored.sample(_SAMPLE)[1] if self.has_graph() else self._table.get().sample(_SAMPLE)
+        if not sample.size:
+            generation = self._catalog.active()
+            sample = np.zeros((1, generation.dimension if generation else 1), dtype=np.float32)
+        mean: Matrix = sample.mean(axis=0)
+        return _Usual(sample, mean, _less(sample, _COMMON * mean))
 
     def _vectors_of(self, ids: Sequence[str]) -> NamedVectors:
-        return self._stored.of(ids) if self.has_graph() else self._vectors().of(ids)
+        return self._stored.of(ids) if self.has_graph() else self._table.get().of(ids)
 
     # -- the graph -----------------------------------------------------------------------------
 
     def has_graph(self) -> bool:
         """Whether the index is searched in a graph of Chroma's: one that is there stays until half of the
         index is gone."""
-        version = self._catalog.version()
-        if self._large is None or self._large[0] != version:
-            generation = self._catalog.active()
-            numbers = self._stored.count() * generation.dimension if generation else 0
-            most = self._exact_bytes // 2 if generation and self._graph.exists() else self._exact_bytes
-            self._large = version, numbers * _FLOAT_BYTES > most
-        return self._large[1]
+        return self._large.get()
+
+    def _is_large(self) -> bool:
+        generation = self._catalog.active()
+        numbers = self._stored.count() * generation.dimension if generation else 0
+        most = self._exact_bytes // 2 if generation and self._graph.exists() else self._exact_bytes
+        return numbers * _FLOAT_BYTES > most
 
     def publish(self, *, wait: bool) -> int:
         """Bring Chroma up to the catalog where the index has a graph, and remove one that it has no more;
@@ -179,7 +172,7 @@ class DenseVectors:
 
     def close(self) -> None:
         self._graph.close()
-        self._table = self._known = None
+        self._table.forget()
 
 
 def _scan(query: Matrix, batches: Iterator[NamedVectors], limit: int) -> dict[str, float]:

@@ -1,0 +1,117 @@
+"""Which chunks hold a term: the lexical index's lists, kept in memory from the first question that needs them.
+
+FTS5 reads the whole list of a term for every question. Questions share most of their words: a list is read once for
+one state of the index, and what is left to do for a question is adding up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.terms import is_cjk
+
+Numbers: TypeAlias = npt.NDArray[np.int64]  # of chunks' rows
+Scores: TypeAlias = npt.NDArray[np.float64]
+
+_MOST_ENTRIES = 4_000_000  # of lists that are kept, 16 bytes each
+_MOST_NAMES = 100_000  # chunks whose numbers are kept
+
+
+class Lexicon:
+    """The lexical index of one generation in one state. A chunk's BM25 is the sum of what its terms add (FTS5's: k1
+    1.2, b 0.75; above 0)."""
+
+    def __init__(self, catalog: CatalogFile, generation: int) -> None:
+        self._catalog = catalog
+        self._generation = generation
+        self._lists: dict[str, tuple[Numbers, Scores]] = {}
+        self._entries = 0
+        self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+
+    def frequency(self, term: str) -> int:
+        """In how many chunks `term` occurs."""
+        return int(self._list(term)[0].size)
+
+    def totals(self, terms: Sequence[str]) -> tuple[Numbers, Scores]:
+        """The chunks that hold any of `terms`, and the BM25 of each."""
+        lists = [self._list(term) for term in terms]
+        totals = np.zeros(max((int(numbers[-1]) + 1 for numbers, _ in lists if numbers.size), default=0))
+        for numbers, scores in lists:
+            totals[numbers] += scores
+        found = np.flatnonzero(totals)
+        return found, totals[found]
+
+    def scores(self, terms: Sequence[str], ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """term -> what it adds to the BM25 of those chunks of `ids` that hold it."""
+        known = self.numbers(ids)
+        wanted = np.fromiter(known.values(), np.int64, len(known))
+        found = {}
+        for term in terms:
+            numbers, scores = self._list(term)
+            places = np.searchsorted(numbers, wanted)
+            held = places < numbers.size
+            held[held] = numbers[places[held]] == wanted[held]
+            names = [name for name, holds in zip(known, held.tolist(), strict=True) if holds]
+            found[term] = dict(zip(names, scores[places[held]].tolist(), strict=True))
+        return found
+
+    def ids(self, numbers: Sequence[int]) -> list[str]:
+        """The id of the chunk of each number."""
+        self._make_room()
+        for part in parts([number for number in numbers if number not in self._names]):
+            self._learn(f"number IN ({marks(part)})", part)
+        return [self._names[number] for number in numbers]
+
+    def numbers(self, ids: Sequence[str]) -> dict[str, int]:
+        """id -> number, of those `ids` that there is a chunk of."""
+        self._make_room()
+        for part in parts([name for name in ids if name not in self._numbers]):
+            self._learn(f"id IN ({marks(part)})", part)
+        return {name: self._numbers[name] for name in ids if name in self._numbers}
+
+    def _learn(self, clause: str, values: Sequence[object]) -> None:
+        sql = f"SELECT number, id FROM chunks WHERE generation = ? AND {clause}"
+        for number, name in self._catalog.rows(sql, (self._generation, *values)):
+            self._numbers[name] = number
+            self._names[number] = name
+
+    def _make_room(self) -> None:
+        if len(self._names) > _MOST_NAMES:
+            self._numbers, self._names = {}, {}
+
+    def _list(self, term: str) -> tuple[Numbers, Scores]:
+        """The chunks that hold `term`, by rising number, and what it adds to the BM25 of each. A single CJK
+        character stands for every pair that begins with it."""
+        known = self._lists.get(term)
+        if known is not None:
+            return known
+        table = f"lexical_{self._generation}"
+        rows = self._catalog.rows(
+            f"SELECT rowid, -bm25({table}) FROM {table} WHERE {table} MATCH ? ORDER BY rowid", (_match(term),)
+        )
+        found = np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.float64)
+        if self._entries + len(rows) > _MOST_ENTRIES:
+            self._lists, self._entries = {}, 0
+        self._lists[term] = found
+        self._entries += len(rows)
+        return found
+
+
+def best_of(numbers: Numbers, scores: Scores, limit: int) -> tuple[Numbers, Scores]:
+    """Up to `limit` of the highest scores, best first, ties by number."""
+    if numbers.size > limit:
+        chosen = scores >= np.partition(scores, -limit)[-limit]  # with all that tie for the last place
+        numbers, scores = numbers[chosen], scores[chosen]
+    order = np.argsort(-scores, kind="stable")[:limit]
+    return numbers[order], scores[order]
+
+
+def _match(term: str) -> str:
+    quoted = '"' + term.replace('"', '""') + '"'
+    return f"{quoted}*" if len(term) == 1 and is_cjk(term) else quoted
