@@ -84,6 +84,7 @@ def test_reports_that_differ_in_a_number_are_both_used(tmp_path: Path) -> None:
 
 
 def test_what_says_the_same_is_used_once_and_named(docs: Path) -> None:
+    (docs / "leave.md").write_text(f"# Leave\n\n{LEAVE}\n", "utf-8")  # without its hours, which may rank as well
     with opened(docs) as (kit, _):
         for question, pair in (
             (QUESTION, {"leave.md", "copy of leave.md"}),
