@@ -61,11 +61,12 @@ def start(index: Path, folder: Path, url: str, *program: str, exact_mb: int = 0)
 def content(index: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Everything an index holds that does not depend on when it was made."""
     db = sqlite3.connect(f"file:{index / 'catalog.db'}?mode=ro", uri=True)
+    db.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, lexical_1, row)")
     queries = {
         "files": "SELECT source, content_hash, size_bytes, state, reason FROM files ORDER BY source",
         "documents": "SELECT source, media_type, title, structure, body FROM documents ORDER BY source",
         "chunks": "SELECT id, source, ordinal, start, end, place, headings, text, key, vector FROM chunks ORDER BY id",
-        "terms": "SELECT term, doc, cnt FROM words_1 ORDER BY term",
+        "terms": "SELECT term, doc, cnt FROM temp.words ORDER BY term",
         "outbox": "SELECT * FROM outbox",
         "integrity": "PRAGMA integrity_check",
     }
