@@ -4,14 +4,14 @@ with what stands beside the best of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit import ranking, selection, terms
 from ragkit.config import RetrievalConfig
 from ragkit.ports import Assistant, Catalog, DenseIndex, Embedder
 from ragkit.selection import Selection
-from ragkit.types import Condition, ScoredChunk, Vector
+from ragkit.types import Chunk, Condition, ScoredChunk, Vector
 
 _LOOKED_AROUND = 3  # of the best chunks, times those that are wanted: their neighbours are scored
 
@@ -91,7 +91,7 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     lexical = catalog.lexical(question_terms, limit, where)
     names = list(dict.fromkeys([*near.similarities, *lexical]))
     chunks, vectors = catalog.chunks(names), dense.among(vector, names)
-    openings = catalog.openings(sorted({chunk.source for chunk in chunks.values() if chunk.ordinal}))
+    openings = _openings(chunks.values(), catalog)
     found = ranking.Candidates(
         chunks=chunks,
         openings=openings,
@@ -129,9 +129,14 @@ def _beside(
         return []
     near = index.catalog.neighbours([hit.chunk for hit in best], index.settings.join, where)
     chunks = {chunk.id: chunk for chunk in near} | {hit.chunk.id: hit.chunk for hit in best}
-    openings = {**found.openings, **index.catalog.openings(sorted({chunk.source for chunk in near if chunk.ordinal}))}
+    openings = {**found.openings, **_openings(near, index.catalog)}
     scores = index.catalog.term_scores(list(found.term_weights), [*chunks, *openings.values()])
     fusion = ranking.Fusion(replace(found, chunks=chunks, openings=openings, term_scores=scores), index.settings)
     vectors = index.dense.among(vector, [*chunks, *like])
     scored = fusion.ranked(fusion.scores(vectors.nearer(like)))
     return [hit for hit in scored if hit.chunk.id not in found.chunks]
+
+
+def _openings(chunks: Iterable[Chunk], catalog: Catalog) -> Mapping[str, str]:
+    """source -> id of the first chunk, of the documents that a later one is from."""
+    return catalog.openings(sorted({chunk.source for chunk in chunks if chunk.ordinal}))

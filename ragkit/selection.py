@@ -152,8 +152,8 @@ def _pieces(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def _numbers(text: str) -> list[str]:
-    return _NUMBER.findall(terms.fold(text))
+def _numbers(text: str) -> tuple[str, ...]:
+    return tuple(_NUMBER.findall(terms.fold(text)))
 
 
 def _nearly_all_common(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -145,7 +145,6 @@ class CatalogReader(CatalogFile):
         return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
 
     def openings(self, sources: Sequence[str]) -> dict[str, str]:
-        """source -> the id of the first chunk of the document."""
         rows = self.rows(
             "SELECT source, id FROM chunks WHERE number IN"
             " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"
@@ -242,7 +241,7 @@ class CatalogReader(CatalogFile):
         """Those of some chunks' numbers for which every condition holds."""
         clause, values = conditions.sql(where)
         rows = self.rows(
-            f"SELECT chunks.number FROM json_each(?) AS wanted JOIN chunks ON chunks.number = wanted.value"
+            "SELECT chunks.number FROM json_each(?) AS wanted JOIN chunks ON chunks.number = wanted.value"
             f"{conditions.JOINS} WHERE {clause}",
             (json.dumps(numbers), *values),
         )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.store.table import contenders
 from ragkit.terms import is_cjk
 
 Numbers: TypeAlias = npt.NDArray[np.int64]  # of chunks' rows
@@ -105,10 +106,8 @@ class Lexicon:
 
 def best_of(numbers: Numbers, scores: Scores, limit: int) -> tuple[Numbers, Scores]:
     """Up to `limit` of the highest scores, best first, ties by number."""
-    if numbers.size > limit:
-        chosen = scores >= np.partition(scores, -limit)[-limit]  # with all that tie for the last place
-        numbers, scores = numbers[chosen], scores[chosen]
-    order = np.argsort(-scores, kind="stable")[:limit]
+    chosen = contenders(scores, limit)
+    order = chosen[np.argsort(-scores[chosen], kind="stable")][:limit]
     return numbers[order], scores[order]
 
 

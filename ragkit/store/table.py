@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ragkit.store.rows import Matrix, NamedVectors
 
@@ -38,10 +39,14 @@ class VectorTable:
 
 def best_of(ids: Sequence[str], scores: Matrix, limit: int) -> dict[str, float]:
     """The `limit` ids of the highest scores, best first; ties by id."""
-    least = np.partition(scores, -limit)[-limit] if len(ids) > limit else -np.inf
-    chosen = np.flatnonzero(scores >= least).tolist()  # with all that tie for the last place
-    pairs = sorted((-float(scores[row]), ids[row]) for row in chosen)[:limit]
+    pairs = sorted((-float(scores[row]), ids[row]) for row in contenders(scores, limit).tolist())[:limit]
     return {name: -score for score, name in pairs}
+
+
+def contenders(scores: npt.NDArray[np.floating], limit: int) -> npt.NDArray[np.intp]:
+    """The places of the `limit` highest scores, and of all that tie with the last of them, rising."""
+    least = np.partition(scores, -limit)[-limit] if scores.size > limit else -np.inf
+    return np.flatnonzero(scores >= least)
 
 
 def cosines(query: Matrix, vectors: NamedVectors) -> dict[str, float]:
