@@ -149,7 +149,7 @@ def _conditions(search: _Search) -> WhyNot | Message:
     if not search.where:
         return Message()
     vector = search.index.embedder.embed_query(search.question)
-    if search.rank(search.index.dense.nearest(vector, _MOST_RANKED, search.where).similarities) is None:
+    if search.rank(search.index.dense.nearest(vector, _MOST_RANKED, search.where)) is None:
         return _lost("conditions", Message("The conditions leave it out."), Message("Ask without --where."))
     return Message("The conditions leave it in.")
 
@@ -157,7 +157,7 @@ def _conditions(search: _Search) -> WhyNot | Message:
 def _candidates(search: _Search) -> WhyNot | Message:
     index, settings = search.index, search.index.settings
     vector = index.embedder.embed_query(search.question)
-    dense = search.rank(index.dense.nearest(vector, _MOST_RANKED, search.where).similarities)
+    dense = search.rank(index.dense.nearest(vector, _MOST_RANKED, search.where))
     lexical = search.rank(index.catalog.lexical(terms.query_terms(search.question), _MOST_RANKED, search.where))
     ranks = {"dense": dense or "–", "lexical": lexical or "–"}
     most = max(settings.candidates, settings.k)
@@ -179,7 +179,7 @@ def _candidates(search: _Search) -> WhyNot | Message:
 
 def _ranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
-    rank = search.rank(hit.chunk.id for hit in search.stages.ranked)
+    rank = search.rank(hit.ref.id for hit in search.stages.ranked)
     template, name = Message("Set retrieval.k to {rank}."), settings.k
     if settings.rerank != "off" and settings.rerank_passages > settings.k:
         template, name = Message("Set retrieval.rerank_passages to {rank}."), settings.rerank_passages
@@ -198,7 +198,7 @@ def _reranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
     if settings.rerank == "off":
         return Message()
-    rank = search.rank(hit.chunk.id for hit in search.stages.reranked)
+    rank = search.rank(hit.ref.id for hit in search.stages.reranked)
     if search.reason() is not None or (rank is not None and rank <= settings.k):
         return Message("Rank {rank} after reranking.", {"rank": rank or "–"})
     why = Message("Rank {rank} after reranking; the first {k} are used.")

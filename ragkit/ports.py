@@ -13,17 +13,19 @@ from ragkit.structured_types import Filling, FindPassages, Form
 from ragkit.types import (
     ChatMessage,
     Chunk,
+    ChunkRef,
     Completion,
     Condition,
     Context,
-    DenseHits,
     Document,
     EmbedFault,
     FileOutcome,
     Generation,
+    Nearness,
     Passage,
     Progress,
     ScoredChunk,
+    Scores,
     Shown,
     Turn,
     Vector,
@@ -287,7 +289,14 @@ class Catalog(Protocol):
     def remove(self, source: str) -> None: ...
     def chunks(self, ids: Sequence[str]) -> Mapping[str, Chunk]: ...
     def chunks_of(self, source: str) -> Sequence[Chunk]: ...
-    def neighbours(self, chunks: Sequence[Chunk], reach: int, where: Sequence[Condition] = ()) -> Sequence[Chunk]: ...
+
+    def refs(self, ids: Sequence[str]) -> Sequence[ChunkRef]:
+        """Those of `ids` that there is a chunk of, in their order."""
+        ...
+
+    def neighbours(
+        self, chunks: Sequence[ChunkRef], reach: int, where: Sequence[Condition] = ()
+    ) -> Sequence[ChunkRef]: ...
 
     def openings(self, sources: Sequence[str]) -> Mapping[str, str]:
         """source -> the id of the first chunk of the document."""
@@ -296,28 +305,33 @@ class Catalog(Protocol):
     def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> Mapping[str, float]: ...
     def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]: ...
 
-    def term_scores(self, terms: Sequence[str], ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
-        """term -> what it adds to the BM25 of those chunks of `ids` (id -> score above 0) that hold it."""
+    def term_scores(self, terms: Sequence[str], ids: Sequence[str]) -> Scores:
+        """What each term (row) adds to the BM25 of each chunk (column): above 0 where the chunk holds it."""
         ...
 
     def counts(self) -> Mapping[str, int]: ...
 
 
 class DenseIndex(Protocol):
-    def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> DenseHits: ...
+    def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> Mapping[str, float]:
+        """id -> cosine, the nearest first."""
+        ...
+
     def among(self, vector: Vector, ids: Sequence[str]) -> NearbyVectors: ...
 
 
 class NearbyVectors(Protocol):
-    """A question and some chunks: those of them that have a vector."""
+    """A question and some chunks, to be compared with it and with one another. Arrays have one place for each."""
 
-    similarities: Mapping[str, float]  # id -> exact cosine to the question
+    similarities: Scores  # exact cosines to the question; NaN for a chunk without a vector
 
-    def nearer(self, like: Mapping[str, float]) -> DenseHits: ...
+    def nearer(self, like: Mapping[str, float]) -> Nearness:
+        """To the question, moved towards the chunks of `like`, id -> weight."""
+        ...
 
-    def smoothed(self, scores: Mapping[str, float], most: int, weight: float) -> Mapping[str, float]:
-        """The scores of those that have a vector, each averaged with those of the `most` nearest among them; the
-        nearer one is, the nearer to `weight` it counts, beside 1 for the own score."""
+    def smoothed(self, scores: Scores, most: int, weight: float) -> Scores:
+        """The scores, each averaged with those of the `most` nearest; the nearer one is, the nearer to `weight` it
+        counts, beside 1 for the own score. That of a chunk without a vector stays."""
         ...
 
 

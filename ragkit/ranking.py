@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from os.path import basename, splitext
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from ragkit import terms
 from ragkit.config import RetrievalConfig
-from ragkit.types import Chunk, DenseHits, ScoredChunk
+from ragkit.types import Chunk, ChunkRef, Nearness, ScoredChunk, Scores
 
 _TRUSTED_COVER = (0.1, 0.4)  # of the best candidate: from no trust in shared words to all of it
 ALIKE = 0.4  # weight of the score of a passage's double, beside 1 for its own
@@ -20,13 +24,37 @@ ALIKE = 0.4  # weight of the score of a passage's double, beside 1 for its own
 class Candidates:
     """What the two searches found for one question."""
 
-    chunks: Mapping[str, Chunk]  # id -> chunk, of both searches
+    refs: Sequence[ChunkRef]  # by rising id
     openings: Mapping[str, str]  # source -> id of the first chunk, of the documents that a later one was found of
-    dense: DenseHits
+    dense: Mapping[str, float]  # id -> cosine, best first
     lexical: Mapping[str, float]  # id -> BM25, best first
-    similarities: Mapping[str, float]  # id -> cosine, of every candidate that has a vector
     term_weights: Mapping[str, float]  # of the question's terms
-    term_scores: Mapping[str, Mapping[str, float]]  # term -> its share of the BM25 of each that holds it, by id
+    term_scores: Scores  # a row a term, a column for each of `columns`: its share of the chunk's BM25
+
+    @property
+    def columns(self) -> list[str]:
+        return columns(self.refs, self.openings)
+
+
+class Hit(NamedTuple):
+    """A ranked candidate; as a `ScoredChunk`, but for its text."""
+
+    ref: ChunkRef
+    score: float
+    rank: int
+    dense_rank: int | None
+    lexical_rank: int | None
+    similarity: float | None
+    cover: float
+
+    def with_text(self, chunk: Chunk) -> ScoredChunk:
+        return ScoredChunk(chunk, *self[1:])
+
+
+def columns(refs: Sequence[ChunkRef], openings: Mapping[str, str]) -> list[str]:
+    """The ids of all chunks whose words count for some candidate: its own and those of its document's opening."""
+    names = [ref.id for ref in refs]
+    return names + sorted(set(openings.values()).difference(names))
 
 
 def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int], chunks: int) -> dict[str, float]:
@@ -51,107 +79,111 @@ class Fusion:
     """
 
     def __init__(self, found: Candidates, settings: RetrievalConfig) -> None:
-        chunks = found.chunks
-        held = _held(found)
-        words = dict.fromkeys(chunks, 0.0)
-        for term, names in held.items():
-            scores, once = found.term_scores.get(term, {}), found.term_weights[term]
-            for name in names & words.keys():
-                words[name] += scores.get(name, once)
-        most = max(words.values(), default=0.0) or 1.0
+        count = len(found.refs)
+        scores = _with_names(found)
+        held = scores > 0
+        weights = np.array(list(found.term_weights.values()))
+        words = scores[:, :count].sum(axis=0)
+        place = {name: at for at, name in enumerate(found.columns)}
+        openings = [place[found.openings.get(ref.source, ref.id)] for ref in found.refs]
+        told = _covers(held, weights**2)  # as in a product of tf-idf vectors
         self._found = found
-        self._covers = _covers(held, found.term_weights, words)
+        self._covers = _covers(held[:, :count], weights)
         low, high = _TRUSTED_COVER
-        self.trust = min(max((max(self._covers.values(), default=0.0) - low) / (high - low), 0.0), 1.0)
-        telling = {term: weight**2 for term, weight in found.term_weights.items()}  # as in a product of tf-idf vectors
-        told = _covers(held, telling, [*words, *found.openings.values()])
-        self._words = {
-            name: settings.words_weight * self.trust * words[name] / most
-            + settings.cover_weight * told[name]
-            + settings.document_weight * told[found.openings.get(chunk.source, name)]
-            for name, chunk in chunks.items()
-        }
+        self.trust = min(max((float(self._covers.max(initial=0.0)) - low) / (high - low), 0.0), 1.0)
+        self._words = (
+            settings.words_weight * self.trust * words / (words.max(initial=0.0) or 1.0)
+            + settings.cover_weight * told[:count]
+            + settings.document_weight * told[openings]
+        )
 
-    def scores(self, nearness: DenseHits) -> dict[str, float]:
-        """The score of every candidate, by the cosines of `nearness`."""
-        near, mean, deviation = nearness.similarities, nearness.mean, nearness.deviation
-        return {
-            name: words + (near[name] - mean) / deviation if name in near else words
-            for name, words in self._words.items()
-        }
+    def scores(self, nearness: Nearness) -> Scores:
+        """The score of every candidate, by their cosines."""
+        near = (nearness.cosines - nearness.mean) / nearness.deviation
+        scores: Scores = self._words + np.where(np.isnan(near), 0.0, near)
+        return scores
 
-    def ranked(self, scores: Mapping[str, float]) -> list[ScoredChunk]:
+    def ranked(self, scores: Scores, similarities: Scores) -> list[Hit]:
         """All candidates, best first. Ties are broken by the chunk's id."""
         found = self._found
-        dense_ranks = {name: rank for rank, name in enumerate(found.dense.similarities, 1)}
+        dense_ranks = {name: rank for rank, name in enumerate(found.dense, 1)}
         lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
-        return [
-            ScoredChunk(
-                chunk=found.chunks[name],
-                score=scores[name],
-                rank=rank,
-                dense_rank=dense_ranks.get(name),
-                lexical_rank=lexical_ranks.get(name),
-                similarity=found.similarities.get(name),
-                cover=self._covers[name],
+        covers, cosines, values = self._covers.tolist(), similarities.tolist(), scores.tolist()
+        hits = []
+        for rank, at in enumerate(_best_first(scores).tolist(), 1):
+            ref, cosine = found.refs[at], cosines[at]
+            hits.append(
+                Hit(
+                    ref,
+                    values[at],
+                    rank,
+                    dense_ranks.get(ref.id),
+                    lexical_ranks.get(ref.id),
+                    None if math.isnan(cosine) else cosine,
+                    covers[at],
+                )
             )
-            for rank, name in enumerate(_best_first(scores), 1)
-        ]
+        return hits
 
 
-def merged(lists: Sequence[Sequence[ScoredChunk]]) -> list[ScoredChunk]:
+def merged(lists: Sequence[Sequence[Hit]]) -> list[Hit]:
     """Several rankings as one: each chunk by its best rank, the first list first. Sums of reciprocal ranks
     would put what is middling in every list above what one query alone finds, as a translation does."""
-    found: dict[str, ScoredChunk] = {}
+    found: dict[str, Hit] = {}
     for hit in sorted((hit for ranked in lists for hit in ranked), key=lambda hit: hit.rank):  # stable
-        found.setdefault(hit.chunk.id, hit)
-    return [replace(hit, rank=rank, score=1 / rank) for rank, hit in enumerate(found.values(), 1)]
+        found.setdefault(hit.ref.id, hit)
+    return [hit._replace(rank=rank, score=1 / rank) for rank, hit in enumerate(found.values(), 1)]
 
 
-def feedback(scores: Mapping[str, float], most: int, trust: float) -> dict[str, float]:
-    """The best chunks, id -> weight: what is likely to be like the answer.
+def feedback(scores: Scores, most: int, trust: float) -> dict[int, float]:
+    """The best chunks, place -> weight: what is likely to be like the answer.
 
     The weights sum to `trust` where the best are equals: then the question is about what they have in common. The
     more one of them stands out, the less they sum to: a question with one answer is not to be moved away from it.
     """
     best = _best_first(scores)[:most]
-    odds = [math.exp(scores[name] - scores[best[0]]) for name in best]
-    total = sum(odds)
-    shares = [one / total for one in odds]
-    equals = 1 / sum(share**2 for share in shares)  # 1, if one has it all, to as many as there are
-    moved = trust * (equals - 1) / max(len(best) - 1, 1)
-    return {name: moved * share for name, share in zip(best, shares, strict=True)}
+    odds = np.exp(scores[best] - scores[best[0]])
+    shares = odds / odds.sum()
+    equals = 1 / float((shares**2).sum())  # 1, if one has it all, to as many as there are
+    moved = trust * (equals - 1) / max(best.size - 1, 1)
+    return dict(zip(best.tolist(), (moved * shares).tolist(), strict=True))
 
 
-def dealt_anew(scores: Mapping[str, float], smooth: Mapping[str, float]) -> dict[str, float]:
+def dealt_anew(scores: Scores, smooth: Scores) -> Scores:
     """The scores in the order of `smooth`, where a chunk's score is averaged with those most like it: what answers
     a question comes in groups (Diaz 2005). The first stays the first: for a question with one answer, that is the
     likely one. The scores are those of before, dealt out in the new order: averages lie closer together, and would
     make weak chunks look strong."""
-    before = _best_first(scores)
-    order = before[:1] + [name for name in _best_first({**scores, **smooth}) if name != before[0]]
-    return {name: scores[place] for name, place in zip(order, before, strict=True)}
+    before, after = _best_first(scores), _best_first(smooth)
+    dealt = np.empty_like(scores)
+    dealt[before[0]] = scores[before[0]]
+    dealt[after[after != before[0]]] = scores[before[1:]]
+    return dealt
 
 
-def by_one_search(found: Candidates, ranked: Sequence[ScoredChunk], mode: str) -> list[ScoredChunk]:
+def by_one_search(found: Candidates, ranked: Sequence[Hit], mode: str) -> list[Hit]:
     """`ranked` in the order of the dense or the lexical search alone, without what it did not find."""
-    order = {name: at for at, name in enumerate(found.dense.similarities if mode == "dense" else found.lexical)}
-    kept = sorted((hit for hit in ranked if hit.chunk.id in order), key=lambda hit: order[hit.chunk.id])
-    return [replace(hit, rank=rank) for rank, hit in enumerate(kept, 1)]
+    order = {name: at for at, name in enumerate(found.dense if mode == "dense" else found.lexical)}
+    kept = sorted((hit for hit in ranked if hit.ref.id in order), key=lambda hit: order[hit.ref.id])
+    return [hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)]
 
 
-def _held(found: Candidates) -> dict[str, set[str]]:
-    """term -> the chunks that hold it, or whose document has it in its name."""
-    held = {term: set(found.term_scores.get(term, ())) for term in found.term_weights}
+def _with_names(found: Candidates) -> Scores:
+    """The scores of the terms; a term that is in the name of a chunk's document alone scores its weight."""
     matcher = terms.Matcher(found.term_weights)
-    of_source: dict[str, list[str]] = {source: [name] for source, name in found.openings.items()}
-    for name, chunk in found.chunks.items():
-        of_source.setdefault(chunk.source, []).append(name)
-    if matcher.count("\n".join(map(_stem, of_source))):  # most questions name no document
-        for source, names in of_source.items():
-            for term in matcher.count(_stem(source)):
-                held[term].update(names)
-    return held
+    sources = dict.fromkeys([*found.openings, *(ref.source for ref in found.refs)])
+    if not matcher.count("\n".join(map(_stem, sources))):  # most questions name no document
+        return found.term_scores
+    rows = {term: row for row, term in enumerate(found.term_weights)}
+    source_of = {name: source for source, name in found.openings.items()}
+    source_of |= {ref.id: ref.source for ref in found.refs}
+    scores = found.term_scores.copy()
+    named = {source: matcher.count(_stem(source)) for source in sources}
+    for column, name in enumerate(found.columns):
+        for term in named[source_of[name]]:
+            if not scores[rows[term], column]:
+                scores[rows[term], column] = found.term_weights[term]
+    return scores
 
 
 @lru_cache(maxsize=65_536)
@@ -159,16 +191,12 @@ def _stem(source: str) -> str:
     return splitext(basename(source))[0]  # noqa: PTH119, PTH122  (PurePath takes many times as long)
 
 
-def _covers(held: Mapping[str, Iterable[str]], weights: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
+def _covers(held: npt.NDArray[np.bool_], weights: Scores) -> Scores:
     """The share, 0 to 1, of the weight of the question's terms that each chunk holds."""
-    covers = dict.fromkeys(names, 0.0)
-    total = sum(weights.values())
-    for term, weight in weights.items():
-        for name in held[term]:
-            if name in covers:
-                covers[name] += weight / total
+    covers: Scores = ((weights / weights.sum())[:, None] * held).sum(axis=0)  # row by row: the same for equals
     return covers
 
 
-def _best_first(scores: Mapping[str, float]) -> list[str]:
-    return sorted(scores, key=lambda name: (-scores[name], name))
+def _best_first(scores: Scores) -> npt.NDArray[np.intp]:
+    """Places, which are by rising id."""
+    return np.argsort(-scores, kind="stable")

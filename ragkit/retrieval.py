@@ -4,16 +4,18 @@ with what stands beside the best of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ragkit import ranking, selection, terms
 from ragkit.config import RetrievalConfig
 from ragkit.ports import Assistant, Catalog, DenseIndex, Embedder
-from ragkit.selection import Selection
-from ragkit.types import Chunk, Condition, ScoredChunk, Vector
+from ragkit.ranking import Hit
+from ragkit.selection import ReadChunk, Selection
+from ragkit.types import Chunk, ChunkRef, Condition, Vector
 
 _LOOKED_AROUND = 3  # of the best chunks, times those that are wanted: their neighbours are scored
+_READ_AT_ONCE = 16  # chunks: few more than are wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class Index:
 class Stages:
     """What each stage made of a question."""
 
-    ranked: list[ScoredChunk]
-    reranked: list[ScoredChunk]  # the same as `ranked` where nothing reranks
+    ranked: list[Hit]
+    reranked: list[Hit]  # the same as `ranked` where nothing reranks
     selection: Selection
 
 
@@ -40,7 +42,8 @@ def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = (
     """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
     ranked = _found(question, max(index.settings.candidates, k), index, where).ranked
-    return selection.select(_reranked(question, ranked, index), k, index.settings)
+    read = _reader(ranked, index.catalog)
+    return selection.select(_reranked(question, ranked, read, index), read, k, index.settings)
 
 
 def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
@@ -50,14 +53,15 @@ def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] =
 
 def stages(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Stages:
     found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
-    ordered = _reranked(question, found.ranked, index)
-    return Stages(found.ranked, ordered, selection.for_answer(ordered, found.beside, k, index.settings))
+    read = _reader([*found.ranked, *found.beside], index.catalog)
+    ordered = _reranked(question, found.ranked, read, index)
+    return Stages(found.ranked, ordered, selection.for_answer(ordered, found.beside, read, k, index.settings))
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    ranked: list[ScoredChunk]
-    beside: list[ScoredChunk]  # neighbours of the best that are not among them
+    ranked: list[Hit]
+    beside: list[Hit]  # neighbours of the best that are not among them
 
 
 def _found(question: str, limit: int, index: Index, where: Sequence[Condition], around: int = 0) -> _Found:
@@ -71,13 +75,28 @@ def _found(question: str, limit: int, index: Index, where: Sequence[Condition], 
     return _Found(ranking.merged(lists), [])
 
 
-def _reranked(question: str, ranked: list[ScoredChunk], index: Index) -> list[ScoredChunk]:
+def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
+    """Reads the chunks of `hits` some at once, in their order: of what is ranked, most is never used."""
+    ids = [hit.ref.id for hit in hits]
+    places = {name: place for place, name in enumerate(ids)}
+    known: dict[str, Chunk] = {}
+
+    def read(name: str) -> Chunk:
+        if name not in known:
+            known.update(catalog.chunks(ids[places[name] : places[name] + _READ_AT_ONCE]))
+        return known[name]
+
+    return read
+
+
+def _reranked(question: str, ranked: list[Hit], read: ReadChunk, index: Index) -> list[Hit]:
     """`ranked` with its best chunks in the order of the assistant, where there is one to be asked."""
     if index.assistant is None or index.settings.rerank == "off":
         return ranked
-    best = index.assistant.reranked(question, ranked[: index.settings.rerank_passages])
+    shown = [hit.with_text(read(hit.ref.id)) for hit in ranked[: index.settings.rerank_passages]]
+    best = index.assistant.reranked(question, shown)
     rest = [at for at in range(len(ranked)) if at not in set(best)]
-    return [replace(ranked[at], rank=rank) for rank, at in enumerate([*best, *rest], 1)]
+    return [ranked[at]._replace(rank=rank) for rank, at in enumerate([*best, *rest], 1)]
 
 
 def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition], around: int) -> _Found:
@@ -89,54 +108,57 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
         question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"]
     )
     lexical = catalog.lexical(question_terms, limit, where)
-    names = list(dict.fromkeys([*near.similarities, *lexical]))
-    chunks, vectors = catalog.chunks(names), dense.among(vector, names)
-    openings = _openings(chunks.values(), catalog)
-    found = ranking.Candidates(
-        chunks=chunks,
-        openings=openings,
-        dense=near,
-        lexical=lexical,
-        similarities={**vectors.similarities, **near.similarities},
-        term_weights=weights,
-        term_scores=catalog.term_scores(question_terms, [*chunks, *openings.values()]),
-    )
+    refs = catalog.refs(sorted({*near, *lexical}))
+    if not refs:
+        return _Found([], [])
+    found = _candidates(refs, near, lexical, weights, catalog)
     fusion = ranking.Fusion(found, settings)
-    if settings.mode != "hybrid":
-        return _Found(ranking.by_one_search(found, fusion.ranked(fusion.scores(near)), settings.mode), [])
+    vectors = dense.among(vector, [ref.id for ref in refs])
     like = dict[str, float]()
     scores = fusion.scores(vectors.nearer(like))
-    if settings.feedback and scores and fusion.trust:
-        like = ranking.feedback(scores, settings.feedback, fusion.trust)
+    if settings.mode != "hybrid":
+        ranked = fusion.ranked(scores, vectors.similarities)
+        return _Found(ranking.by_one_search(found, ranked, settings.mode), [])
+    if settings.feedback and fusion.trust:
+        best = ranking.feedback(scores, settings.feedback, fusion.trust)
+        like = {refs[place].id: weight for place, weight in best.items()}
         scores = fusion.scores(vectors.nearer(like))
-    if settings.neighbours and scores and fusion.trust:
+    if settings.neighbours and fusion.trust:
         smooth = vectors.smoothed(scores, settings.neighbours, ranking.ALIKE * fusion.trust)
         scores = ranking.dealt_anew(scores, smooth)
-    ranked = fusion.ranked(scores)
+    ranked = fusion.ranked(scores, vectors.similarities)
     return _Found(ranked, _beside(ranked[:around], vector, like, found, index, where))
 
 
 def _beside(
-    best: Sequence[ScoredChunk],
+    best: Sequence[Hit],
     vector: Vector,
     like: Mapping[str, float],
     found: ranking.Candidates,
     index: Index,
     where: Sequence[Condition],
-) -> list[ScoredChunk]:
+) -> list[Hit]:
     """The chunks beside the `best` that no search found, scored together with these: on one scale with them."""
     if not best or not index.settings.join:
         return []
-    near = index.catalog.neighbours([hit.chunk for hit in best], index.settings.join, where)
-    chunks = {chunk.id: chunk for chunk in near} | {hit.chunk.id: hit.chunk for hit in best}
-    openings = {**found.openings, **_openings(near, index.catalog)}
-    scores = index.catalog.term_scores(list(found.term_weights), [*chunks, *openings.values()])
-    fusion = ranking.Fusion(replace(found, chunks=chunks, openings=openings, term_scores=scores), index.settings)
-    vectors = index.dense.among(vector, [*chunks, *like])
-    scored = fusion.ranked(fusion.scores(vectors.nearer(like)))
-    return [hit for hit in scored if hit.chunk.id not in found.chunks]
+    near = index.catalog.neighbours([hit.ref for hit in best], index.settings.join, where)
+    liked = [ref for ref in found.refs if ref.id in like]
+    refs = sorted({*near, *liked, *(hit.ref for hit in best)})
+    together = _candidates(refs, found.dense, found.lexical, found.term_weights, index.catalog)
+    fusion = ranking.Fusion(together, index.settings)
+    vectors = index.dense.among(vector, [ref.id for ref in refs])
+    scored = fusion.ranked(fusion.scores(vectors.nearer(like)), vectors.similarities)
+    known = {ref.id for ref in found.refs}
+    return [hit for hit in scored if hit.ref.id not in known]
 
 
-def _openings(chunks: Iterable[Chunk], catalog: Catalog) -> Mapping[str, str]:
-    """source -> id of the first chunk, of the documents that a later one is from."""
-    return catalog.openings(sorted({chunk.source for chunk in chunks if chunk.ordinal}))
+def _candidates(
+    refs: Sequence[ChunkRef],
+    near: Mapping[str, float],
+    lexical: Mapping[str, float],
+    weights: Mapping[str, float],
+    catalog: Catalog,
+) -> ranking.Candidates:
+    openings = catalog.openings(sorted({ref.source for ref in refs if ref.ordinal}))
+    scores = catalog.term_scores(list(weights), ranking.columns(refs, openings))
+    return ranking.Candidates(refs, openings, near, lexical, weights, scores)

@@ -7,7 +7,7 @@ Every chunk that a rule keeps out is named with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import PurePath
@@ -15,7 +15,11 @@ from pathlib import PurePath
 from ragkit import terms
 from ragkit.config import RetrievalConfig
 from ragkit.messages import Message
-from ragkit.types import LeftOut, ScoredChunk
+from ragkit.ranking import Hit
+from ragkit.types import Chunk, LeftOut, ScoredChunk
+
+ReadChunk = Callable[[str], Chunk]
+"""The chunk of an id."""
 
 _SAME = 0.95  # of the pieces of two texts in common: one says what the other says
 _PIECE = 5  # characters
@@ -32,14 +36,14 @@ class Selection:
     joined: Mapping[str, tuple[ScoredChunk, ...]] = field(default_factory=dict)  # id of a kept one -> read with it
 
 
-def select(ranked: Sequence[ScoredChunk], k: int, settings: RetrievalConfig) -> Selection:
+def select(ranked: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalConfig) -> Selection:
     """The first `k` of `ranked` that are no repeats of a kept one and not more of one document than
     `settings.per_source`; with `settings.diversity`, those that say something new come sooner."""
-    return _selected(ranked, k, settings, {})
+    return _selected(ranked, read, k, settings, {})
 
 
 def for_answer(
-    ranked: Sequence[ScoredChunk], beside: Sequence[ScoredChunk], k: int, settings: RetrievalConfig
+    ranked: Sequence[Hit], beside: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalConfig
 ) -> Selection:
     """What `select` keeps and is not much weaker than the best, each with the neighbours that fit the question
     too: short chunks are found well, and read with as much around them as speaks for itself.
@@ -47,41 +51,39 @@ def for_answer(
     `beside`: neighbours that are not among the ranked. A chunk that is read with a better one takes no place.
     """
     if not _of_one_scale(ranked, settings):
-        return select(ranked, k, settings)
+        return select(ranked, read, k, settings)
     best = max(hit.score for hit in ranked)
-    places = {(hit.chunk.source, hit.chunk.ordinal): hit for hit in (*beside, *ranked)}
-    around = {hit.chunk.id: _around(hit, places, settings.join, settings.join_share * best) for hit in ranked}
+    places = {(hit.ref.source, hit.ref.ordinal): hit for hit in (*beside, *ranked)}
+    around = {hit.ref.id: _around(hit, places, settings.join, settings.join_share * best) for hit in ranked}
     least = least_score(ranked, settings)
     strong = [hit for hit in ranked if hit.score >= least]
-    found = _selected(strong, k, settings, around)
+    found = _selected(strong, read, k, settings, around)
     held = {hit.chunk.id for hits in found.joined.values() for hit in hits}
-    weak = [hit for hit in ranked if hit.score < least and hit.chunk.id not in held][: k - len(found.kept)]
+    weak = [hit for hit in ranked if hit.score < least and hit.ref.id not in held][: k - len(found.kept)]
     reason = Message("has less than {percent} % of the best score", {"percent": round(100 * settings.least_share)})
-    return replace(found, left_out=(*found.left_out, *(LeftOut(hit.chunk, reason) for hit in weak)))
+    return replace(found, left_out=(*found.left_out, *(LeftOut(read(hit.ref.id), reason) for hit in weak)))
 
 
-def least_score(ranked: Sequence[ScoredChunk], settings: RetrievalConfig) -> float:
+def least_score(ranked: Sequence[Hit], settings: RetrievalConfig) -> float:
     """What a chunk must score to be used for an answer; minus infinity where scores did not make the order."""
     if not settings.least_share or settings.rerank != "off" or not _of_one_scale(ranked, settings):
         return float("-inf")
     return settings.least_share * max(hit.score for hit in ranked)
 
 
-def _of_one_scale(ranked: Sequence[ScoredChunk], settings: RetrievalConfig) -> bool:
+def _of_one_scale(ranked: Sequence[Hit], settings: RetrievalConfig) -> bool:
     """Whether shares of the best score mean anything."""
     return (
         settings.mode == "hybrid" and settings.expand == "off" and max((hit.score for hit in ranked), default=0.0) > 0
     )
 
 
-def _around(
-    hit: ScoredChunk, places: Mapping[tuple[str, int], ScoredChunk], reach: int, least: float
-) -> tuple[ScoredChunk, ...]:
+def _around(hit: Hit, places: Mapping[tuple[str, int], Hit], reach: int, least: float) -> tuple[Hit, ...]:
     """The neighbours of `hit` on either side, up to the first that scores less than `least`."""
     found = []
     for step in (-1, 1):
         for away in range(1, reach + 1):
-            other = places.get((hit.chunk.source, hit.chunk.ordinal + step * away))
+            other = places.get((hit.ref.source, hit.ref.ordinal + step * away))
             if other is None or other.score < least:
                 break
             found.append(other)
@@ -89,10 +91,11 @@ def _around(
 
 
 def _selected(
-    ranked: Sequence[ScoredChunk],
+    ranked: Sequence[Hit],
+    read: ReadChunk,
     k: int,
     settings: RetrievalConfig,
-    around: Mapping[str, tuple[ScoredChunk, ...]],
+    around: Mapping[str, tuple[Hit, ...]],
 ) -> Selection:
     kept: list[ScoredChunk] = []
     left_out: list[LeftOut] = []
@@ -100,22 +103,25 @@ def _selected(
     held: set[str] = set()
     waiting = list(ranked)
     while waiting and len(kept) < k:
-        hit = waiting.pop(_best(waiting, kept, settings.diversity))
-        if hit.chunk.id in held:
+        hit = waiting.pop(_best(waiting, read, kept, settings.diversity))
+        name = hit.ref.id
+        if name in held:
             continue
-        reason = _reason(hit, kept, settings)
+        chunk = read(name)
+        reason = _reason(chunk, kept, settings)
         if reason is None:
-            kept.append(hit)
-            held.add(hit.chunk.id)
-            joined[hit.chunk.id] = tuple(one for one in around.get(hit.chunk.id, ()) if one.chunk.id not in held)
-            held.update(one.chunk.id for one in joined[hit.chunk.id])
+            kept.append(hit.with_text(chunk))
+            held.add(name)
+            beside = [one for one in around.get(name, ()) if one.ref.id not in held]
+            joined[name] = tuple(one.with_text(read(one.ref.id)) for one in beside)
+            held.update(one.ref.id for one in beside)
         else:
-            left_out.append(LeftOut(hit.chunk, reason))
+            left_out.append(LeftOut(chunk, reason))
     ranks = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1))
     return Selection(ranks, tuple(left_out), {name: hits for name, hits in joined.items() if hits})
 
 
-def _best(waiting: Sequence[ScoredChunk], kept: Sequence[ScoredChunk], diversity: float) -> int:
+def _best(waiting: Sequence[Hit], read: ReadChunk, kept: Sequence[ScoredChunk], diversity: float) -> int:
     """The place of the next one: by rank, or by maximal marginal relevance (Carbonell and Goldstein 1998),
     with the share of common pieces as likeness."""
     if not diversity or not kept:
@@ -124,19 +130,19 @@ def _best(waiting: Sequence[ScoredChunk], kept: Sequence[ScoredChunk], diversity
     low, span = min(scores), (max(scores) - min(scores)) or 1.0
     worth = []
     for at, hit in enumerate(waiting):
-        mine = _pieces(hit.chunk.text)
+        mine = _pieces(read(hit.ref.id).text)
         alike = max(_likeness(mine, _pieces(other.chunk.text)) for other in kept)
         worth.append(((1 - diversity) * (hit.score - low) / span - diversity * alike, -at))
     return -max(worth)[1]
 
 
-def _reason(hit: ScoredChunk, kept: Sequence[ScoredChunk], settings: RetrievalConfig) -> Message | None:
-    """Why `hit` is not used; None: it is."""
+def _reason(chunk: Chunk, kept: Sequence[ScoredChunk], settings: RetrievalConfig) -> Message | None:
+    """Why `chunk` is not used; None: it is."""
     most = settings.per_source
     for other in kept if settings.repeats == "once" else ():
-        if _says_the_same(hit.chunk.text, other.chunk.text):
+        if _says_the_same(chunk.text, other.chunk.text):
             return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
-    if most and sum(other.chunk.source == hit.chunk.source for other in kept) >= most:
+    if most and sum(other.chunk.source == chunk.source for other in kept) >= most:
         return Message("comes after {count} passages of its document that are used already", {"count": most})
     return None
 

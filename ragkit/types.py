@@ -7,13 +7,18 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from ragkit.messages import Message
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Vector: TypeAlias = "array[float]"
 """Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
 
+Scores: TypeAlias = "npt.NDArray[np.float64]"
 
 PageKind = Literal[
     "page", "slide", "sheet", "message", "file", "scan",
@@ -156,11 +161,19 @@ class Condition:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class DenseHits:
-    """The nearest chunks to a query, and how near an ordinary chunk is."""
+class ChunkRef(NamedTuple):
+    """Which chunk: all that ranking needs of most of those that it ranks."""
 
-    similarities: Mapping[str, float]  # chunk id -> cosine, best first
+    id: str
+    source: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near some chunks are to a query, and how near an ordinary chunk is."""
+
+    cosines: Scores  # one for each chunk, NaN for one without a vector
     mean: float  # cosine of the query to a sample of all chunks
     deviation: float  # above 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ragkit import RagKit
@@ -51,20 +52,19 @@ def test_the_opening_of_a_document_says_whose_numbers_it_holds(reports: Path, qu
 
 
 def test_a_question_is_moved_less_where_one_passage_stands_out() -> None:
-    equals = feedback(dict.fromkeys("abcde", 2.0), 3, trust=0.5)
-    assert list(equals) == ["a", "b", "c"]
+    equals = feedback(np.full(5, 2.0), 3, trust=0.5)
+    assert list(equals) == [0, 1, 2]
     assert sum(equals.values()) == pytest.approx(0.5)
-    one_answer = feedback({"a": 9.0, "b": 2.0, "c": 1.0}, 3, trust=0.5)
-    assert one_answer["a"] > one_answer["b"] > one_answer["c"] > 0
+    one_answer = feedback(np.array([9.0, 2.0, 1.0]), 3, trust=0.5)
+    assert one_answer[0] > one_answer[1] > one_answer[2] > 0
     assert sum(one_answer.values()) < 0.01
-    assert feedback({"a": 1.0}, 3, trust=1.0) == {"a": 0.0}
+    assert feedback(np.array([1.0]), 3, trust=1.0) == {0: 0.0}
 
 
 def test_scores_are_dealt_anew_and_the_first_stays() -> None:
-    scores = {"answer": 5.0, "stranger": 3.1, "double": 3.0, "rest": -1.0}
-    dealt = dealt_anew(scores, {"answer": 3.5, "stranger": 1.2, "double": 3.6})
-    assert list(dealt.items()) == [("answer", 5.0), ("double", 3.1), ("stranger", 3.0), ("rest", -1.0)]
-    assert dealt_anew(scores, scores) == scores
+    scores = np.array([5.0, 3.1, 3.0, -1.0])  # the answer, a stranger, the answer's double, the rest
+    assert dealt_anew(scores, np.array([3.5, 1.2, 3.6, -1.0])).tolist() == [5.0, 3.0, 3.1, -1.0]
+    assert dealt_anew(scores, scores).tolist() == scores.tolist()
 
 
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")

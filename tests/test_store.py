@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ragkit.chunking import embedding_key, split
@@ -152,12 +154,12 @@ def test_the_nearest_chunks_are_the_same_in_every_state_of_chroma(
     if state == "locked":
         assert other.acquire(exclusive=True)
     hits = dense.nearest(hash_vector("Leave is twenty days now."), 3)
-    best = catalog.chunks(list(hits.similarities))
-    first = next(iter(hits.similarities))
+    best = catalog.chunks(list(hits))
+    first = next(iter(hits))
     assert best[first].source == "/d/old.md"
-    assert hits.similarities[first] == pytest.approx(1.0, abs=1e-5)
-    assert not set(removed) & hits.similarities.keys()
-    assert len(hits.similarities) == 3
+    assert hits[first] == pytest.approx(1.0, abs=1e-5)
+    assert not set(removed) & hits.keys()
+    assert len(hits) == 3
     other.release()
     dense.close()
 
@@ -186,7 +188,7 @@ def test_a_lost_or_damaged_chroma_is_rebuilt_from_the_catalog(
     dense = graph(tmp_path, catalog)
     assert dense.unpublished_count() == len(chunk_ids(catalog))
     assert dense.publish(wait=False) == 0
-    assert len(dense.nearest(hash_vector("annual leave"), 5).similarities) == 5
+    assert len(dense.nearest(hash_vector("annual leave"), 5)) == 5
     dense.close()
     assert chroma_ids(tmp_path) == chunk_ids(catalog)
 
@@ -201,11 +203,11 @@ def test_an_index_that_grows_and_shrinks_is_searched_right(catalog: SqliteCatalo
         put(catalog, "/d/old.md", text)
         assert exact.publish(wait=False) == 0
         assert not list(tmp_path.glob("vectors-g*"))
-        expected = list(exact.nearest(query, 9).similarities)
+        expected = list(exact.nearest(query, 9))
         large = graph(tmp_path, catalog)
         assert large.unpublished_count() == len(chunk_ids(catalog))
         assert large.publish(wait=False) == 0
-        assert list(large.nearest(query, 9).similarities) == expected
+        assert list(large.nearest(query, 9)) == expected
         large.close()
         assert chroma_ids(tmp_path) == chunk_ids(catalog)
 
@@ -215,19 +217,22 @@ def test_what_is_alike_shares_its_scores_with_a_graph_and_without(catalog: Sqlit
     exact, large = DenseVectors(tmp_path, catalog, exact_mb=64), graph(tmp_path, catalog)
     large.publish(wait=False)
     ids = sorted(chunk_ids(catalog))
-    scores = {name: float(at) for at, name in enumerate(ids)}
+    scores = np.arange(len(ids) + 1, dtype=float)
     found = []
     for dense in (exact, large):
-        among = dense.among(hash_vector("annual leave"), [*ids, "unknown"])
+        among = dense.among(hash_vector("annual leave"), ["unknown", *ids])
+        assert np.isnan(among.similarities).tolist() == [True, *[False] * len(ids)]
         smooth = among.smoothed(scores, 2, 1.0)
         found.append(smooth)
-        assert min(smooth.values()) > min(scores.values())
-        assert max(smooth.values()) < max(scores.values())
-        assert among.smoothed(scores, 2, 0.0) == scores
-        assert dense.among(hash_vector("annual leave"), ids[1:2]).smoothed(scores, 2, 1.0) == {ids[1]: 1.0}
-        assert dense.among(hash_vector("annual leave"), []).smoothed(scores, 2, 1.0) == {}
+        assert smooth[0] == scores[0]
+        assert smooth[1:].min() > scores[1:].min()
+        assert smooth.max() < scores.max()
+        assert among.smoothed(scores, 2, 0.0) == pytest.approx(scores)
+        assert dense.among(hash_vector("annual leave"), ids[1:2]).smoothed(scores[1:2], 2, 1.0) == [1.0]
+        assert dense.among(hash_vector("annual leave"), []).smoothed(scores[:0], 2, 1.0).size == 0
         moved, still = among.nearer({ids[0]: 1.0}), among.nearer({})
-        assert moved.similarities[ids[0]] > still.similarities[ids[0]]
+        assert moved.cosines[1] > still.cosines[1]
+        assert math.isnan(moved.cosines[0])
     assert found[0] == pytest.approx(found[1], abs=1e-4)
     large.close()
 
@@ -242,13 +247,13 @@ def test_the_opening_of_a_document_is_its_first_chunk(catalog: SqliteCatalog) ->
 
 def test_what_terms_add_up_to_is_the_score_of_the_words_together(catalog: SqliteCatalog) -> None:
     fill(catalog)
-    for terms in (["leav", "note", "dai"], ["年假", "假"], ["absent"]):
+    names = [*sorted(chunk_ids(catalog)), "unknown"]
+    for terms in (["leav", "note", "dai"], ["年假", "假"], ["absent"], []):
         together = catalog.lexical(terms, 100)
-        alone = catalog.term_scores(terms, [*chunk_ids(catalog), "unknown"])
-        for name in chunk_ids(catalog):
-            assert sum(held.get(name, 0.0) for held in alone.values()) == pytest.approx(together.get(name, 0.0))
+        alone = catalog.term_scores(terms, names)
+        assert alone.sum(axis=0) == pytest.approx([together.get(name, 0.0) for name in names])
     put(catalog, "/d/leave.md", "Sabbaticals are possible.")
-    assert catalog.term_scores(["note"], sorted(chunk_ids(catalog))) == {"note": {}}
+    assert not catalog.term_scores(["note"], sorted(chunk_ids(catalog))).any()
 
 
 def test_words_are_searched_where_conditions_hold(catalog: SqliteCatalog) -> None:

@@ -18,8 +18,21 @@ from ragkit.store import conditions
 from ragkit.store.catalog_file import CatalogFile, OfOneState, marks, parts
 from ragkit.store.faults import damaged
 from ragkit.store.lexicon import Lexicon, best_of
+from ragkit.store.numbers import ChunkNumbers
 from ragkit.store.rows import CHUNK_COLUMNS, chunk_of, message_of, messages_of, vector_of, weak_pages_of
-from ragkit.types import Chunk, Condition, Document, FileOutcome, FileState, Generation, Heading, Page, Vector
+from ragkit.types import (
+    Chunk,
+    ChunkRef,
+    Condition,
+    Document,
+    FileOutcome,
+    FileState,
+    Generation,
+    Heading,
+    Page,
+    Scores,
+    Vector,
+)
 
 GENERATION_COLUMNS = tuple(field.name for field in fields(Generation))
 
@@ -30,6 +43,7 @@ class CatalogReader(CatalogFile):
     def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
         super().__init__(connection, directory)
         self._counts = OfOneState(self, self._count)
+        self._numbers = OfOneState(self, lambda: ChunkNumbers(self, self.active_id()))
         self._lexicon = OfOneState(self, self._new_lexicon)
 
     def active(self) -> Generation | None:
@@ -103,14 +117,17 @@ class CatalogReader(CatalogFile):
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """The live chunks among `ids`."""
-        lexicon = self._lexicon.get()
-        numbers = lexicon.numbers(ids) if lexicon is not None else {}
         rows = [
             row
-            for part in parts(list(numbers.values()))
+            for part in parts(list(self._numbers.get().of(ids).values()))
             for row in self.rows(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN ({marks(part)})", part)
         ]
         return {row[0]: chunk_of(row) for row in rows}
+
+    def refs(self, ids: Sequence[str]) -> list[ChunkRef]:
+        """The live chunks among `ids`, in their order."""
+        numbers = self._numbers.get()
+        return numbers.refs(list(numbers.of(ids).values()))
 
     def chunks_of(self, source: str) -> list[Chunk]:
         """The chunks of a document in reading order."""
@@ -122,26 +139,22 @@ class CatalogReader(CatalogFile):
             )
         ]
 
-    def neighbours(self, chunks: Sequence[Chunk], reach: int, where: Sequence[Condition] = ()) -> list[Chunk]:
+    def neighbours(self, chunks: Sequence[ChunkRef], reach: int, where: Sequence[Condition] = ()) -> list[ChunkRef]:
         """The chunks up to `reach` places before and after any of `chunks`, themselves included, for which every
         condition holds. A document is written in one go, so that its chunks are numbered in a row."""
         clause, values = conditions.sql(where)
-        columns = ", ".join(f"chunks.{name.strip()}" for name in CHUNK_COLUMNS.split(","))
         numbers: set[int] = set()
-        for part in parts([chunk.id for chunk in chunks]):
-            for (number,) in self.rows(
-                f"SELECT number FROM chunks WHERE generation = ? AND id IN ({marks(part)})", (self.active_id(), *part)
-            ):
-                numbers.update(range(number - reach, number + reach + 1))
+        for number in self._numbers.get().of([chunk.id for chunk in chunks]).values():
+            numbers.update(range(number - reach, number + reach + 1))
         places = {(one.source, one.ordinal + step) for one in chunks for step in range(-reach, reach + 1)}
         found = []
         for part in parts([str(number) for number in sorted(numbers)]):
             found += self.rows(
-                f"SELECT {columns} FROM chunks{conditions.JOINS if where else ''}"
+                f"SELECT chunks.id, chunks.source, chunks.ordinal FROM chunks{conditions.JOINS if where else ''}"
                 f" WHERE number IN ({', '.join(part)}) AND generation = ? AND {clause}",
                 (self.active_id(), *values),
             )
-        near = [chunk_of(row) for row in found]
+        near = [ChunkRef(*row) for row in found]
         return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
 
     def openings(self, sources: Sequence[str]) -> dict[str, str]:
@@ -185,12 +198,15 @@ class CatalogReader(CatalogFile):
             allowed = np.isin(numbers, self._for_which(where, numbers.tolist()))
             numbers, scores = numbers[allowed], scores[allowed]
         numbers, scores = best_of(numbers, scores, limit)
-        found = zip(lexicon.ids(numbers.tolist()), scores.tolist(), strict=True)
-        return dict(sorted(found, key=lambda one: (-one[1], one[0])))
+        names = [ref.id for ref in self._numbers.get().refs(numbers.tolist())]
+        return dict(sorted(zip(names, scores.tolist(), strict=True), key=lambda one: (-one[1], one[0])))
 
-    def term_scores(self, terms: Sequence[str], ids: Sequence[str]) -> dict[str, dict[str, float]]:
+    def term_scores(self, terms: Sequence[str], ids: Sequence[str]) -> Scores:
         lexicon = self._lexicon.get()
-        return lexicon.scores(terms, ids) if lexicon is not None else {}
+        if lexicon is None:
+            return np.zeros((len(terms), len(ids)))
+        known = self._numbers.get().of(ids)
+        return lexicon.scores(terms, np.array([known.get(name, -1) for name in ids], np.int64))
 
     def document_frequencies(self, terms: Sequence[str]) -> dict[str, int]:
         """In how many chunks each term occurs; a term that does not occur is left out."""

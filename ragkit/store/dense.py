@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ragkit.evidence import Ordinary
 from ragkit.messages import Message
@@ -19,9 +20,9 @@ from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.catalog_file import OfOneState
 from ragkit.store.graph import ChromaGraph
 from ragkit.store.rows import Matrix, NamedVectors
-from ragkit.store.table import VectorTable, best_of, cosines
+from ragkit.store.table import VectorTable, best_of
 from ragkit.store.vectors import StoredVectors
-from ragkit.types import Condition, DenseHits, Vector
+from ragkit.types import Condition, Nearness, Scores, Vector
 
 _FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
 _SAMPLE = 512  # chunks that stand for an ordinary chunk
@@ -42,39 +43,49 @@ class _Usual:
 class Nearby:
     """The `NearbyVectors` port: a question's vector and those of a few chunks."""
 
-    def __init__(self, query: Matrix, vectors: NamedVectors, usual: _Usual) -> None:
-        self._ids, self._rows = vectors
+    def __init__(self, query: Matrix, ids: Sequence[str], vectors: NamedVectors, usual: _Usual) -> None:
+        known, self._rows = vectors
+        places = {name: place for place, name in enumerate(ids)}
+        self._count = len(ids)
+        self._row_of = {name: row for row, name in enumerate(known)}
+        self._places = np.array([places[name] for name in known], np.intp)
         self._usual = usual
-        self.similarities: Mapping[str, float] = cosines(query, vectors)
+        self.similarities: Scores = self._placed(self._rows @ query if known else np.zeros(0))
         self._query = _less(query, _COMMON * usual.mean)
         self._less_common = _less(self._rows, _COMMON * usual.mean)
 
-    def nearer(self, like: Mapping[str, float]) -> DenseHits:
+    def nearer(self, like: Mapping[str, float]) -> Nearness:
         """Similarities to the question moved towards the chunks of `like` (id -> weight, in all up to 1):
         relevance feedback after Rocchio (1971), without the negative part. All vectors are taken less half of the
         mean of the index's: those of a model lie in a narrow cone, and a cosine is mostly what they have in common
         (Mu and Viswanath 2018)."""
         query = self._query
-        for at, name in enumerate(self._ids):
-            if name in like:
-                query = query + _FEEDBACK_WEIGHT * like[name] * self._less_common[at]
+        for name, weight in like.items():
+            if name in self._row_of:
+                query = query + _FEEDBACK_WEIGHT * weight * self._less_common[self._row_of[name]]
         query = query / max(float(np.linalg.norm(query)), 1e-6)
-        return DenseHits(cosines(query, (self._ids, self._less_common)), *_spread(self._usual.less_common @ query))
+        cosines = self._less_common @ query if self._places.size else np.zeros(0)
+        return Nearness(self._placed(cosines), *_spread(self._usual.less_common @ query))
 
-    def smoothed(self, scores: Mapping[str, float], most: int, weight: float) -> dict[str, float]:
+    def smoothed(self, scores: Scores, most: int, weight: float) -> Scores:
         """A neighbour's weight is `weight` at a cosine of 1, less what all chunks share, and falls to a third of
         that with every `_REACH`."""
-        names, rows = self._ids, _less(self._rows, self._usual.mean)
-        most = min(most, len(names) - 1)
-        own = np.array([scores[name] for name in names])
+        most = min(most, self._places.size - 1)
         if most < 1:
-            return dict(zip(names, own.tolist(), strict=True))
+            return scores
+        rows, own = _less(self._rows, self._usual.mean), scores[self._places]
         cosines = rows @ rows.T
         np.fill_diagonal(cosines, -np.inf)
         nearest = np.argpartition(cosines, -most, axis=1)[:, -most:]
         shares = weight * np.exp((np.take_along_axis(cosines, nearest, axis=1) - 1) / _REACH)
-        averages = (own + (shares * own[nearest]).sum(axis=1)) / (1 + shares.sum(axis=1))
-        return dict(zip(names, averages.tolist(), strict=True))
+        averages = scores.copy()
+        averages[self._places] = (own + (shares * own[nearest]).sum(axis=1)) / (1 + shares.sum(axis=1))
+        return averages
+
+    def _placed(self, values: npt.NDArray[np.floating]) -> Scores:
+        placed = np.full(self._count, np.nan)
+        placed[self._places] = values
+        return placed
 
 
 class DenseVectors:
@@ -94,22 +105,20 @@ class DenseVectors:
 
     # -- searching -----------------------------------------------------------------------------
 
-    def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> DenseHits:
+    def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> dict[str, float]:
         """The `limit` nearest live chunks. With conditions: of the chunks for which they hold, by an exact
         scan, as a graph finds few of a few."""
         query = np.asarray(vector, dtype=np.float32)
         if where:
-            found = _scan(query, self._stored.all(where), limit)
-        elif not self.has_graph():
-            found = self._table.get().nearest(query, limit)
-        else:
-            found = self._by_graph(query, limit)
-        return DenseHits(found, *_spread(self._usual.get().sample @ query))
+            return _scan(query, self._stored.all(where), limit)
+        if not self.has_graph():
+            return self._table.get().nearest(query, limit)
+        return self._by_graph(query, limit)
 
     def among(self, vector: Vector, ids: Sequence[str]) -> Nearby:
-        """The given chunks to be compared with the question and one another."""
+        """The given chunks, each named once, to be compared with the question and one another."""
         query = np.asarray(vector, dtype=np.float32)
-        return Nearby(query, self._vectors_of(list(dict.fromkeys(ids))), self._usual.get())
+        return Nearby(query, ids, self._vectors_of(ids), self._usual.get())
 
     def _by_graph(self, query: Matrix, limit: int) -> dict[str, float]:
         found = self._graph.nearest(query, limit)

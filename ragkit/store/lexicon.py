@@ -12,15 +12,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.store.catalog_file import CatalogFile
 from ragkit.store.table import contenders
 from ragkit.terms import is_cjk
+from ragkit.types import Scores
 
 Numbers: TypeAlias = npt.NDArray[np.int64]  # of chunks' rows
-Scores: TypeAlias = npt.NDArray[np.float64]
 
 _MOST_ENTRIES = 4_000_000  # of lists that are kept, 16 bytes each
-_MOST_NAMES = 100_000  # chunks whose numbers are kept
 
 
 class Lexicon:
@@ -32,8 +31,6 @@ class Lexicon:
         self._generation = generation
         self._lists: dict[str, tuple[Numbers, Scores]] = {}
         self._entries = 0
-        self._numbers: dict[str, int] = {}
-        self._names: dict[int, str] = {}
 
     def frequency(self, term: str) -> int:
         """In how many chunks `term` occurs."""
@@ -48,43 +45,15 @@ class Lexicon:
         found = np.flatnonzero(totals)
         return found, totals[found]
 
-    def scores(self, terms: Sequence[str], ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        """term -> what it adds to the BM25 of those chunks of `ids` that hold it."""
-        known = self.numbers(ids)
-        wanted = np.fromiter(known.values(), np.int64, len(known))
-        found = {}
-        for term in terms:
+    def scores(self, terms: Sequence[str], wanted: Numbers) -> Scores:
+        """A row a term: what it adds to the BM25 of each wanted chunk; 0 for one that does not hold it."""
+        found = np.zeros((len(terms), wanted.size))
+        for row, term in zip(found, terms, strict=True):
             numbers, scores = self._list(term)
-            places = np.searchsorted(numbers, wanted)
-            held = places < numbers.size
-            held[held] = numbers[places[held]] == wanted[held]
-            names = [name for name, holds in zip(known, held.tolist(), strict=True) if holds]
-            found[term] = dict(zip(names, scores[places[held]].tolist(), strict=True))
+            if numbers.size:
+                places = np.minimum(np.searchsorted(numbers, wanted), numbers.size - 1)
+                row[:] = np.where(numbers[places] == wanted, scores[places], 0.0)
         return found
-
-    def ids(self, numbers: Sequence[int]) -> list[str]:
-        """The id of the chunk of each number."""
-        self._make_room()
-        for part in parts([number for number in numbers if number not in self._names]):
-            self._learn(f"number IN ({marks(part)})", part)
-        return [self._names[number] for number in numbers]
-
-    def numbers(self, ids: Sequence[str]) -> dict[str, int]:
-        """id -> number, of those `ids` that there is a chunk of."""
-        self._make_room()
-        for part in parts([name for name in ids if name not in self._numbers]):
-            self._learn(f"id IN ({marks(part)})", part)
-        return {name: self._numbers[name] for name in ids if name in self._numbers}
-
-    def _learn(self, clause: str, values: Sequence[object]) -> None:
-        sql = f"SELECT number, id FROM chunks WHERE generation = ? AND {clause}"
-        for number, name in self._catalog.rows(sql, (self._generation, *values)):
-            self._numbers[name] = number
-            self._names[number] = name
-
-    def _make_room(self) -> None:
-        if len(self._names) > _MOST_NAMES:
-            self._numbers, self._names = {}, {}
 
     def _list(self, term: str) -> tuple[Numbers, Scores]:
         """The chunks that hold `term`, by rising number, and what it adds to the BM25 of each. A single CJK

@@ -47,9 +47,3 @@ def contenders(scores: npt.NDArray[np.floating], limit: int) -> npt.NDArray[np.i
     """The places of the `limit` highest scores, and of all that tie with the last of them, rising."""
     least = np.partition(scores, -limit)[-limit] if scores.size > limit else -np.inf
     return np.flatnonzero(scores >= least)
-
-
-def cosines(query: Matrix, vectors: NamedVectors) -> dict[str, float]:
-    """id -> cosine, in the order of `vectors`."""
-    ids, rows = vectors
-    return dict(zip(ids, (rows @ query).tolist(), strict=True)) if ids else {}

@@ -1,0 +1,44 @@
+"""Which chunk has which row: ids and places of the chunks that questions have met, kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.types import ChunkRef
+
+_MOST = 100_000  # that are kept
+
+
+class ChunkNumbers:
+    """The chunks of one generation in one state; None: an empty index."""
+
+    def __init__(self, catalog: CatalogFile, generation: int | None) -> None:
+        self._catalog = catalog
+        self._generation = generation
+        self._numbers: dict[str, int] = {}
+        self._refs: dict[int, ChunkRef] = {}
+
+    def refs(self, numbers: Sequence[int]) -> list[ChunkRef]:
+        """The chunk of each number."""
+        self._make_room()
+        for part in parts([number for number in numbers if number not in self._refs]):
+            self._learn(f"number IN ({marks(part)})", part)
+        return [self._refs[number] for number in numbers]
+
+    def of(self, ids: Sequence[str]) -> dict[str, int]:
+        """id -> number, of those `ids` that there is a chunk of."""
+        self._make_room()
+        for part in parts([name for name in ids if name not in self._numbers]):
+            self._learn(f"id IN ({marks(part)})", part)
+        return {name: self._numbers[name] for name in ids if name in self._numbers}
+
+    def _learn(self, clause: str, values: Sequence[object]) -> None:
+        sql = f"SELECT number, id, source, ordinal FROM chunks WHERE generation = ? AND {clause}"
+        for number, *ref in self._catalog.rows(sql, (self._generation, *values)):
+            self._refs[number] = ChunkRef(*ref)
+            self._numbers[ref[0]] = number
+
+    def _make_room(self) -> None:
+        if len(self._refs) > _MOST:
+            self._numbers, self._refs = {}, {}
