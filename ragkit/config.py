@@ -145,7 +145,7 @@ class LoadingConfig:
     timeout_s: float = 60.0  # for one file
     memory_mb: int = 2048  # address space of the process that reads files
     max_file_mb: int = 512
-    max_text_mb: int = 128  # of text out of one file
+    max_text_mb: int = 512  # of text out of one file
     max_age_days: int = 0  # since a file was last changed; older ones are left out; 0: none is
     ocr: Literal["auto", "off"] = "auto"  # of pictures and pages without text; auto: if it is installed
 

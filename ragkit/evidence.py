@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Literal
 
+from ragkit.types import Ordinary
+
 SAMPLE = 384  # passages of an index that it is measured on
 QUESTIONS = 48  # sentences that are put to them
 LEAST = 24  # passages; fewer tell nothing about the others
@@ -22,14 +24,6 @@ _BEATS = 0.6  # of the sentences that a question has to score higher than
 _COVER_WEIGHT = 4.0  # of the share of the question's words, in deviations
 _WORDS_ALONE = 0.5  # share of the question's weighted words, where nothing else can be told
 _CHOICE_WEIGHT = 3.0  # as retrieval ranks: the best passage by deviations and words
-
-
-@dataclass(frozen=True, slots=True)
-class Ordinary:
-    """How near an ordinary passage of the index is to one question."""
-
-    mean: float
-    deviation: float  # above 0
 
 
 @dataclass(frozen=True, slots=True)

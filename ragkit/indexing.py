@@ -69,7 +69,23 @@ class _Embedding:
 
     group: Sequence[_Ready | FileOutcome]
     known: Mapping[str, Vector]  # by embedding key
-    made: Sequence[tuple[Sequence[str], Future[list[Vector | EmbedFault]]]]  # keys of the new, and their vectors
+    made: _Made | None  # None: there is nothing new
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Texts that are being embedded."""
+
+    keys: Sequence[str]
+    vectors: Future[list[Vector | EmbedFault]]
+
+    def result(self, tally: _Tally) -> tuple[dict[str, Vector], dict[str, Message]]:
+        """The vectors, and why there are none, by embedding key."""
+        found = dict(zip(self.keys, self.vectors.result(), strict=True))
+        faults = {key: vector.reason for key, vector in found.items() if isinstance(vector, EmbedFault)}
+        good = {key: vector for key, vector in found.items() if not isinstance(vector, EmbedFault)}
+        tally.embedded += len(good)
+        return good, faults
 
 
 def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
@@ -348,20 +364,31 @@ def _embedded_and_committed(
     """Embed the new chunks of each group in a thread while the group before it is committed and the next
     one is read. A group is one transaction; groups are committed in order."""
     waiting: deque[_Embedding] = deque()
+
+    def embedding(texts: Mapping[str, str]) -> _Made | None:
+        return _Made(list(texts), pool.submit(embedder.embed_documents, list(texts.values()))) if texts else None
+
+    def committed(left: int) -> Iterator[FileOutcome]:
+        while waiting and (len(waiting) > left or waiting[0].made is None):
+            one = waiting.popleft()
+            made, faults = one.made.result(tally) if one.made is not None else ({}, {})
+            tally.reused += len(one.known)
+            yield from _commit(one.group, {**one.known, **made}, faults, catalog, generation, tally)
+
     with ThreadPoolExecutor(_EMBEDDINGS_AHEAD, "ragkit-group") as pool:
         try:
             for group in groups:
-                texts = _texts(group)
+                if sum(len(item.chunks) for item in group if isinstance(item, _Ready)) > _PART_CHUNKS:
+                    yield from committed(0)
+                    faults = _staged(group, embedding, catalog, generation, tally)
+                    yield from _commit(group, {}, faults, catalog, generation, tally)
+                    continue
+                texts = _texts(_chunks(group))
                 known = catalog.known_vectors(generation, list(texts))
-                new = [key for key in texts if key not in known]
-                parts = [new[at : at + _PART_CHUNKS] for at in range(0, len(new), _PART_CHUNKS)]
-                made = [(part, pool.submit(embedder.embed_documents, [texts[key] for key in part])) for part in parts]
-                waiting.append(_Embedding(group, known, made))
-                # One that takes long is not left waiting: its parts are to be kept as they come.
-                while waiting and (len(waiting) > _EMBEDDINGS_AHEAD or len(made) > 1 or not waiting[0].made):
-                    yield from _committed(waiting.popleft(), catalog, generation, tally)
-            while waiting:
-                yield from _committed(waiting.popleft(), catalog, generation, tally)
+                new = {key: text for key, text in texts.items() if key not in known}
+                waiting.append(_Embedding(group, known, embedding(new)))
+                yield from committed(_EMBEDDINGS_AHEAD)
+            yield from committed(0)
             catalog.clear_stage()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -369,41 +396,66 @@ def _embedded_and_committed(
             raise
 
 
-def _texts(group: Sequence[_Ready | FileOutcome]) -> dict[str, str]:
-    """What is to be embedded of a group, by embedding key."""
-    return {
-        chunking.embedding_key(chunk): chunking.embedding_text(chunk)
-        for item in group
-        if isinstance(item, _Ready)
-        for chunk in item.chunks
-    }
+def _chunks(group: Iterable[_Ready | FileOutcome]) -> list[Chunk]:
+    return [chunk for item in group if isinstance(item, _Ready) for chunk in item.chunks]
 
 
-def _committed(embedding: _Embedding, catalog: Catalog, generation: Generation, tally: _Tally) -> list[FileOutcome]:
-    """Wait for a group's vectors, commit its documents in one transaction, and tell what became of each."""
-    vectors: dict[str, Vector] = dict(embedding.known)
-    tally.reused += len(vectors)
+def _texts(chunks: Iterable[Chunk]) -> dict[str, str]:
+    """What is to be embedded, by embedding key."""
+    return {chunking.embedding_key(chunk): chunking.embedding_text(chunk) for chunk in chunks}
+
+
+def _staged(
+    group: Sequence[_Ready | FileOutcome],
+    embedding: Callable[[Mapping[str, str]], _Made | None],
+    catalog: Catalog,
+    generation: Generation,
+    tally: _Tally,
+) -> dict[str, Message]:
+    """Put the vectors of a long document on the stage, part by part: they are not lost with the process, and are
+    never in memory all at once. Returns the faults, by embedding key."""
     faults: dict[str, Message] = {}
-    for number, (keys, made) in enumerate(embedding.made, 1):
-        found = dict(zip(keys, made.result(), strict=True))
-        faults |= {key: vector.reason for key, vector in found.items() if isinstance(vector, EmbedFault)}
-        good = {key: vector for key, vector in found.items() if not isinstance(vector, EmbedFault)}
-        vectors |= good
-        tally.embedded += len(good)
-        if number < len(embedding.made):
+    waiting: deque[_Made] = deque()
+
+    def keep(left: int) -> None:
+        while len(waiting) > left:
+            good, bad = waiting.popleft().result(tally)
             catalog.stage(generation, good)
+            faults.update(bad)
+
+    chunks = _chunks(group)
+    for at in range(0, len(chunks), _PART_CHUNKS):
+        texts = _texts(chunks[at : at + _PART_CHUNKS])
+        known = catalog.stage_known(generation, list(texts))
+        tally.reused += len(known)
+        new = {key: text for key, text in texts.items() if key not in known and key not in faults}
+        if (made := embedding(new)) is not None:
+            waiting.append(made)
+        keep(_EMBEDDINGS_AHEAD)
+    keep(0)
+    return faults
+
+
+def _commit(
+    group: Sequence[_Ready | FileOutcome],
+    vectors: Mapping[str, Vector],
+    faults: Mapping[str, Message],
+    catalog: Catalog,
+    generation: Generation,
+    tally: _Tally,
+) -> list[FileOutcome]:
+    """Commit the documents of a group in one transaction, and tell what became of each file."""
     outcomes: list[FileOutcome] = []
     entries = []
-    for item in embedding.group:
+    for item in group:
         if isinstance(item, FileOutcome):
             outcomes.append(item)
             continue
-        keyed = [(chunk, chunking.embedding_key(chunk)) for chunk in item.chunks]
-        bad = [(chunk, faults[key]) for chunk, key in keyed if key in faults]
-        tally.faults += len(bad)
-        outcome = replace(item.facts.outcome, notes=item.facts.outcome.notes + tuple(_fault_note(*one) for one in bad))
-        facts = replace(item.facts, outcome=outcome)
-        entries.append(CatalogEntry(facts, item.document, [(chunk, key, vectors.get(key)) for chunk, key in keyed]))
+        bad = [(chunk, chunking.embedding_key(chunk)) for chunk in item.chunks] if faults else []
+        notes = [_fault_note(chunk, faults[key]) for chunk, key in bad if key in faults]
+        tally.faults += len(notes)
+        outcome = replace(item.facts.outcome, notes=(*item.facts.outcome.notes, *notes))
+        entries.append(CatalogEntry(replace(item.facts, outcome=outcome), item.document, item.chunks, vectors))
         outcomes.append(replace(outcome, chunks=len(item.chunks)))
     if entries:
         catalog.commit(generation, entries)

@@ -22,6 +22,7 @@ from ragkit.types import (
     FileOutcome,
     Generation,
     Nearness,
+    Ordinary,
     Passage,
     Progress,
     ScoredChunk,
@@ -255,11 +256,12 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A document to be written whole: its file, its text, and (chunk, embedding key, vector) each."""
+    """A document to be written whole: its file, its text and its chunks."""
 
     facts: FileFacts
     document: Document
-    chunks: Sequence[tuple[Chunk, str, Vector | None]]
+    chunks: Sequence[Chunk]
+    vectors: Mapping[str, Vector]  # by embedding key; one that is not here is taken from the stage, if it is there
 
 
 class Catalog(Protocol):
@@ -278,10 +280,14 @@ class Catalog(Protocol):
         """Keep vectors, by embedding key, of a document that is not whole yet: `known_vectors` finds them."""
         ...
 
+    def stage_known(self, generation: Generation, keys: Sequence[str]) -> set[str]:
+        """Put on the stage what `known_vectors` would find; the keys of it."""
+        ...
+
     def clear_stage(self) -> None: ...
 
     def commit(self, generation: Generation, entries: Sequence[CatalogEntry]) -> None:
-        """Replace each document whole, all of them or none."""
+        """Replace each document whole, all of them or none. What it takes from the stage is gone from there."""
         ...
 
     def touch(self, facts: FileFacts) -> None: ...
@@ -319,6 +325,10 @@ class DenseIndex(Protocol):
 
     def among(self, vector: Vector, ids: Sequence[str]) -> NearbyVectors: ...
 
+    def ordinary(self, vector: Vector) -> Ordinary:
+        """How near an ordinary chunk is to a question."""
+        ...
+
 
 class NearbyVectors(Protocol):
     """A question and some chunks, to be compared with it and with one another. Arrays have one place for each."""
@@ -330,8 +340,8 @@ class NearbyVectors(Protocol):
         ...
 
     def smoothed(self, scores: Scores, most: int, weight: float) -> Scores:
-        """The scores, each averaged with those of the `most` nearest; the nearer one is, the nearer to `weight` it
-        counts, beside 1 for the own score. That of a chunk without a vector stays."""
+        """The scores, each averaged with those of the `most` nearest and of what ties with them; the nearer one is,
+        the nearer to `weight` it counts, beside 1 for the own score. That of a chunk without a vector stays."""
         ...
 
 

@@ -99,31 +99,26 @@ class Fusion:
 
     def scores(self, nearness: Nearness) -> Scores:
         """The score of every candidate, by their cosines."""
-        near = (nearness.cosines - nearness.mean) / nearness.deviation
+        near = (nearness.cosines - nearness.ordinary.mean) / nearness.ordinary.deviation
         scores: Scores = self._words + np.where(np.isnan(near), 0.0, near)
         return scores
 
     def ranked(self, scores: Scores, similarities: Scores) -> list[Hit]:
         """All candidates, best first. Ties are broken by the chunk's id."""
-        found = self._found
+        found, order = self._found, _best_first(scores)
         dense_ranks = {name: rank for rank, name in enumerate(found.dense, 1)}
         lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
-        covers, cosines, values = self._covers.tolist(), similarities.tolist(), scores.tolist()
-        hits = []
-        for rank, at in enumerate(_best_first(scores).tolist(), 1):
-            ref, cosine = found.refs[at], cosines[at]
-            hits.append(
-                Hit(
-                    ref,
-                    values[at],
-                    rank,
-                    dense_ranks.get(ref.id),
-                    lexical_ranks.get(ref.id),
-                    None if math.isnan(cosine) else cosine,
-                    covers[at],
-                )
-            )
-        return hits
+        refs = [found.refs[place] for place in order.tolist()]
+        columns = (
+            refs,
+            scores[order].tolist(),
+            range(1, len(refs) + 1),
+            [dense_ranks.get(ref.id) for ref in refs],
+            [lexical_ranks.get(ref.id) for ref in refs],
+            [None if math.isnan(cosine) else cosine for cosine in similarities[order].tolist()],
+            self._covers[order].tolist(),
+        )
+        return list(map(Hit._make, zip(*columns, strict=True)))
 
 
 def merged(lists: Sequence[Sequence[Hit]]) -> list[Hit]:

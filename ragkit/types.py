@@ -161,6 +161,14 @@ class Condition:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ordinary:
+    """How near an ordinary passage of the index is to one question: cosines to a sample of all chunks."""
+
+    mean: float
+    deviation: float  # above 0
+
+
 class ChunkRef(NamedTuple):
     """Which chunk: all that ranking needs of most of those that it ranks."""
 
@@ -174,8 +182,7 @@ class Nearness:
     """How near some chunks are to a query, and how near an ordinary chunk is."""
 
     cosines: Scores  # one for each chunk, NaN for one without a vector
-    mean: float  # cosine of the query to a sample of all chunks
-    deviation: float  # above 0
+    ordinary: Ordinary
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ragkit.evidence import WORDS, Gauge, Ordinary, Probe, measured, of_index
+from ragkit.evidence import WORDS, Gauge, Probe, measured, of_index
 from ragkit.models.quoting import gauge_of
 from ragkit.testing import HashEmbedder, ScriptedOllama
+from ragkit.types import Ordinary
 
 TOWNS = "Avon Bree Cork Dale Esk Fife Graz Hull Ipoh Jena Kiel Lund Mons Nice Oslo Pisa Reims Suva Turku Ulm".split()
 WITHOUT_EXTRA = (

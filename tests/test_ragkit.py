@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -379,6 +380,27 @@ def test_a_long_document_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
         assert report.chunks_embedded <= whole - 128 * 2
         assert kit.status().chunks == whole
         assert kit.verify(deep=True) == []
+
+
+def test_an_edit_of_a_long_document_embeds_what_is_new(tmp_path: Path, server: ScriptedOllama) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    rules = [f"Rule {n} grants {n} days of leave." for n in range(3000)]
+    (folder / "a short one.md").write_text("\n\n".join(rules[:20]) + "\n", "utf-8")
+    (folder / "long.md").write_text("\n\n".join(rules) + "\n", "utf-8")
+    with kit_for(tmp_path, server, chunking__chunk_tokens="32") as kit:
+        first = kit.index([folder])
+        rules[1500] = "Rule 1500 grants 7777 days of leave."
+        (folder / "long.md").write_text("\n\n".join(rules) + "\n", "utf-8")
+        second = kit.index([folder])
+        assert 0 < second.chunks_embedded < 5
+        assert second.chunks_reused > 600
+        assert second.chunks_without_vector == 0
+        assert kit.status().chunks == sum(outcome.chunks for outcome in first.outcomes)
+        assert "7777" in kit.search("Rule 1500 grants 7777 days", 1)[0].chunk.text
+        assert kit.verify(deep=True) == []
+    (rest,) = sqlite3.connect(tmp_path / "index" / "catalog.db").execute("SELECT count(*) FROM stage").fetchone()
+    assert rest == 0
 
 
 def test_chroma_is_rebuilt_without_one_embedding_call(tmp_path: Path, folder: Path, server: ScriptedOllama) -> None:

@@ -33,7 +33,7 @@ def put(catalog: SqliteCatalog, source: str, text: str, generation: Generation =
     document = Document(source, "text/plain", "", text)
     chunks = split(document, EMBEDDER.count_tokens, 32, 0, generation.fingerprint)
     facts = FileFacts(source, "h", len(text), 1, 2, "l", FileOutcome(source, "added"))
-    entry = CatalogEntry(facts, document, [(c, embedding_key(c), hash_vector(c.text)) for c in chunks])
+    entry = CatalogEntry(facts, document, chunks, {embedding_key(c): hash_vector(c.text) for c in chunks})
     catalog.commit(generation, [entry])
     return [chunk.id for chunk in chunks]
 
@@ -116,7 +116,7 @@ def test_an_interrupted_commit_changes_nothing(catalog: SqliteCatalog) -> None:
     [chunk] = split(document, EMBEDDER.count_tokens, 32, 0, "f")
     facts = FileFacts("/d/leave.md", "h2", 1, 1, 2, "l", FileOutcome("/d/leave.md", "changed"))
     with pytest.raises(ValueError, match="float"):
-        catalog.commit(GENERATION, [CatalogEntry(facts, document, [(chunk, "k", "not a vector")])])  # type: ignore[list-item]
+        catalog.commit(GENERATION, [CatalogEntry(facts, document, [chunk], {embedding_key(chunk): "not a vector"})])  # type: ignore[dict-item]
     assert (chunk_ids(catalog), catalog.files()) == (before, files)
 
 

@@ -1,6 +1,7 @@
 """The process that reads the files of strangers; `SandboxLoader` starts it and may kill it.
 
-Frames on stdin and stdout: 8 bytes of length, then JSON. It ends when stdin does.
+Frames on stdin and stdout: 8 bytes of length, then JSON; after a document's, one with its text. It ends when
+stdin does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,6 +29,7 @@ from ragkit.messages import Message
 from ragkit.readability import hopeless, judged
 from ragkit.terms import language
 
+_WITH_TEXT = frozenset({"document", "bare"})  # of which a reply has one at the most
 _GRACE_S = 10  # the parent is the first to stop a slow file; this ends us if the parent is gone
 _OWN_NETWORK, _OWN_USERS = 0x40000000, 0x10000000  # CLONE_NEWNET, CLONE_NEWUSER
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
@@ -55,22 +57,32 @@ def main(limits: Mapping[str, Any]) -> None:
 
 
 def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) -> None:
+    """A text goes as it is: within JSON a large one would be in memory several times over."""
+    texts: list[tuple[int, str]] = []
     try:
+        for name in _WITH_TEXT & reply.keys():
+            text = reply[name].pop("text")
+            texts.append((sum(map(len, _encoded(text, "strict"))), text))
         send(replies, reply, limits["max_frame"])
     except ValueError:
         send(replies, _failure(reply["hash"], _too_much(limits)), limits["max_frame"])
+        return
+    for size, text in texts:
+        _write(replies, size, _encoded(text, "strict"))
 
 
 def receive(stream: BinaryIO, limit: int) -> Any:
-    """The next frame's value; None at the end. Raises ValueError: too long, not JSON."""
-    head = stream.read(8)
-    if len(head) < 8:
+    """The next value; None at the end. Raises ValueError, TypeError, KeyError: too long, not JSON, no document."""
+    body = _frame(stream, limit)
+    if body is None:
         return None
-    length = int.from_bytes(head, "big")
-    if length > limit:
-        raise ValueError(f"a frame of {length} bytes")
-    body = stream.read(length)
-    return json.loads(body) if len(body) == length else None
+    value = json.loads(body)
+    for name in _WITH_TEXT & value.keys() if isinstance(value, dict) else ():
+        text = _frame(stream, limit)
+        if text is None:
+            return None
+        value[name]["text"] = text.decode()
+    return value
 
 
 def send(stream: BinaryIO, value: Any, limit: int) -> None:
@@ -78,8 +90,31 @@ def send(stream: BinaryIO, value: Any, limit: int) -> None:
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     if len(body) > limit:
         raise ValueError(f"a frame of {len(body)} bytes")
-    stream.write(len(body).to_bytes(8, "big") + body)
+    _write(stream, len(body), [body])
+
+
+def _write(stream: BinaryIO, size: int, parts: Iterable[bytes]) -> None:
+    stream.write(size.to_bytes(8, "big"))
+    for part in parts:
+        stream.write(part)
     stream.flush()
+
+
+def _encoded(text: str, errors: str) -> Iterator[bytes]:
+    """UTF-8 in parts: at once, Python takes room for the longest that a text of this length might become."""
+    for at in range(0, len(text), MB):
+        yield text[at : at + MB].encode("utf-8", errors)
+
+
+def _frame(stream: BinaryIO, limit: int) -> bytes | None:
+    head = stream.read(8)
+    if len(head) < 8:
+        return None
+    length = int.from_bytes(head, "big")
+    if length > limit:
+        raise ValueError(f"a frame of {length} bytes")
+    body = stream.read(length)
+    return body if len(body) == length else None
 
 
 def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
@@ -123,6 +158,7 @@ def _answer(
             return {"hash": content_hash}
         unpacking = Unpacking(ocr if request["ocr"] else None, gallery)
         document = parse(Path(request["path"]), data, request["media_type"], unpacking)
+        del data  # a large one is in the way of what follows
     except UnsupportedFormat as exc:
         return _failure(content_hash, exc.message, "unsupported")
     except LoadError as exc:
@@ -132,7 +168,7 @@ def _answer(
     except Exception as exc:
         reason = Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})
         return _failure(content_hash, reason)
-    if len(document.text.encode("utf-8", "replace")) > limits["max_text_mb"] * MB:
+    if sum(map(len, _encoded(document.text, "replace"))) > limits["max_text_mb"] * MB:
         return _failure(content_hash, _too_much(limits))
     if gallery is not None:
         document = replace(document, notes=(*document.notes, *gallery.notes()))
@@ -143,8 +179,15 @@ def _answer(
     why = hopeless(document)
     if why is not None:
         return _failure(content_hash, Message("No page of it can be read: {why}.", {"why": why}))
-    document = replace(document, language=language(document.text))
+    document = replace(document, language=language(_sample(document.text)))
     return {"hash": content_hash, "document": asdict(document)}
+
+
+def _sample(text: str) -> str:
+    """A long text by sixteen parts of it."""
+    if len(text) <= MB:
+        return text
+    return "".join(text[at : at + MB // 16] for at in range(0, len(text), len(text) // 15))
 
 
 def _failure(content_hash: str, reason: Message, state: str = "unreadable") -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _no_outline(_: str) -> Outline:
 def decode_words(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
     """As `decode`. Raises NoText too: nothing but white space."""
     text, notes = decode(data, declared)
-    if not text.strip():
+    if not text or text.isspace():
         raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
     return text, notes
 
@@ -77,8 +77,8 @@ def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Messag
     if _CONTROL_BYTE.search(start) and (wide := likely_utf16(start)):
         return _decoded(data, wide, guessed=True)
     for encoding in ("utf-8", *declared):
-        if _is_strict(data, encoding):
-            return _decoded(data, encoding)
+        if (text := _strictly(data, encoding)) is not None:
+            return _checked(text), ()
     if _is_nearly_utf8(data):
         return _decoded(data, "utf-8")
     telling = _telling(data)
@@ -90,18 +90,24 @@ def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Messag
 
 def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str, tuple[Message, ...]]:
     """Notes name what is uncertain. Bytes that fit no character become U+FFFD and are counted."""
-    text = data.decode(encoding, "replace")
-    sample = text[:_SAMPLE]
-    if len(_NO_TEXT_CONTROL.findall(sample)) > _MOST_CONTROLS * len(sample) + 3:
-        raise LoadError("It is not a text file: it holds binary data.")
     notes = []
     if guessed:
         template = "The file does not say its encoding; it was read as {encoding}."
         notes.append(Message(template, {"encoding": encoding.upper()}))
-    if not _is_strict(data, encoding):
+    text = _strictly(data, encoding)
+    if text is None:
+        text = data.decode(encoding, "replace")
         template = "Bytes that are not {encoding} became \ufffd (places: {count})."
         notes.append(Message(template, {"encoding": encoding.upper(), "count": text.count("\ufffd")}))
-    return _plain(text), tuple(notes)
+    return _checked(text), tuple(notes)
+
+
+def _checked(text: str) -> str:
+    """Plain text. Raises LoadError: it is none."""
+    sample = text[:_SAMPLE]
+    if len(_NO_TEXT_CONTROL.findall(sample)) > _MOST_CONTROLS * len(sample) + 3:
+        raise LoadError("It is not a text file: it holds binary data.")
+    return _plain(text)
 
 
 def _plain(text: str) -> str:
@@ -110,12 +116,12 @@ def _plain(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
-def _is_strict(data: bytes, encoding: str) -> bool:
+def _strictly(data: bytes, encoding: str) -> str | None:
+    """None: some bytes are not of this encoding, or there is no such encoding."""
     try:
-        data.decode(encoding)
+        return data.decode(encoding)
     except (UnicodeError, LookupError):  # some codecs raise no more than UnicodeError
-        return False
-    return True
+        return None
 
 
 def _is_nearly_utf8(data: bytes) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit import chunking, evidence, extraction, followups, prompts, ranking, terms
-from ragkit.evidence import Gauge, Ordinary, Probe
+from ragkit.evidence import Gauge, Probe
 from ragkit.ports import Embedder
-from ragkit.types import Completion, Context, ContextLedger, EmbedFault, Passage, Shown, Turn, Vector
+from ragkit.types import Completion, Context, ContextLedger, EmbedFault, Ordinary, Passage, Shown, Turn, Vector
 
 Rows: TypeAlias = "npt.NDArray[np.float32]"
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 
-from ragkit.chunking import embedding_text
+from ragkit.chunking import embedding_key, embedding_text
 from ragkit.ports import CatalogEntry, FileFacts
 from ragkit.store import conditions
 from ragkit.store.catalog_reader import GENERATION_COLUMNS, CatalogReader
@@ -63,6 +63,12 @@ class SqliteCatalog(CatalogReader):
             active = number == self.active_id()
             for entry in entries:
                 self._put(number, entry, active=active)
+            for entry in entries if self._has_stage() else ():
+                self._db.execute(
+                    "DELETE FROM stage WHERE generation = ? AND key IN"
+                    " (SELECT key FROM chunks WHERE source = ? AND generation = ?)",
+                    (number, entry.document.source, number),
+                )
 
     def _put(self, number: int, entry: CatalogEntry, *, active: bool) -> None:
         document = entry.document
@@ -78,10 +84,8 @@ class SqliteCatalog(CatalogReader):
             ),
         )
         before = self._drop_chunks(document.source, number)
-        for chunk, key, vector in entry.chunks:
-            self._put_chunk(number, chunk, key, vector)
+        after = {chunk.id for chunk in entry.chunks if self._put_chunk(number, chunk, entry.vectors)}
         if active:
-            after = {chunk.id for chunk, _, vector in entry.chunks if vector is not None}
             self._queue("delete", before - after)
             self._queue("upsert", after - before)
 
@@ -89,14 +93,20 @@ class SqliteCatalog(CatalogReader):
         number = self._number(generation)
         with self.transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO staged VALUES (?, ?, ?)",
-                [(number, key, vector.tobytes()) for key, vector in vectors.items()],
+                "INSERT OR REPLACE INTO stage VALUES (?, ?, ?)",
+                [(number, key, vector_blob(vector)) for key, vector in vectors.items()],
             )
 
+    def stage_known(self, generation: Generation, keys: Sequence[str]) -> set[str]:
+        known = self.known_vectors(generation, keys)
+        if known:
+            self.stage(generation, known)
+        return set(known)
+
     def clear_stage(self) -> None:
-        if self.rows("SELECT EXISTS (SELECT 1 FROM staged)")[0][0]:
+        if self._has_stage():
             with self.transaction():
-                self._db.execute("DELETE FROM staged")
+                self._db.execute("DELETE FROM stage")
 
     def touch(self, facts: FileFacts) -> None:
         """Remember a file's new times; its document stays as it is."""
@@ -146,13 +156,16 @@ class SqliteCatalog(CatalogReader):
             ),
         )
 
-    def _put_chunk(self, number: int, chunk: Chunk, key: str, vector: Vector | None) -> None:
+    def _put_chunk(self, number: int, chunk: Chunk, vectors: Mapping[str, Vector]) -> bool:
+        """Whether it has a vector."""
+        key = embedding_key(chunk)
+        blob = vector_blob(vectors[key]) if key in vectors else self._staged(number, key)
         row = self._db.execute(
             f"INSERT INTO chunks (generation, key, vector, {CHUNK_COLUMNS}) VALUES ({', '.join('?' * 11)})",
             (
                 number,
                 key,
-                None if vector is None else vector_blob(vector),
+                blob,
                 chunk.id,
                 chunk.source,
                 chunk.ordinal,
@@ -165,6 +178,14 @@ class SqliteCatalog(CatalogReader):
         ).lastrowid
         terms = " ".join(document_terms(embedding_text(chunk)))
         self._db.execute(f"INSERT INTO lexical_{number} (rowid, terms) VALUES (?, ?)", (row, terms))
+        return blob is not None
+
+    def _has_stage(self) -> bool:
+        return bool(self.rows("SELECT EXISTS (SELECT 1 FROM stage)")[0][0])
+
+    def _staged(self, number: int, key: str) -> bytes | None:
+        rows = self.rows("SELECT vector FROM stage WHERE generation = ? AND key = ?", (number, key))
+        return rows[0][0] if rows else None
 
     def _drop_chunks(self, source: str, number: int) -> set[str]:
         """Delete a document's chunks of one generation; returns the ids of those with a vector."""

@@ -43,8 +43,10 @@ CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operati
   WITHOUT ROWID;
 """
 # Vectors of a document that is being embedded; not of an index that an older ragkit made, until it is written to.
+# Older ones had a table `staged` of longer vectors.
 _STAGE = (
-    "CREATE TABLE IF NOT EXISTS staged (generation INTEGER NOT NULL, key TEXT NOT NULL, vector BLOB NOT NULL,"
+    "DROP TABLE IF EXISTS staged;"
+    "CREATE TABLE IF NOT EXISTS stage (generation INTEGER NOT NULL, key TEXT NOT NULL, vector BLOB NOT NULL,"
     " PRIMARY KEY (generation, key)) WITHOUT ROWID"
 )
 _PAGE_BYTES = 16_384  # a chunk with its vector takes two to four thousand: a page of 4,096 would hold one
@@ -59,6 +61,7 @@ class CatalogFile:
         self._directory = directory
         self.path = directory / "catalog.db"
         self._mutex = threading.RLock()
+        self._version: tuple[int, int] | None = None  # of the snapshot that is being read
 
     @classmethod
     def open(cls, directory: Path, *, write: bool) -> Self:
@@ -105,12 +108,18 @@ class CatalogFile:
                 return
             self._db.execute("BEGIN")
             try:
+                self._version = self._read_version()
                 yield
             finally:
+                self._version = None
                 self._db.execute("ROLLBACK")
 
     def version(self) -> tuple[int, int]:
         """Changes whenever the content may have changed."""
+        with self._mutex:
+            return self._version or self._read_version()
+
+    def _read_version(self) -> tuple[int, int]:
         return int(self.rows("PRAGMA data_version")[0][0]), self._db.total_changes
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -176,7 +185,7 @@ def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) ->
             known=FORMAT,
         )
     if write:
-        connection.execute(_STAGE)
+        connection.executescript(_STAGE)
 
 
 def parts(ids: Sequence[_T]) -> Iterator[list[_T]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from array import array
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -226,8 +225,8 @@ class CatalogReader(CatalogFile):
         among = ", ".join(map(str, alike))
         found: dict[str, Vector] = {}
         for part in parts(list(dict.fromkeys(keys))):
-            staged = f"SELECT key, vector FROM staged WHERE key IN ({marks(part)}) AND generation IN ({among})"
-            found.update((key, array("f", blob)) for key, blob in self.rows(staged, part))
+            staged = f"SELECT key, vector FROM stage WHERE key IN ({marks(part)}) AND generation IN ({among})"
+            found.update((key, vector_of(blob)) for key, blob in self.rows(staged, part))
             for key, blob in self.rows(
                 "SELECT key, vector FROM chunks WHERE vector IS NOT NULL"
                 f" AND key IN ({marks(part)}) AND generation IN ({among})",

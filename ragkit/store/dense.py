@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ragkit.evidence import Ordinary
 from ragkit.messages import Message
 from ragkit.store.catalog import SqliteCatalog
 from ragkit.store.catalog_file import OfOneState
@@ -22,7 +21,7 @@ from ragkit.store.graph import ChromaGraph
 from ragkit.store.rows import Matrix, NamedVectors
 from ragkit.store.table import VectorTable, best_of
 from ragkit.store.vectors import StoredVectors
-from ragkit.types import Condition, Nearness, Scores, Vector
+from ragkit.types import Condition, Nearness, Ordinary, Scores, Vector
 
 _FEEDBACK_WEIGHT = 1.0  # of the best chunks, beside 1 for the question
 _SAMPLE = 512  # chunks that stand for an ordinary chunk
@@ -65,7 +64,7 @@ class Nearby:
                 query = query + _FEEDBACK_WEIGHT * weight * self._less_common[self._row_of[name]]
         query = query / max(float(np.linalg.norm(query)), 1e-6)
         cosines = self._less_common @ query if self._places.size else np.zeros(0)
-        return Nearness(self._placed(cosines), *_spread(self._usual.less_common @ query))
+        return Nearness(self._placed(cosines), _spread(self._usual.less_common @ query))
 
     def smoothed(self, scores: Scores, most: int, weight: float) -> Scores:
         """A neighbour's weight is `weight` at a cosine of 1, less what all chunks share, and falls to a third of
@@ -76,10 +75,10 @@ class Nearby:
         rows, own = _less(self._rows, self._usual.mean), scores[self._places]
         cosines = rows @ rows.T
         np.fill_diagonal(cosines, -np.inf)
-        nearest = np.argpartition(cosines, -most, axis=1)[:, -most:]
-        shares = weight * np.exp((np.take_along_axis(cosines, nearest, axis=1) - 1) / _REACH)
+        least = np.partition(cosines, -most, axis=1)[:, [-most]]
+        shares = np.where(cosines >= least, weight * np.exp((cosines - 1) / _REACH), 0.0)
         averages = scores.copy()
-        averages[self._places] = (own + (shares * own[nearest]).sum(axis=1)) / (1 + shares.sum(axis=1))
+        averages[self._places] = (own + shares @ own) / (1 + shares.sum(axis=1))
         return averages
 
     def _placed(self, values: npt.NDArray[np.floating]) -> Scores:
@@ -129,7 +128,7 @@ class DenseVectors:
 
     def ordinary(self, vector: Vector) -> Ordinary:
         """How near an ordinary chunk is to a question."""
-        return Ordinary(*_spread(self._usual.get().sample @ np.asarray(vector, dtype=np.float32)))
+        return _spread(self._usual.get().sample @ np.asarray(vector, dtype=np.float32))
 
     def _look_around(self) -> _Usual:
         sample = self._stored.sample(_SAMPLE)[1] if self.has_graph() else self._table.get().sample(_SAMPLE)
@@ -200,6 +199,5 @@ def _less(vectors: Matrix, common: Matrix) -> Matrix:
     return alone
 
 
-def _spread(values: Matrix) -> tuple[float, float]:
-    """Mean, and deviation above 0."""
-    return float(values.mean()), max(float(values.std()), 0.01)
+def _spread(cosines: Matrix) -> Ordinary:
+    return Ordinary(float(cosines.mean()), max(float(cosines.std()), 0.01))
