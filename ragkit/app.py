@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -686,7 +687,9 @@ class RagKit:
     def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> retrieval.Index:
         settings = self.config.retrieval
         assistant = None
-        if settings.rerank != "off" or settings.expand != "off":
+        if settings.rerank == "auto":
+            settings = replace(settings, rerank="sentences" if embedder.backend == "embedded" else "off")
+        if settings.rerank == "chat" or settings.expand != "off":
             assistant = assisting.ChatAssistant(self._chosen.chat())
         return retrieval.Index(catalog, self._index.dense(), embedder, settings, assistant)
 

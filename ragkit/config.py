@@ -182,8 +182,10 @@ class RetrievalConfig:
     join_share: float = 0.45  # of the best chunk's score, that such a neighbour needs
     least_share: float = 0.68  # of the best chunk's score, that a passage of an answer needs; 0: all `k` are used
     diversity: float = 0.0  # 0: by rank alone, to 1: whatever is least like the passages before it
-    rerank: Literal["off", "chat"] = "off"  # chat: the language model orders the best passages anew
-    rerank_passages: int = 20
+    # The best passages in a new order. sentences: by the nearest sentence of each, which costs some thirty embeddings;
+    # chat: by the language model; auto: sentences with the embedded model, off with a server's.
+    rerank: Literal["auto", "off", "sentences", "chat"] = "auto"
+    rerank_passages: int = 20  # for chat
     expand: Literal["off", "translate", "paraphrase", "hyde"] = "off"  # what the language model adds to search for
 
     def __post_init__(self) -> None:

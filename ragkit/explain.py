@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ragkit import answering, citations, packing, retrieval, selection, terms
+from ragkit import answering, citations, packing, reranking, retrieval, selection, terms
 from ragkit.messages import Message, runs
 from ragkit.ports import Answerer, Catalog
 from ragkit.retrieval import Index, Stages
@@ -181,9 +181,9 @@ def _ranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
     rank = search.rank(hit.ref.id for hit in search.stages.ranked)
     template, name = Message("Set retrieval.k to {rank}."), settings.k
-    if settings.rerank != "off" and settings.rerank_passages > settings.k:
+    if settings.rerank == "chat" and settings.rerank_passages > settings.k:
         template, name = Message("Set retrieval.rerank_passages to {rank}."), settings.rerank_passages
-    if search.reason() is not None or (rank is not None and rank <= name):
+    if search.reason() is not None or (rank is not None and rank <= max(name, reranking.passages(settings))):
         return Message("Rank {rank} after fusion.", {"rank": rank or "–"})
     weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)
     if rank is not None and weakest < selection.least_score(search.stages.ranked, settings):
@@ -196,7 +196,7 @@ def _ranking(search: _Search) -> WhyNot | Message:
 
 def _reranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
-    if settings.rerank == "off":
+    if not reranking.passages(settings):
         return Message()
     rank = search.rank(hit.ref.id for hit in search.stages.reranked)
     if search.reason() is not None or (rank is not None and rank <= settings.k):

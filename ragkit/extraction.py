@@ -8,8 +8,9 @@ cannot count, compare or conclude.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import fmean, pstdev
 
 from ragkit import chunking, ranking, terms
@@ -44,16 +45,17 @@ class ScoredSentence:
 
 def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
     """Up to `limit` sentences of the passages, in order; headings and fragments are left out."""
-    found: list[Sentence] = []
-    for passage in passages:
-        headings = {title.casefold() for title in passage.heading_path}
-        for start, end in chunking.sentences(passage.text):
-            text = _MARKUP.sub("", passage.text[start:end])
-            if _says_something(text) and text.casefold() not in headings:
-                found.append(Sentence(passage.marker, text, len(found)))
-            if len(found) == limit:
-                return found
-    return found
+    found = ((passage.marker, text) for passage in passages for text in quotable(passage.text, passage.heading_path))
+    return [Sentence(marker, text, position) for position, (marker, text) in enumerate(islice(found, limit))]
+
+
+def quotable(text: str, heading_path: Sequence[str]) -> Iterator[str]:
+    """The sentences of a text that say something, without the marks around them."""
+    headings = {title.casefold() for title in heading_path}
+    for start, end in chunking.sentences(text):
+        sentence = _MARKUP.sub("", text[start:end])
+        if _says_something(sentence) and sentence.casefold() not in headings:
+            yield sentence
 
 
 def score(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ragkit import ranking, selection, terms
+from ragkit import ranking, reranking, selection, terms
 from ragkit.config import RetrievalConfig
 from ragkit.ports import Assistant, Catalog, DenseIndex, Embedder
 from ragkit.ranking import Hit
@@ -90,13 +90,14 @@ def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
 
 
 def _reranked(question: str, ranked: list[Hit], read: ReadChunk, index: Index) -> list[Hit]:
-    """`ranked` with its best chunks in the order of the assistant, where there is one to be asked."""
-    if index.assistant is None or index.settings.rerank == "off":
-        return ranked
-    shown = [hit.with_text(read(hit.ref.id)) for hit in ranked[: index.settings.rerank_passages]]
-    best = index.assistant.reranked(question, shown)
-    rest = [at for at in range(len(ranked)) if at not in set(best)]
-    return [ranked[at]._replace(rank=rank) for rank, at in enumerate([*best, *rest], 1)]
+    settings = index.settings
+    if settings.rerank == "chat" and index.assistant is not None:
+        return reranking.by_assistant(question, ranked, read, index.assistant, settings.rerank_passages)
+    if settings.rerank == "sentences" and selection.of_one_scale(ranked, settings):
+        vector = index.embedder.embed_query(question)
+        ordinary = index.dense.ordinary(vector)
+        return reranking.by_sentences(question, vector, ranked, read, index.embedder, ordinary)
+    return ranked
 
 
 def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition], around: int) -> _Found:

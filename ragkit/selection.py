@@ -24,7 +24,7 @@ ReadChunk = Callable[[str], Chunk]
 _SAME = 0.95  # of the pieces of two texts in common: one says what the other says
 _PIECE = 5  # characters
 # Numbers and codes tell two reports of one form apart, however alike the rest is.
-_NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|[^\W\d_]*+\d[^\W_]*")
+_NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|(?<![^\W\d_])[^\W\d_]*+\d[^\W_]*|\d[^\W_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def for_answer(
 
     `beside`: neighbours that are not among the ranked. A chunk that is read with a better one takes no place.
     """
-    if not _of_one_scale(ranked, settings):
+    if not of_one_scale(ranked, settings):
         return select(ranked, read, k, settings)
     best = max(hit.score for hit in ranked)
     places = {(hit.ref.source, hit.ref.ordinal): hit for hit in (*beside, *ranked)}
@@ -66,12 +66,12 @@ def for_answer(
 
 def least_score(ranked: Sequence[Hit], settings: RetrievalConfig) -> float:
     """What a chunk must score to be used for an answer; minus infinity where scores did not make the order."""
-    if not settings.least_share or settings.rerank != "off" or not _of_one_scale(ranked, settings):
+    if not settings.least_share or settings.rerank == "chat" or not of_one_scale(ranked, settings):
         return float("-inf")
     return settings.least_share * max(hit.score for hit in ranked)
 
 
-def _of_one_scale(ranked: Sequence[Hit], settings: RetrievalConfig) -> bool:
+def of_one_scale(ranked: Sequence[Hit], settings: RetrievalConfig) -> bool:
     """Whether shares of the best score mean anything."""
     return (
         settings.mode == "hybrid" and settings.expand == "off" and max((hit.score for hit in ranked), default=0.0) > 0

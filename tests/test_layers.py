@@ -20,6 +20,7 @@ PURE |= {"readability", "filters", "selection", "forms", "values", "evidence", "
 USE_CASES = {
     "indexing",
     "retrieval",
+    "reranking",
     "assisting",
     "answering",
     "reading",

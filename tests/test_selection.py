@@ -16,6 +16,7 @@ from ragkit import RagKit
 from ragkit.cli import main
 from ragkit.config import resolve
 from ragkit.errors import InputError
+from ragkit.models.e5 import weights_path
 from ragkit.testing import ScriptedOllama
 from ragkit.types import Answer
 
@@ -129,6 +130,39 @@ def test_the_language_model_orders_the_best_passages_anew(docs: Path) -> None:
         usual = kit.search(QUESTION, 3)
     assert found[0].chunk.id != usual[0].chunk.id
     assert usual[0].chunk.id in {hit.chunk.id for hit in found}
+
+
+SENTENCES = {
+    "canteen.md": "The canteen was built by the founder's brother. Its long hall has high windows, and meals are taken "
+    "at oak tables. Every meal is cooked by a team of four, who have run the kitchen of the canteen for years.",
+    "rules.md": "Bicycles stand behind the house. The lift is serviced in spring. Warm food is served until nine in "
+    "the evening. Parcels are kept by the porter, who has the keys of the shed, and gloves are hung on the fence.",
+    "食堂.md": "食堂由创办人的弟弟建造，大厅很长，窗户很高，大家在橡木桌旁用餐。"
+    "厨房由四名厨师负责，每一餐都由他们烹制，多年如此。",
+    "须知.md": "自行车停在楼后。电梯每年春天检修。热饭供应到晚上九点为止。"
+    "包裹由门卫代收，工具房的钥匙也在门卫处，遗失的手套挂在围栏上。",
+}
+ASKED = {"When does dinner end?": "rules.md", "食堂最晚几点还能吃到热的东西？": "须知.md"}
+
+
+@pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
+def test_the_nearest_sentence_brings_a_passage_forward(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name, text in SENTENCES.items():
+        (folder / name).write_text(text, "utf-8")
+    found = {}
+    for rerank in ("auto", "sentences", "off"):
+        config, _ = resolve(environ={}, flags={"models.backend": "embedded", "retrieval.rerank": rerank})
+        with RagKit.open(tmp_path / "index", config) as kit:
+            kit.index([folder])
+            found[rerank] = {q: [(h.chunk.source, h.rank, h.score) for h in kit.search(q, 4)] for q in ASKED}
+    assert found["auto"] == found["sentences"]
+    for question, name in ASKED.items():
+        ranked, before = found["sentences"][question], found["off"][question]
+        assert Path(ranked[0][0]).name == name
+        assert [(rank, score) for _, rank, score in ranked] == [(rank, score) for _, rank, score in before]
+    assert found["sentences"] != found["off"]
 
 
 def test_a_reranker_that_says_nothing_changes_nothing(docs: Path) -> None:

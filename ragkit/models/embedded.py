@@ -4,6 +4,7 @@ quotes. The weights come with the extra `ragkit-docqa[embedded]`."""
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ from ragkit.types import (
 MODEL = "multilingual-e5-small"
 
 _QUERY_PREFIX, _DOCUMENT_PREFIX = "query: ", "passage: "
+_RECENT = 256  # texts whose vectors are kept, with them less than a megabyte
 _SPECIAL_TOKENS = 2 + 4  # sentence marks and prefix
 
 EMBED_DIMENSION = E5Model.dimension
@@ -62,6 +64,9 @@ class EmbeddedEmbedder:
                 hint='Install it again: python -m pip install --force-reinstall "ragkit-docqa[embedded]"',
                 why=str(exc).rstrip("."),
             ) from exc
+        # Reranking, the answer and the gauge look at the same question and sentences one after the other.
+        self._recent: OrderedDict[str, Vector] = OrderedDict()
+        self._lock = threading.Lock()
         self.digest = self._model.digest
         self.dimension = self._model.dimension
         self.max_tokens = self._model.max_tokens - _SPECIAL_TOKENS
@@ -70,10 +75,10 @@ class EmbeddedEmbedder:
         return self._model.count_tokens(text)
 
     def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
-        return list(self._embed([_DOCUMENT_PREFIX + text for text in texts]))
+        return list(self._remembered([_DOCUMENT_PREFIX + text for text in texts]))
 
     def embed_query(self, text: str) -> Vector:
-        return self._embed([_QUERY_PREFIX + terms.calm(text)])[0]
+        return self._remembered([_QUERY_PREFIX + terms.calm(text)])[0]
 
     def embed_heads(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
         """Vectors of the first `most_tokens` of the texts as they stand: the caller put the prefix."""
@@ -84,6 +89,17 @@ class EmbeddedEmbedder:
 
     def check_unchanged(self) -> None:
         """Its weights are in memory: they cannot change."""
+
+    def _remembered(self, texts: Sequence[str]) -> list[Vector]:
+        with self._lock:
+            known = {text: self._recent[text] for text in texts if text in self._recent}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, self._embed(new), strict=True))
+        with self._lock:
+            self._recent.update((text, known[text]) for text in new)
+            while len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
+        return [known[text] for text in texts]
 
     def _embed(self, texts: Sequence[str], most_tokens: int | None = None) -> list[Vector]:
         try:
