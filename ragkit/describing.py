@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from ragkit import prompts
-from ragkit.errors import LoadError, ModelError, ModelUnable, ModelUnavailable
+from ragkit.errors import LoadError, ModelError, ModelUnable, ModelUnavailable, UnsupportedFormat
 from ragkit.messages import Message
-from ragkit.pictures import is_picture, with_words
+from ragkit.pictures import BY_OCR, NO_TEXT, OCR_IS_OFF, UNREAD, is_picture, with_words
 from ragkit.ports import Chat, FileFacts, KeptReplies, Loaded, Loader, LoadFailure, OnPage
 from ragkit.types import ChatMessage, Completion, Document, FileOutcome, Page
 
@@ -26,18 +26,11 @@ _REACH = 2  # of what is described of the same file: 2 is pictures inside docume
 
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _NO_NOTES = (".pdf", ".tif", ".tiff", ".bmp")  # what is read of these does not tell that they hold pictures
-_NO_TEXT = "No text was found on the picture."
 _FAILED = "The picture could not be described by {model}: {why}"
 _BY = "Picture, described by {model} / 图片，由 {model} 描述："
 _END = "(end of the description / 描述到此为止)"
-_UNREAD = (  # what is said of pictures in a file, and of picture files within it
-    "Pictures that were not read: {count}.",
-    "Pictures are read by OCR, which is off (setting loading.ocr).",
-    _NO_TEXT,
-)
-_NEEDS_MORE = "Reading {suffix} files needs more packages: {command}"
+_UNREAD = (UNREAD, OCR_IS_OFF, NO_TEXT)  # what is said of pictures in a file, and of picture files within it
 _SOME_FAILED = "Pictures that could not be described by {model}: {count} ({why})"
-_BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 
 
 class DescribingLoader:
@@ -188,14 +181,17 @@ def _may_wait(before: FileFacts) -> bool:
         return False  # another model has described what is in it
     if any(_tells_of_pictures(message) for message in (outcome.reason, *outcome.notes)):
         return True
-    was_scanned = any(note.template == _BY_OCR for note in outcome.notes) and not outcome.weak_pages
+    was_scanned = any(note.template == BY_OCR for note in outcome.notes) and not outcome.weak_pages
     return suffix in _NO_NOTES and not was_scanned
 
 
 def _tells_of_pictures(message: Message) -> bool:
     """Also where it is said of a file within the file."""
     inner = (value for value in message.values.values() if isinstance(value, Message))
-    is_picture_file = message.template == _NEEDS_MORE and message.values.get("suffix") in (*_TYPES, *_NO_NOTES)
+    is_picture_file = message.template == UnsupportedFormat.NEEDS_MORE and message.values.get("suffix") in (
+        *_TYPES,
+        *_NO_NOTES,
+    )
     return message.template in _UNREAD or is_picture_file or any(map(_tells_of_pictures, inner))
 
 
@@ -204,7 +200,7 @@ def _wants_description(path: Path, loaded: Loaded) -> bool:
     failure = loaded.failure
     if failure is None or not loaded.content_hash or path.suffix.lower() not in _TYPES:
         return False
-    return failure.state == "unsupported" or failure.reason.template == _NO_TEXT
+    return failure.state == "unsupported" or failure.reason.template == NO_TEXT
 
 
 def _document(path: Path, description: str, model: str) -> Document:

@@ -46,6 +46,7 @@ class UnsupportedFormat(LoadError):
     """No reader for this kind of file."""
 
     code = "unsupported_format"
+    NEEDS_MORE = "Reading {suffix} files needs more packages: {command}"
 
 
 class NoText(LoadError):

@@ -9,6 +9,11 @@ from itertools import accumulate
 
 from ragkit.types import Document, Page, PageKind
 
+# What readers say of pictures that a model has not described, by which it is known which files to read again.
+UNREAD = "Pictures that were not read: {count}."
+OCR_IS_OFF = "Pictures are read by OCR, which is off (setting loading.ocr)."
+NO_TEXT = "No text was found on the picture."
+BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 MOST = 48  # of one document that are described
 MOST_BYTES = 8 << 20  # of one
 MOST_BYTES_IN_ALL = 64 << 20  # of those of one document

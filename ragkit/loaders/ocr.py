@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragkit.loaders.reading_order import Line, in_reading_order
 from ragkit.messages import Message, runs
+from ragkit.pictures import BY_OCR
 from ragkit.types import WeakPage
 
 if TYPE_CHECKING:
@@ -153,8 +154,7 @@ def reading_notes(read: dict[int, Reading]) -> tuple[Message, ...]:
         return ()
     size = sum(len(reading.text) for reading in read.values())
     sure = sum(reading.confidence * len(reading.text) for reading in read.values()) / size
-    template = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
-    return (Message(template, {"pages": runs(sorted(read)), "percent": int(sure * 100)}),)
+    return (Message(BY_OCR, {"pages": runs(sorted(read)), "percent": int(sure * 100)}),)
 
 
 def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:

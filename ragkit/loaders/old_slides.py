@@ -11,6 +11,7 @@ from ragkit.errors import LoadError
 from ragkit.loaders.lines import Lines
 from ragkit.loaders.ole import about, opened, stream
 from ragkit.messages import Message
+from ragkit.pictures import UNREAD
 from ragkit.types import Document, Page
 
 _DOCUMENT, _SLIDE, _SLIDE_ATOM, _NOTES, _NOTES_ATOM = 0x03E8, 0x03EE, 0x03EF, 0x03F0, 0x03F1
@@ -59,7 +60,7 @@ def read_old_slides(source: str, data: bytes, media_type: str) -> Document:
     if container.exists("Pictures"):
         count = sum(record.kind in _PICTURES for record in _records(stream(container, "Pictures")))
         if count:
-            lines.note(Message("Pictures that were not read: {count}.", {"count": count}))
+            lines.note(Message(UNREAD, {"count": count}))
     title, author, date = about(container)
     return lines.document(source, media_type, title, author=author, date=date)
 

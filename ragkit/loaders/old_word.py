@@ -17,6 +17,7 @@ from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.ole import about, opened, stream
 from ragkit.loaders.tables import row_text
 from ragkit.messages import Message
+from ragkit.pictures import UNREAD
 from ragkit.types import Document
 
 _MAGIC, _WORD_97 = 0xA5EC, 0x00C1
@@ -71,7 +72,7 @@ def _write(main: bytes, table: bytes, lines: Lines) -> None:
             _write_part(part, start, offsets, looks, lines)
         start += max(count, 0)
     if pictures:
-        lines.note(Message("Pictures that were not read: {count}.", {"count": pictures}))
+        lines.note(Message(UNREAD, {"count": pictures}))
 
 
 def _text(main: bytes, table: bytes) -> tuple[str, list[int]]:

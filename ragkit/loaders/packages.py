@@ -23,6 +23,7 @@ from ragkit.loaders.gallery import DAMAGED, ELSEWHERE, Gallery
 from ragkit.loaders.lines import Lines, clean, one_line
 from ragkit.loaders.parts import Unpacking
 from ragkit.messages import Message
+from ragkit.pictures import UNREAD
 
 _ENTITY = re.compile(rb"<!ENTITY")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -182,7 +183,7 @@ def note_unread_pictures(package: Package, parts: Sequence[str], lines: Lines) -
     if gallery is not None:
         gallery.leave_out(ELSEWHERE, sum(not _was_met(package, part, gallery) for part in parts))
     elif parts:
-        lines.note(Message("Pictures that were not read: {count}.", {"count": len(parts)}))
+        lines.note(Message(UNREAD, {"count": len(parts)}))
 
 
 def _was_met(package: Package, part: str, gallery: Gallery) -> bool:

@@ -47,7 +47,7 @@ class Unpacking:
 def needs_extra(extra: str, suffix: str) -> UnsupportedFormat:
     """To be raised where a library of the extra is not installed."""
     return UnsupportedFormat(
-        "Reading {suffix} files needs more packages: {command}",
+        UnsupportedFormat.NEEDS_MORE,
         suffix=suffix,
         command=f'python -m pip install "ragkit-docqa[{extra}]"',
     )

@@ -15,7 +15,7 @@ from ragkit.loaders.gallery import DAMAGED, LeftOut
 from ragkit.loaders.lines import clean
 from ragkit.loaders.ocr import MOST_PIXELS, is_installed, reading_notes, weak_reading
 from ragkit.loaders.parts import Unpacking, needs_extra
-from ragkit.pictures import MOST_BYTES
+from ragkit.pictures import MOST_BYTES, NO_TEXT, OCR_IS_OFF
 from ragkit.pictures import MOST_PIXELS as MOST_PIXELS_IN_ALL
 from ragkit.ports import Picture
 from ragkit.types import Document, Page
@@ -62,7 +62,7 @@ def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
     if not any(reading is not None for reading in found.values()):
         raise LoadError("The picture is damaged ({why}).", why="OCR")
     if not any(reading is not None and reading.text for reading in found.values()):
-        raise NoText("No text was found on the picture.")
+        raise NoText(NO_TEXT)
     texts = [clean(reading.text) if reading is not None else "" for reading in found.values()]
     return _laid_out(source, media_type, texts, found)
 
@@ -149,7 +149,7 @@ def _made_ready(data: bytes, number: int, gallery: Gallery) -> bytes:
 
 def _unread(source: str) -> UnsupportedFormat:
     if is_installed():
-        return UnsupportedFormat("Pictures are read by OCR, which is off (setting loading.ocr).")
+        return UnsupportedFormat(OCR_IS_OFF)
     return needs_extra("ocr", Path(source).suffix)
 
 

@@ -8,6 +8,7 @@ from ragkit.errors import LoadError, NoText
 from ragkit.loaders.lines import Lines
 from ragkit.loaders.parts import needs_extra
 from ragkit.messages import Message
+from ragkit.pictures import UNREAD
 from ragkit.types import Document
 
 _RUNNING_TITLE = re.compile(rb"\{\\(?:header|footer)[lrf]?\b")  # striprtf leaves headers and footers out
@@ -38,5 +39,5 @@ def read_rtf(source: str, data: bytes, media_type: str) -> Document:
     lines.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
     pictures = len(_PICTURE.findall(data))
     if pictures:
-        lines.note(Message("Pictures that were not read: {count}.", {"count": pictures}))
+        lines.note(Message(UNREAD, {"count": pictures}))
     return lines.document(source, media_type)
