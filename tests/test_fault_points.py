@@ -20,7 +20,7 @@ import pytest
 
 from ragkit.testing import ScriptedOllama
 
-from .test_kill import cheap_vectors, chroma_equals, content, documents_in
+from .test_kill import cheap_vectors, chroma_equals, content, vectors_in
 
 POINTS = int(os.environ.get("FAULT_POINTS", "3"))
 CROWDS = int(os.environ.get("FAULT_CROWDS", "2"))
@@ -34,7 +34,7 @@ pytestmark = [
 
 
 class Run:
-    """`ragkit index` over one folder of 30 files, with or without a fault."""
+    """`ragkit index` over one folder of 30 small files and a long one, with or without a fault."""
 
     def __init__(self, base: Path, url: str) -> None:
         self.shim = base / "faulty.so"
@@ -47,6 +47,8 @@ class Run:
                 number % 7 + 1
             )
             (self.folder / f"{number:02}.md").write_text(text, "utf-8")
+        lines = (f"Article {number} grants {number} days. 细则第 {number} 条。\n" for number in range(2500))
+        (self.folder / "long.md").write_text("".join(lines), "utf-8")
         self.environment = {
             **os.environ,
             "OLLAMA_HOST": url,
@@ -99,7 +101,7 @@ def test_after_a_fault_at_any_write_a_second_run_makes_the_same_index(
         if kind in ("full", "sync") and first.returncode not in (0, 4):
             assert "Traceback" not in first.stderr, f"{kind} at {at}: {first.stderr}"
             assert len(first.stderr.strip().splitlines()) <= 5, first.stderr
-        kept, sent = documents_in(index), server.texts_embedded()
+        kept, sent = vectors_in(index), server.texts_embedded()
         again = run(index, exact_mb=exact_mb)
         assert again.returncode == 0, f"{kind} at {at} of {most}: {again.stderr}"
         assert content(index) == expected, f"{kind} at {at} of {most}"

@@ -68,6 +68,7 @@ def content(index: Path) -> dict[str, list[tuple[Any, ...]]]:
         "chunks": "SELECT id, source, ordinal, start, end, place, headings, text, key, vector FROM chunks ORDER BY id",
         "terms": "SELECT term, doc, cnt FROM temp.words ORDER BY term",
         "outbox": "SELECT * FROM outbox",
+        "stage": "SELECT key FROM stage",
         "integrity": "PRAGMA integrity_check",
     }
     found = {name: db.execute(sql).fetchall() for name, sql in queries.items()}
@@ -83,6 +84,16 @@ def documents_in(index: Path) -> int:
     with closing(sqlite3.connect(index / "catalog.db")) as db:
         made = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'documents'").fetchone()[0]
         return int(db.execute("SELECT count(*) FROM documents").fetchone()[0]) if made else 0
+
+
+def vectors_in(index: Path) -> int:
+    """How many vectors a killed run had kept, of whole documents and of one that was not whole yet."""
+    if not (index / "catalog.db").exists():
+        return 0
+    with closing(sqlite3.connect(index / "catalog.db")) as db:
+        made = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        sql = "SELECT count(*) FROM (SELECT key FROM chunks WHERE vector IS NOT NULL UNION SELECT key FROM stage)"
+        return int(db.execute(sql).fetchone()[0]) if {"chunks", "stage"} <= made else 0
 
 
 def chroma_equals(index: Path, expected: dict[str, bytes], *, exact: bool = False) -> bool:
