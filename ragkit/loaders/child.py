@@ -25,6 +25,7 @@ from ragkit.loaders.access import MB, read_bytes
 from ragkit.loaders.gallery import Gallery
 from ragkit.loaders.ocr import MEMORY_MB, Ocr, Reading, readings
 from ragkit.loaders.parts import Unpacking
+from ragkit.loaders.picture import as_png
 from ragkit.messages import Message
 from ragkit.readability import hopeless, judged
 from ragkit.terms import language
@@ -138,7 +139,7 @@ def _put(replies: BinaryIO, frame: dict[str, Any], limits: Mapping[str, Any]) ->
 
 
 def _gallery(replies: BinaryIO, limits: Mapping[str, Any]) -> Gallery:
-    return Gallery(lambda: _put(replies, {"preparing": True}, limits))
+    return Gallery(as_png, lambda: _put(replies, {"preparing": True}, limits))
 
 
 def _send_pictures(replies: BinaryIO, gallery: Gallery, limits: Mapping[str, Any]) -> None:

@@ -29,12 +29,14 @@ class LeftOut(Exception):
 
 
 class Gallery:
-    """Of one file. `on_picture` is called before each that takes time to make ready."""
+    """Of one file. `as_png` makes a picture of any format one that models take, or raises LoadError; `on_picture` is
+    called before each that takes time to make ready."""
 
-    def __init__(self, on_picture: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, as_png: Callable[[bytes], bytes], on_picture: Callable[[], None]) -> None:
         self.placed: list[Picture] = []  # in the text of the document that was read
         self.without: LoadError | None = None  # why there is no document if none is described
         self.parts: set[str] = set()  # of the package, in small letters, that were met
+        self._as_png = as_png
         self._on_picture = on_picture
         self._met: dict[bytes, str] = {}  # hash -> why it was left out
         self._left_out: Counter[str] = Counter()
@@ -43,7 +45,7 @@ class Gallery:
 
     def accepted(self, data: bytes) -> bytes | None:
         """The picture as models take it; None: it is left out, or was there before."""
-        return self.drawn(data, lambda: _prepared(data, self.prepare))
+        return self.drawn(data, lambda: self._prepared(data))
 
     def drawn(self, original: bytes, draw: Callable[[], bytes]) -> bytes | None:
         """As `accepted`: what `draw` makes of the picture whose bytes are `original`. It may raise LeftOut."""
@@ -87,6 +89,24 @@ class Gallery:
     def notes(self) -> list[Message]:
         return [Message(template, {"count": count}) for template, count in self._left_out.items()]
 
+    def _prepared(self, data: bytes) -> bytes:
+        """`data`, or the same picture in another format. Raises LeftOut."""
+        if len(data) < _LEAST_BYTES:
+            raise LeftOut(SMALL)
+        size = size_in_pixels(data) if is_picture(data) else None
+        if size is not None:
+            check_size(*size)
+            if len(data) <= MOST_BYTES:
+                return data
+        self.prepare()
+        try:
+            picture = self._as_png(data)
+        except LoadError as exc:
+            is_damaged = exc.message.template.startswith("The picture is damaged")
+            raise LeftOut(DAMAGED if is_damaged else MANY if size else FORMAT) from exc
+        check_size(*(size_in_pixels(picture) or (0, 0)))
+        return picture
+
 
 def check_size(width: int, height: int) -> None:
     """Raises LeftOut: a picture of so many pixels is of no matter, or a bomb."""
@@ -94,24 +114,3 @@ def check_size(width: int, height: int) -> None:
         raise LeftOut(SMALL)
     if width * height > MOST_PIXELS:
         raise LeftOut(MANY)
-
-
-def _prepared(data: bytes, prepare: Callable[[], None]) -> bytes:
-    """`data`, or the same picture in another format. Raises LeftOut."""
-    from ragkit.loaders.picture import as_png  # Pillow's only importer
-
-    if len(data) < _LEAST_BYTES:
-        raise LeftOut(SMALL)
-    size = size_in_pixels(data) if is_picture(data) else None
-    if size is not None:
-        check_size(*size)
-        if len(data) <= MOST_BYTES:
-            return data
-    prepare()
-    try:
-        picture = as_png(data)
-    except LoadError as exc:
-        is_damaged = exc.message.template.startswith("The picture is damaged")
-        raise LeftOut(DAMAGED if is_damaged else MANY if size else FORMAT) from exc
-    check_size(*(size_in_pixels(picture) or (0, 0)))
-    return picture
