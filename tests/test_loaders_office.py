@@ -10,7 +10,7 @@ import pytest
 from ragkit.chunking import split
 from ragkit.types import Place
 
-from .office_files import docx, epub, odf, package, paragraph, pptx, shape, table, xlsx
+from .office_files import docx, epub, odf, package, paragraph, pptx, relations, shape, table, xlsx
 from .ole import container
 from .test_loaders_data import Reader, loader, notes, read, titles
 
@@ -279,12 +279,56 @@ def test_what_cannot_be_read_says_why(read: Reader, name: str, data: bytes, why:
     assert why in read.refusal(name, data)
 
 
-def test_pictures_and_embedded_files_are_counted(read: Reader) -> None:
-    data = docx(paragraph("x"))
-    parts = {"word/media/a.png": b"x", "word/media/b.png": b"x", "word/embeddings/c.bin": b"x"}
+def with_parts(data: bytes, parts: dict[str, bytes]) -> bytes:
     made = io.BytesIO(data)
     with zipfile.ZipFile(made, "a") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-    said = notes(read("a.docx", made.getvalue()))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "around"),
+    [
+        ("report.docx", "word", docx(paragraph("The report."))),
+        ("talk.pptx", "ppt", pptx(shape("The talk."))),
+        ("book.xlsx", "xl", xlsx({"One": (("The book",),)})),
+    ],
+)
+def test_what_is_embedded_is_read(read: Reader, name: str, folder: str, around: bytes) -> None:
+    prices = xlsx({"价格": (("Pump 水泵", 1599),)})
+    inner = with_parts(docx(paragraph("Terms of delivery: 三十天。")), {"word/embeddings/prices.xlsx": prices})
+    chart = relations({"r1": ("package", "../embeddings/Microsoft_Excel_Sheet1.xlsx")}).encode()
+    parts = {
+        f"{folder}/embeddings/terms.docx": inner,
+        f"{folder}/embeddings/oleObject1.bin": b"x",
+        f"{folder}/embeddings/broken.docx": b"PK broken",
+        f"{folder}/embeddings/Microsoft_Excel_Sheet1.xlsx": xlsx({"Sheet1": (("behind a chart",),)}),
+        f"{folder}/charts/chart1.xml": b"<chartSpace/>",
+        f"{folder}/charts/_rels/chart1.xml.rels": chart,
+    }
+    document = read(name, with_parts(around, parts))
+    assert "Terms of delivery: 三十天。" in document.text
+    assert "Pump 水泵 | 1599" in document.text
+    assert "behind a chart" not in document.text
+    assert document.place(document.text.index("Pump")).name == "terms.docx/prices.xlsx/价格"
+    assert "terms.docx" in [title for _, title in titles(document)]
+    said = notes(document)
+    assert "Embedded files that were not read: 1." in said
+    assert "broken.docx was not read: " in said
+
+
+def test_documents_within_documents_have_an_end(read: Reader) -> None:
+    data = docx(paragraph("The innermost."))
+    for depth in range(8):
+        data = with_parts(docx(paragraph(f"Depth {depth}.")), {"word/embeddings/next.docx": data})
+    document = read("a.docx", data)
+    assert "Depth 7." in document.text
+    assert "The innermost." not in document.text
+    assert "nested too deeply" in notes(document)
+
+
+def test_pictures_and_embedded_files_are_counted(read: Reader) -> None:
+    parts = {"word/media/a.png": b"x", "word/media/b.png": b"x", "word/embeddings/c.bin": b"x"}
+    said = notes(read("a.docx", with_parts(docx(paragraph("x")), parts)))
     assert said == "Pictures that were not read: 2. Embedded files that were not read: 1."

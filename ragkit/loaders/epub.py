@@ -25,11 +25,12 @@ from ragkit.types import Document
 
 if TYPE_CHECKING:
     from ragkit.loaders.gallery import Gallery
+    from ragkit.loaders.parts import Unpacking
 
 _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 
 
-def read_epub(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
+def read_epub(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
     """A place is a line of the chapter's own file. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/rights.xml"):
@@ -37,7 +38,7 @@ def read_epub(source: str, data: bytes, media_type: str, gallery: Gallery | None
     root = next(descendants(package.xml("META-INF/container.xml"), "rootfile"), None)
     part = attribute(root, "full-path") if root is not None else ""
     content = package.xml(part)
-    lines = Lines(gallery)
+    lines = Lines(unpacking.gallery)
     files = {
         attribute(item, "id"): (
             posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(attribute(item, "href")))),

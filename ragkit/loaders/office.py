@@ -43,7 +43,8 @@ _READERS = {
     "doc": ("old_word", "read_old_word"),
     "ppt": ("old_slides", "read_old_slides"),
 }
-_WITH_PICTURES = ("docx", "pptx", "odt", "odp", "epub")  # whose readers place them in the text
+# Whose readers place pictures in the text, or read what is embedded.
+_SHARING = ("docx", "pptx", "xlsx", "xls", "ods", "odt", "odp", "epub")
 _OTHERS = {  # what is no office file at all -> its media type
     "html": "text/html",
     "pdf": "application/pdf",
@@ -75,7 +76,7 @@ def read_office(source: str, data: bytes, media_type: str, unpacking: Unpacking)
     if found in _READERS:
         module, function = _READERS[found]
         reader: Any = getattr(import_module(f"ragkit.loaders.{module}"), function)
-        shared = [unpacking.gallery] if found in _WITH_PICTURES else []
+        shared = [unpacking] if found in _SHARING else []
         return _noted(reader(source, data, media_type, *shared), named, found)
     other = _OTHERS.get(found)
     if other is None:

@@ -24,20 +24,20 @@ from ragkit.messages import Message
 from ragkit.types import Document, Page
 
 if TYPE_CHECKING:
-    from ragkit.loaders.gallery import Gallery
+    from ragkit.loaders.parts import Unpacking
 
 _NOT_READ = frozenset("tracked-changes sequence-decls variable-decls user-field-decls forms note-citation".split())
 _MOST_REPEATS = 100  # of an empty cell or a space
 
 
-def read_opendocument(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
+def read_opendocument(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
     ):
         raise LoadError("It needs a password: save a copy that needs none.")
-    lines = Lines(gallery)
+    lines = Lines(unpacking.gallery)
     title, author, date = properties(package.optional_xml("meta.xml", lines))
     body = first(package.xml("content.xml"), "body")
     reader = _Reader(package, lines)

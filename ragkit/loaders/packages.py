@@ -12,20 +12,22 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ragkit.errors import LoadError, NoText
+from ragkit.loaders import media_type
 from ragkit.loaders.archive_zip import FAILURES, check_members
 from ragkit.loaders.gallery import DAMAGED, ELSEWHERE, Gallery
 from ragkit.loaders.lines import Lines, clean, one_line
-from ragkit.loaders.parts import Unpacking
+from ragkit.loaders.parts import Unpacking, add_part
 from ragkit.messages import Message
 from ragkit.pictures import UNREAD
 
 _ENTITY = re.compile(rb"<!ENTITY")
+_MOST_DEPTH = 3  # of documents embedded in documents
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -166,15 +168,40 @@ def properties(root: Element | None) -> tuple[str, str, str]:
 
 
 def note_unread_media(package: Package, lines: Lines) -> None:
-    """Say how many pictures and embedded files were not read; pictures that are to be described are not among
-    them."""
+    """Say how many pictures were not read, those that are to be described not counted, and what else was not."""
     pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
     note_unread_pictures(package, pictures, lines)
-    embedded = len(package.names(r"(?:.*/)?embeddings/[^/]+|Object [^/]+/content\.xml"))
-    if embedded:
-        lines.note(Message("Embedded files that were not read: {count}.", {"count": embedded}))
+    _note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), lines)
     if package.names(r".*vbaProject\.bin|Basic/.*\.xml"):
         lines.note(Message("It holds macros; they were not read."))
+
+
+def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
+    """The documents and sheets embedded in Office Open XML, each at the end under a heading of its name; a note of
+    those that cannot be read. The sheet behind a chart is none of them: the chart was read."""
+    unpacking.check_depth(_MOST_DEPTH)
+    charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
+    behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
+    unread = 0
+    for part in package.names(r"(?:.*/)?embeddings/[^/]+"):
+        if part.casefold() in behind:
+            continue
+        kind = media_type(Path(part))
+        if kind is None or not package.has(part):
+            unread += 1
+            continue
+        try:
+            data = package.data(part)
+        except LoadError as exc:
+            lines.note(exc.message)
+            continue
+        add_part(lines, Path(part).name, data, kind, 1, unpacking)
+    _note_unread_files(unread, lines)
+
+
+def _note_unread_files(count: int, lines: Lines) -> None:
+    if count:
+        lines.note(Message("Embedded files that were not read: {count}.", {"count": count}))
 
 
 def note_unread_pictures(package: Package, parts: Sequence[str], lines: Lines) -> None:

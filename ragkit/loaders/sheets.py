@@ -11,8 +11,8 @@ from ragkit.errors import LoadError, NoText
 from ragkit.loaders.cell_formats import Facts, sheet_facts
 from ragkit.loaders.drawings import add_figure, paragraph_text
 from ragkit.loaders.lines import Lines, clean, one_line
-from ragkit.loaders.packages import Package, attribute, descendants, note_unread_media, properties
-from ragkit.loaders.parts import needs_extra
+from ragkit.loaders.packages import Package, add_embedded, attribute, descendants, note_unread_media, properties
+from ragkit.loaders.parts import Unpacking, needs_extra
 from ragkit.loaders.tables import Row, write_rows
 from ragkit.messages import Message
 from ragkit.types import Document, Page
@@ -23,7 +23,7 @@ _HIDDEN_ROWS = "Sheets with hidden rows or columns, which were read all the same
 _EMPTY = "Sheets without text: {names}."
 
 
-def read_sheets(source: str, data: bytes, media_type: str) -> Document:
+def read_sheets(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
     """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
     if not data:
         raise NoText("The file is empty.")
@@ -52,6 +52,8 @@ def read_sheets(source: str, data: bytes, media_type: str) -> Document:
     for template, names in named.items():
         if names:
             lines.note(Message(template, {"names": ", ".join(names)[:300]}))
+    if package is not None:
+        add_embedded(package, lines, unpacking)
     return lines.document(source, media_type, title, author=author, date=day)
 
 

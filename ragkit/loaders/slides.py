@@ -16,6 +16,7 @@ from ragkit.loaders.lines import Lines
 from ragkit.loaders.packages import (
     Package,
     Relation,
+    add_embedded,
     attribute,
     descendants,
     first,
@@ -29,16 +30,16 @@ from ragkit.messages import Message
 from ragkit.types import Document, Page
 
 if TYPE_CHECKING:
-    from ragkit.loaders.gallery import Gallery
+    from ragkit.loaders.parts import Unpacking
 
 _TITLES = ("title", "ctrTitle")
 _NOT_READ = ("sldNum", "dt", "sldImg", "hdr")  # placeholders that hold no words of their own
 
 
-def read_slides(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
+def read_slides(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
-    lines = Lines(gallery)
+    lines = Lines(unpacking.gallery)
     title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
     hidden = []
     for number, part in enumerate(_slides(package), 1):
@@ -56,6 +57,7 @@ def read_slides(source: str, data: bytes, media_type: str, gallery: Gallery | No
         names = ", ".join(map(str, hidden))
         lines.note(Message("Hidden slides, which were read all the same: {numbers}.", {"numbers": names}))
     note_unread_media(package, lines)
+    add_embedded(package, lines, unpacking)
     return lines.document(source, media_type, title, author=author, date=date)
 
 

@@ -18,6 +18,7 @@ from ragkit.loaders.lines import Lines, one_line
 from ragkit.loaders.numbering import Numbering
 from ragkit.loaders.packages import (
     Package,
+    add_embedded,
     add_picture,
     attribute,
     descendants,
@@ -33,7 +34,7 @@ from ragkit.messages import Message
 from ragkit.types import Document
 
 if TYPE_CHECKING:
-    from ragkit.loaders.gallery import Gallery
+    from ragkit.loaders.parts import Unpacking
 
 _HEADING = re.compile(r"(?:heading|标题|標題|überschrift|titre|título|見出し|제목)\s*([1-9])", re.IGNORECASE)
 _TITLES = ("title", "标题", "標題")
@@ -58,13 +59,14 @@ class _Notes:
     pictures: list[str] = field(default_factory=list)  # their parts
 
 
-def read_word(source: str, data: bytes, media_type: str, gallery: Gallery | None) -> Document:
+def read_word(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
     """Lines are those of the text: the format has none. Raises NoText, LoadError."""
     package = Package(data)
-    lines = Lines(gallery)
+    lines = Lines(unpacking.gallery)
     title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
     reader = _Reader(package, lines)
     reader.read()
+    add_embedded(package, lines, unpacking)
     return lines.document(source, media_type, title or reader.title, author=author, date=date)
 
 
