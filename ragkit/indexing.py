@@ -36,6 +36,9 @@ _GROUP_CHUNKS = 64  # small documents are embedded and committed together up to 
 _PART_CHUNKS = 2 * _GROUP_CHUNKS  # of a longer document, whose vectors are kept part by part until it is whole
 _EMBEDDINGS_AHEAD = 2  # groups that are embedded while the one before them is committed
 
+_OnPart = Callable[[str, int, int], None]
+"""Told of each part of a long document that is being embedded: (source, chunks before it, of how many)."""
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -144,9 +147,13 @@ def update(
     def reading(source: str, pages_done: int, pages: int) -> None:
         progress(replace(now, source=source, pages_done=pages_done, pages=pages))
 
+    def embedding(source: str, chunks_done: int, chunks: int) -> None:
+        bytes_done = sizes.get(source, 0) * chunks_done // chunks
+        progress(replace(now, source=source, chunks=now.chunks + chunks_done, done_bytes=now.done_bytes + bytes_done))
+
     loads = _load_changed(found, known, loader, trust_times, reading)
     items = (_ready(read, known, catalog, loader, embedder, generation) for read in loads)
-    for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally):
+    for outcome in _embedded_and_committed(_groups(items), catalog, embedder, generation, tally, embedding):
         outcomes.append(outcome)
         now = replace(
             now,
@@ -226,7 +233,12 @@ def _use_generation(
         for source, document in documents
         if document is not None
     )
-    rebuilt = _embedded_and_committed(_groups(items), catalog, embedder, generation, tally)
+    done = 0
+
+    def embedding(source: str, *_: int) -> None:
+        progress(Progress(done, len(waiting), tally.embedded, source))
+
+    rebuilt = _embedded_and_committed(_groups(items), catalog, embedder, generation, tally, embedding)
     for done, outcome in enumerate(rebuilt, 1):
         progress(Progress(done, len(waiting), tally.embedded, outcome.source))
     embedder.check_unchanged()
@@ -360,6 +372,7 @@ def _embedded_and_committed(
     embedder: Embedder,
     generation: Generation,
     tally: _Tally,
+    on_part: _OnPart,
 ) -> Iterator[FileOutcome]:
     """Embed the new chunks of each group in a thread while the group before it is committed and the next
     one is read. A group is one transaction; groups are committed in order."""
@@ -380,7 +393,7 @@ def _embedded_and_committed(
             for group in groups:
                 if sum(len(item.chunks) for item in group if isinstance(item, _Ready)) > _PART_CHUNKS:
                     yield from committed(0)
-                    faults = _staged(group, embedding, catalog, generation, tally)
+                    faults = _staged(group, embedding, catalog, generation, tally, on_part)
                     yield from _commit(group, {}, faults, catalog, generation, tally)
                     continue
                 texts = _texts(_chunks(group))
@@ -411,6 +424,7 @@ def _staged(
     catalog: Catalog,
     generation: Generation,
     tally: _Tally,
+    on_part: _OnPart,
 ) -> dict[str, Message]:
     """Put the vectors of a long document on the stage, part by part: they are not lost with the process, and are
     never in memory all at once. Returns the faults, by embedding key."""
@@ -432,6 +446,7 @@ def _staged(
         if (made := embedding(new)) is not None:
             waiting.append(made)
         keep(_EMBEDDINGS_AHEAD)
+        on_part(chunks[at].source, at, len(chunks))
     keep(0)
     return faults
 

@@ -28,7 +28,7 @@ from ragkit.errors import (
     RagkitError,
 )
 from ragkit.testing import Scripted, ScriptedOllama, chat_reply, count_tokens, json_reply, stream_reply
-from ragkit.types import IndexReport
+from ragkit.types import IndexReport, Progress
 
 FILES = {
     "leave.md": "# Leave\n\nStaff have 15 days of annual leave.\n\nUnused days expire on 31 March.\n",
@@ -388,8 +388,16 @@ def test_an_edit_of_a_long_document_embeds_what_is_new(tmp_path: Path, server: S
     rules = [f"Rule {n} grants {n} days of leave." for n in range(3000)]
     (folder / "a short one.md").write_text("\n\n".join(rules[:20]) + "\n", "utf-8")
     (folder / "long.md").write_text("\n\n".join(rules) + "\n", "utf-8")
+    steps: list[Progress] = []
     with kit_for(tmp_path, server, chunking__chunk_tokens="32") as kit:
-        first = kit.index([folder])
+        first = kit.index([folder], progress=steps.append)
+        within = [step for step in steps if step.done_files == 0 and step.source.endswith("long.md")]
+        assert len(within) > 5
+        for field in ("chunks", "done_bytes"):
+            values = [getattr(step, field) for step in within]
+            assert values == sorted(values)
+            assert len(set(values)) > 5
+        assert max(step.done_bytes for step in steps) == steps[-1].total_bytes
         rules[1500] = "Rule 1500 grants 7777 days of leave."
         (folder / "long.md").write_text("\n\n".join(rules) + "\n", "utf-8")
         second = kit.index([folder])
