@@ -34,9 +34,9 @@ in milliseconds of wall time from an empty index to a finished one, and the peak
 ![ms a chunk by number of chunks]({plot})
 
 - The loop is what one writes by hand: read, embed 64 texts at once, `collection.add` with documents.
-- ragkit holds a few dozen files that are read ahead, up to three groups of 64 chunks that are being embedded, and one
-  transaction, beside what it knows of each file and 64 MB of cache. A single document is read, split and committed
-  whole: the peak follows the largest one, of at most `loading.max_text_mb`.{large}
+- ragkit holds a few files that are read ahead, two parts of 32 chunks that are being embedded, and one transaction,
+  beside what it knows of each file and 64 MB of cache. The vectors of a long document wait in the catalog; its text and
+  its chunks are in memory until it is committed whole, at most `loading.max_text_mb` of it.{large}
 - Vectors of more than 64 MB (from {graph:,} chunks on, here) go into Chroma's graph at the end, which Chroma holds in
   memory while it makes it: that is the step in the last row.
 

@@ -32,12 +32,12 @@ from ragkit.types import (
 )
 
 _RACY_NS = 2_000_000_000  # a file this young when it was read may change again within its time stamp
-_GROUP_CHUNKS = 64  # small documents are embedded and committed together up to this many chunks
-_PART_CHUNKS = 2 * _GROUP_CHUNKS  # of a longer document, whose vectors are kept part by part until it is whole
-_EMBEDDINGS_AHEAD = 2  # groups that are embedded while the one before them is committed
+_PART_CHUNKS = 32  # embedded at once: of small documents, which are committed together, or of a longer one
+_GROUP_FILES = 64  # changed or not, whose outcomes are told together
+_PARTS_AHEAD = 1  # that are embedded while the one before is kept; what a kill costs is this and that one
 
 _OnPart = Callable[[str, int, int], None]
-"""Told of each part of a long document that is being embedded: (source, chunks before it, of how many)."""
+"""Told of each part of a long document that is embedded: (source, how many are, of how many)."""
 
 
 @dataclass(slots=True)
@@ -67,28 +67,32 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
-class _Embedding:
-    """A group whose new chunks are being embedded."""
+class _Part:
+    """Some chunks of a group, of which those that are new are being embedded."""
 
-    group: Sequence[_Ready | FileOutcome]
-    known: Mapping[str, Vector]  # by embedding key
-    made: _Made | None  # None: there is nothing new
+    group: Sequence[_Ready | FileOutcome]  # one document, where it has several parts
+    place: int  # from 1
+    parts: int
+    known: Mapping[str, Vector]  # by embedding key, of a group of one part: those of others are on the stage
+    new: Sequence[str]  # embedding keys
+    made: Future[list[Vector | EmbedFault]] | None  # None: nothing is new
+    faults: dict[str, Message]  # of the group, by embedding key
 
+    @property
+    def source(self) -> str:
+        first = self.group[0]
+        return first.facts.source if isinstance(first, _Ready) else first.source
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """Texts that are being embedded."""
-
-    keys: Sequence[str]
-    vectors: Future[list[Vector | EmbedFault]]
-
-    def result(self, tally: _Tally) -> tuple[dict[str, Vector], dict[str, Message]]:
-        """The vectors, and why there are none, by embedding key."""
-        found = dict(zip(self.keys, self.vectors.result(), strict=True))
-        faults = {key: vector.reason for key, vector in found.items() if isinstance(vector, EmbedFault)}
-        good = {key: vector for key, vector in found.items() if not isinstance(vector, EmbedFault)}
-        tally.embedded += len(good)
-        return good, faults
+    def vectors(self) -> dict[str, Vector]:
+        """Those that were made, by embedding key; adds to the faults."""
+        found = zip(self.new, self.made.result() if self.made is not None else (), strict=True)
+        good: dict[str, Vector] = {}
+        for key, vector in found:
+            if isinstance(vector, EmbedFault):
+                self.faults[key] = vector.reason
+            else:
+                good[key] = vector
+        return good
 
 
 def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
@@ -353,15 +357,16 @@ def _split(document: Document, embedder: Embedder, generation: Generation) -> li
 
 
 def _groups(items: Iterable[_Ready | FileOutcome]) -> Iterator[list[_Ready | FileOutcome]]:
-    """Runs of items that hold at least `_GROUP_CHUNKS` chunks together; the last may hold fewer."""
+    """Runs of items that hold up to `_PART_CHUNKS` chunks together, or one item of more."""
     group: list[_Ready | FileOutcome] = []
     size = 0
     for item in items:
-        group.append(item)
-        size += len(item.chunks) if isinstance(item, _Ready) else 0
-        if size >= _GROUP_CHUNKS or len(group) >= _GROUP_CHUNKS:
+        chunks = len(item.chunks) if isinstance(item, _Ready) else 0
+        if group and (size + chunks > _PART_CHUNKS or len(group) == _GROUP_FILES):
             yield group
             group, size = [], 0
+        group.append(item)
+        size += chunks
     if group:
         yield group
 
@@ -374,34 +379,40 @@ def _embedded_and_committed(
     tally: _Tally,
     on_part: _OnPart,
 ) -> Iterator[FileOutcome]:
-    """Embed the new chunks of each group in a thread while the group before it is committed and the next
-    one is read. A group is one transaction; groups are committed in order."""
-    waiting: deque[_Embedding] = deque()
+    """Embed the new chunks of each group in a thread while the part before is kept and the next file is read. A group
+    is one transaction; groups are committed in order. The vectors of a group of several parts wait on the stage: they
+    are not lost with the process, and never in memory all at once."""
+    waiting: deque[_Part] = deque()
 
-    def embedding(texts: Mapping[str, str]) -> _Made | None:
-        return _Made(list(texts), pool.submit(embedder.embed_documents, list(texts.values()))) if texts else None
-
-    def committed(left: int) -> Iterator[FileOutcome]:
+    def kept(left: int) -> Iterator[FileOutcome]:
         while waiting and (len(waiting) > left or waiting[0].made is None):
-            one = waiting.popleft()
-            made, faults = one.made.result(tally) if one.made is not None else ({}, {})
-            tally.reused += len(one.known)
-            yield from _commit(one.group, {**one.known, **made}, faults, catalog, generation, tally)
+            part = waiting.popleft()
+            vectors = part.vectors()
+            tally.embedded += len(vectors)
+            if part.parts > 1:
+                catalog.stage(generation, vectors)
+                on_part(part.source, part.place, part.parts)
+            if part.place == part.parts:
+                held = {**part.known, **vectors} if part.parts == 1 else {}
+                yield from _commit(part.group, held, part.faults, catalog, generation, tally)
 
-    with ThreadPoolExecutor(_EMBEDDINGS_AHEAD, "ragkit-group") as pool:
+    with ThreadPoolExecutor(_PARTS_AHEAD + 1, "ragkit-part") as pool:
         try:
             for group in groups:
-                if sum(len(item.chunks) for item in group if isinstance(item, _Ready)) > _PART_CHUNKS:
-                    yield from committed(0)
-                    faults = _staged(group, embedding, catalog, generation, tally, on_part)
-                    yield from _commit(group, {}, faults, catalog, generation, tally)
-                    continue
-                texts = _texts(_chunks(group))
-                known = catalog.known_vectors(generation, list(texts))
-                new = {key: text for key, text in texts.items() if key not in known}
-                waiting.append(_Embedding(group, known, embedding(new)))
-                yield from committed(_EMBEDDINGS_AHEAD)
-            yield from committed(0)
+                chunks = [chunk for item in group if isinstance(item, _Ready) for chunk in item.chunks]
+                starts = range(0, max(len(chunks), 1), _PART_CHUNKS)
+                faults: dict[str, Message] = {}
+                for place, start in enumerate(starts, 1):
+                    texts = _texts(chunks[start : start + _PART_CHUNKS])
+                    known = catalog.known_vectors(generation, list(texts))
+                    if len(starts) > 1:
+                        catalog.stage(generation, known)
+                    tally.reused += len(known)
+                    new = [key for key in texts if key not in known and key not in faults]
+                    made = pool.submit(embedder.embed_documents, [texts[key] for key in new]) if new else None
+                    waiting.append(_Part(group, place, len(starts), known, new, made, faults))
+                    yield from kept(_PARTS_AHEAD)
+            yield from kept(0)
             catalog.clear_stage()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -409,46 +420,9 @@ def _embedded_and_committed(
             raise
 
 
-def _chunks(group: Iterable[_Ready | FileOutcome]) -> list[Chunk]:
-    return [chunk for item in group if isinstance(item, _Ready) for chunk in item.chunks]
-
-
 def _texts(chunks: Iterable[Chunk]) -> dict[str, str]:
     """What is to be embedded, by embedding key."""
     return {chunking.embedding_key(chunk): chunking.embedding_text(chunk) for chunk in chunks}
-
-
-def _staged(
-    group: Sequence[_Ready | FileOutcome],
-    embedding: Callable[[Mapping[str, str]], _Made | None],
-    catalog: Catalog,
-    generation: Generation,
-    tally: _Tally,
-    on_part: _OnPart,
-) -> dict[str, Message]:
-    """Put the vectors of a long document on the stage, part by part: they are not lost with the process, and are
-    never in memory all at once. Returns the faults, by embedding key."""
-    faults: dict[str, Message] = {}
-    waiting: deque[_Made] = deque()
-
-    def keep(left: int) -> None:
-        while len(waiting) > left:
-            good, bad = waiting.popleft().result(tally)
-            catalog.stage(generation, good)
-            faults.update(bad)
-
-    chunks = _chunks(group)
-    for at in range(0, len(chunks), _PART_CHUNKS):
-        texts = _texts(chunks[at : at + _PART_CHUNKS])
-        known = catalog.stage_known(generation, list(texts))
-        tally.reused += len(known)
-        new = {key: text for key, text in texts.items() if key not in known and key not in faults}
-        if (made := embedding(new)) is not None:
-            waiting.append(made)
-        keep(_EMBEDDINGS_AHEAD)
-        on_part(chunks[at].source, at, len(chunks))
-    keep(0)
-    return faults
 
 
 def _commit(

@@ -280,10 +280,6 @@ class Catalog(Protocol):
         """Keep vectors, by embedding key, of a document that is not whole yet: `known_vectors` finds them."""
         ...
 
-    def stage_known(self, generation: Generation, keys: Sequence[str]) -> set[str]:
-        """Put on the stage what `known_vectors` would find; the keys of it."""
-        ...
-
     def clear_stage(self) -> None: ...
 
     def commit(self, generation: Generation, entries: Sequence[CatalogEntry]) -> None:

@@ -90,18 +90,14 @@ class SqliteCatalog(CatalogReader):
             self._queue("upsert", after - before)
 
     def stage(self, generation: Generation, vectors: Mapping[str, Vector]) -> None:
+        if not vectors:
+            return
         number = self._number(generation)
         with self.transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO stage VALUES (?, ?, ?)",
                 [(number, key, vector_blob(vector)) for key, vector in vectors.items()],
             )
-
-    def stage_known(self, generation: Generation, keys: Sequence[str]) -> set[str]:
-        known = self.known_vectors(generation, keys)
-        if known:
-            self.stage(generation, known)
-        return set(known)
 
     def clear_stage(self) -> None:
         if self._has_stage():
