@@ -40,7 +40,12 @@ class _Usual:
 
 
 class Nearby:
-    """The `NearbyVectors` port: a question's vector and those of a few chunks."""
+    """The `NearbyVectors` port: a question's vector and those of a few chunks.
+
+    Vectors are compared less a part of the mean of the index's: those of a model lie in a narrow cone, and a cosine is
+    mostly what they have in common (Mu and Viswanath 2018). That is worked out from products with the mean:
+    (a - m)(b - m) = ab - am - bm + mm.
+    """
 
     def __init__(self, query: Matrix, ids: Sequence[str], vectors: NamedVectors, usual: _Usual) -> None:
         known, self._rows = vectors
@@ -49,37 +54,45 @@ class Nearby:
         self._row_of = {name: row for row, name in enumerate(known)}
         self._places = np.array([places[name] for name in known], np.intp)
         self._usual = usual
+        self._along = self._rows @ usual.mean if known else np.zeros(0, np.float32)
         self.similarities: Scores = self._placed(self._rows @ query if known else np.zeros(0))
         self._query = _less(query, _COMMON * usual.mean)
-        self._less_common = _less(self._rows, _COMMON * usual.mean)
 
     def nearer(self, like: Mapping[str, float]) -> Nearness:
         """Similarities to the question moved towards the chunks of `like` (id -> weight, in all up to 1):
-        relevance feedback after Rocchio (1971), without the negative part. All vectors are taken less half of the
-        mean of the index's: those of a model lie in a narrow cone, and a cosine is mostly what they have in common
-        (Mu and Viswanath 2018)."""
+        relevance feedback after Rocchio (1971), without the negative part; all less half of the mean."""
+        common = _COMMON * self._usual.mean
         query = self._query
         for name, weight in like.items():
             if name in self._row_of:
-                query = query + _FEEDBACK_WEIGHT * weight * self._less_common[self._row_of[name]]
+                query = query + _FEEDBACK_WEIGHT * weight * _less(self._rows[self._row_of[name]], common)
         query = query / max(float(np.linalg.norm(query)), 1e-6)
-        cosines = self._less_common @ query if self._places.size else np.zeros(0)
+        cosines = np.zeros(0)
+        if self._places.size:
+            cosines = (self._rows @ query - common @ query) / self._lengths(self._along, _COMMON)
         return Nearness(self._placed(cosines), _spread(self._usual.less_common @ query))
 
     def smoothed(self, scores: Scores, most: int, weight: float) -> Scores:
-        """A neighbour's weight is `weight` at a cosine of 1, less what all chunks share, and falls to a third of
-        that with every `_REACH`."""
+        """A neighbour's weight is `weight` at a cosine of 1, all less the mean, and falls to a third of that with
+        every `_REACH`."""
         most = min(most, self._places.size - 1)
         if most < 1:
             return scores
-        rows, own = _less(self._rows, self._usual.mean), scores[self._places]
-        cosines = rows @ rows.T
+        along, mean = self._along, self._usual.mean
+        lengths = self._lengths(along, 1.0)
+        cosines = (self._rows @ self._rows.T - along - along[:, None] + mean @ mean) / (lengths * lengths[:, None])
         np.fill_diagonal(cosines, -np.inf)
         least = np.partition(cosines, -most, axis=1)[:, [-most]]
         shares = np.where(cosines >= least, weight * np.exp((cosines - 1) / _REACH), 0.0)
-        averages = scores.copy()
+        own, averages = scores[self._places], scores.copy()
         averages[self._places] = (own + shares @ own) / (1 + shares.sum(axis=1))
         return averages
+
+    def _lengths(self, along: Matrix, share: float) -> Matrix:
+        """Of vectors less `share` of the mean, by their products with it: they have unit length."""
+        mean = self._usual.mean
+        found: Matrix = np.sqrt(np.maximum(1 - 2 * share * along + share**2 * (mean @ mean), 1e-12))
+        return found
 
     def _placed(self, values: npt.NDArray[np.floating]) -> Scores:
         placed = np.full(self._count, np.nan)
