@@ -17,7 +17,6 @@ from ragkit.models.e5 import weights_path
 
 ROOT = Path(__file__).parent.parent
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
-pytestmark = pytest.mark.slow
 
 
 def blocks(path: Path, kind: str) -> list[str]:
@@ -33,6 +32,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
 def test_the_session_is_a_real_one(tmp_path: Path) -> None:
     [_, session] = blocks(READMES["en"], "console")
@@ -57,6 +57,7 @@ def _without_times(line: str) -> str:
     return re.sub(r"\d+\.\d+ (s|files/s)", r"0 \1", line.rstrip())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
 @pytest.mark.parametrize("language", READMES)
 def test_the_python_blocks_run(tmp_path: Path, language: str) -> None:
@@ -75,6 +76,7 @@ def test_the_python_blocks_run(tmp_path: Path, language: str) -> None:
         assert "Submit the claim within 30 days" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_served_models_answer_the_curl_command(tmp_path: Path) -> None:
