@@ -39,7 +39,7 @@ def by_sentences(
     for hit, some in zip(best, sentences, strict=True):
         cosines = [float(np.dot(vector, one)) for one in islice(embedded, len(some)) if not isinstance(one, EmbedFault)]
         whole = ordinary.mean if hit.similarity is None else hit.similarity
-        points.append(hit.score + (max(cosines, default=whole) - ordinary.mean) / ordinary.deviation)
+        points.append(hit.score + max(cosines, default=whole) / ordinary.deviation)
     order = sorted(range(len(best)), key=lambda place: -points[place])
     dealt = [best[place]._replace(rank=hit.rank, score=hit.score) for place, hit in zip(order, best, strict=True)]
     return [*dealt, *ranked[_PASSAGES:]]
