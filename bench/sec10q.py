@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from bench import shared
 from ragkit.evaluation.runs import Row, kinds
 
+MODES = ("hybrid", "dense", "lexical")
 SET = "sec_10q"
 
 
@@ -35,9 +36,7 @@ def main() -> None:
     arguments = shared.parser(__doc__, "sec10q.md").parse_args()
     dataset = shared.read_sets(arguments.data, [SET])[SET].sample(arguments.limit, arguments.seed)
     settings = shared.settings_of(arguments)
-    by_mode = {
-        mode: shared.measured(dataset, arguments.work, {**settings, "retrieval.mode": mode}) for mode in shared.MODES
-    }
+    by_mode = {mode: shared.measured(dataset, arguments.work, {**settings, "retrieval.mode": mode}) for mode in MODES}
     head = [
         "questions · found by",
         "number",

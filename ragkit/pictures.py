@@ -13,6 +13,7 @@ from ragkit.types import Document, Page, PageKind
 UNREAD = "Pictures that were not read: {count}."
 OCR_IS_OFF = "Pictures are read by OCR, which is off (setting loading.ocr)."
 NO_TEXT = "No text was found on the picture."
+IS_DAMAGED = "The picture is damaged ({why})."
 BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 MOST = 48  # of one document that are described
 MOST_BYTES = 8 << 20  # of one

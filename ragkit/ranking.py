@@ -29,11 +29,8 @@ class Candidates:
     dense: Mapping[str, float]  # id -> cosine, best first
     lexical: Mapping[str, float]  # id -> BM25, best first
     term_weights: Mapping[str, float]  # of the question's terms
+    columns: Sequence[str]  # ids, of `columns`
     term_scores: Scores  # a row a term, a column for each of `columns`: its share of the chunk's BM25
-
-    @property
-    def columns(self) -> list[str]:
-        return columns(self.refs, self.openings)
 
 
 class Hit(NamedTuple):
@@ -109,7 +106,7 @@ class Fusion:
         dense_ranks = {name: rank for rank, name in enumerate(found.dense, 1)}
         lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
         refs = [found.refs[place] for place in order.tolist()]
-        columns = (
+        fields = (
             refs,
             scores[order].tolist(),
             range(1, len(refs) + 1),
@@ -118,7 +115,7 @@ class Fusion:
             [None if math.isnan(cosine) else cosine for cosine in similarities[order].tolist()],
             self._covers[order].tolist(),
         )
-        return list(map(Hit._make, zip(*columns, strict=True)))
+        return list(map(Hit._make, zip(*fields, strict=True)))
 
 
 def merged(lists: Sequence[Sequence[Hit]]) -> list[Hit]:

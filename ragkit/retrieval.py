@@ -41,9 +41,9 @@ class Stages:
 def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
     """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
-    ranked = _found(question, max(index.settings.candidates, k), index, where).ranked
-    read = _reader(ranked, index.catalog)
-    return selection.select(_reranked(question, ranked, read, index), read, k, index.settings)
+    found = _found(question, max(index.settings.candidates, k), index, where)
+    read = _reader(found.ranked, index.catalog)
+    return selection.select(_reranked(question, found, read, index), read, k, index.settings)
 
 
 def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
@@ -54,12 +54,13 @@ def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] =
 def stages(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Stages:
     found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
     read = _reader([*found.ranked, *found.beside], index.catalog)
-    ordered = _reranked(question, found.ranked, read, index)
+    ordered = _reranked(question, found, read, index)
     return Stages(found.ranked, ordered, selection.for_answer(ordered, found.beside, read, k, index.settings))
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    vector: Vector  # of the question
     ranked: list[Hit]
     beside: list[Hit]  # neighbours of the best that are not among them
 
@@ -72,7 +73,7 @@ def _found(question: str, limit: int, index: Index, where: Sequence[Condition], 
         return found
     others = index.assistant.other_queries(question, index.settings.expand)
     lists = [found.ranked, *(_of_one_query(query, limit, index, where, 0).ranked for query in others)]
-    return _Found(ranking.merged(lists), [])
+    return _Found(found.vector, ranking.merged(lists), [])
 
 
 def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
@@ -89,14 +90,13 @@ def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
     return read
 
 
-def _reranked(question: str, ranked: list[Hit], read: ReadChunk, index: Index) -> list[Hit]:
-    settings = index.settings
+def _reranked(question: str, found: _Found, read: ReadChunk, index: Index) -> list[Hit]:
+    settings, ranked = index.settings, found.ranked
     if settings.rerank == "chat" and index.assistant is not None:
         return reranking.by_assistant(question, ranked, read, index.assistant, settings.rerank_passages)
     if settings.rerank == "sentences" and selection.of_one_scale(ranked, settings):
-        vector = index.embedder.embed_query(question)
-        ordinary = index.dense.ordinary(vector)
-        return reranking.by_sentences(question, vector, ranked, read, index.embedder, ordinary)
+        ordinary = index.dense.ordinary(found.vector)
+        return reranking.by_sentences(question, found.vector, ranked, read, index.embedder, ordinary)
     return ranked
 
 
@@ -111,7 +111,7 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     lexical = catalog.lexical(question_terms, limit, where)
     refs = catalog.refs(sorted({*near, *lexical}))
     if not refs:
-        return _Found([], [])
+        return _Found(vector, [], [])
     found = _candidates(refs, near, lexical, weights, catalog)
     fusion = ranking.Fusion(found, settings)
     vectors = dense.among(vector, [ref.id for ref in refs])
@@ -119,7 +119,7 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
     scores = fusion.scores(vectors.nearer(like))
     if settings.mode != "hybrid":
         ranked = fusion.ranked(scores, vectors.similarities)
-        return _Found(ranking.by_one_search(found, ranked, settings.mode), [])
+        return _Found(vector, ranking.by_one_search(found, ranked, settings.mode), [])
     if settings.feedback and fusion.trust:
         best = ranking.feedback(scores, settings.feedback, fusion.trust)
         like = {refs[place].id: weight for place, weight in best.items()}
@@ -128,7 +128,7 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
         smooth = vectors.smoothed(scores, settings.neighbours, ranking.ALIKE * fusion.trust)
         scores = ranking.dealt_anew(scores, smooth)
     ranked = fusion.ranked(scores, vectors.similarities)
-    return _Found(ranked, _beside(ranked[:around], vector, like, found, index, where))
+    return _Found(vector, ranked, _beside(ranked[:around], vector, like, found, index, where))
 
 
 def _beside(
@@ -161,5 +161,6 @@ def _candidates(
     catalog: Catalog,
 ) -> ranking.Candidates:
     openings = catalog.openings(sorted({ref.source for ref in refs if ref.ordinal}))
-    scores = catalog.term_scores(list(weights), ranking.columns(refs, openings))
-    return ranking.Candidates(refs, openings, near, lexical, weights, scores)
+    columns = ranking.columns(refs, openings)
+    scores = catalog.term_scores(list(weights), columns)
+    return ranking.Candidates(refs, openings, near, lexical, weights, columns, scores)

@@ -59,16 +59,15 @@ def main(limits: Mapping[str, Any]) -> None:
 
 def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) -> None:
     """A text goes as it is: within JSON a large one would be in memory several times over."""
-    texts: list[tuple[int, str]] = []
+    document = next((reply[name] for name in _WITH_TEXT & reply.keys()), None)
+    text = document.pop("text") if document is not None else ""
     try:
-        for name in _WITH_TEXT & reply.keys():
-            text = reply[name].pop("text")
-            texts.append((sum(map(len, _encoded(text, "strict"))), text))
+        size = sum(map(len, _encoded(text, "strict")))
         send(replies, reply, limits["max_frame"])
     except ValueError:
         send(replies, _failure(reply["hash"], _too_much(limits)), limits["max_frame"])
         return
-    for size, text in texts:
+    if document is not None:
         _write(replies, size, _encoded(text, "strict"))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ragkit.errors import LoadError
 from ragkit.messages import Message
-from ragkit.pictures import MOST, MOST_BYTES, MOST_BYTES_IN_ALL, MOST_PIXELS, is_picture, size_in_pixels
+from ragkit.pictures import IS_DAMAGED, MOST, MOST_BYTES, MOST_BYTES_IN_ALL, MOST_PIXELS, is_picture, size_in_pixels
 from ragkit.ports import Picture
 
 MOST_PREPARED = 4 * MOST  # pictures of one file that are made anew, or tried
@@ -102,7 +102,7 @@ class Gallery:
         try:
             picture = self._as_png(data)
         except LoadError as exc:
-            is_damaged = exc.message.template.startswith("The picture is damaged")
+            is_damaged = exc.message.template == IS_DAMAGED
             raise LeftOut(DAMAGED if is_damaged else MANY if size else FORMAT) from exc
         check_size(*(size_in_pixels(picture) or (0, 0)))
         return picture

@@ -187,7 +187,7 @@ def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
         if part.casefold() in behind:
             continue
         kind = media_type(Path(part))
-        if kind is None or not package.has(part):
+        if kind is None:
             unread += 1
             continue
         try:

@@ -15,7 +15,7 @@ from ragkit.loaders.gallery import DAMAGED, LeftOut
 from ragkit.loaders.lines import clean
 from ragkit.loaders.ocr import MOST_PIXELS, is_installed, reading_notes, weak_reading
 from ragkit.loaders.parts import Unpacking, needs_extra
-from ragkit.pictures import MOST_BYTES, NO_TEXT, OCR_IS_OFF
+from ragkit.pictures import IS_DAMAGED, MOST_BYTES, NO_TEXT, OCR_IS_OFF
 from ragkit.pictures import MOST_PIXELS as MOST_PIXELS_IN_ALL
 from ragkit.ports import Picture
 from ragkit.types import Document, Page
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _BETWEEN_PAGES = "\n\n"
 _MOST_PAGES = 2000
-_DAMAGED = "The picture is damaged"  # as messages of it begin
 _MADE_ANEW = ("image/tiff", "image/bmp")
 _FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX")
 _LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
@@ -46,7 +45,7 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking
         return document
     except LoadError as exc:
         is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
-        if unpacking.gallery is None or not is_wanted or exc.message.template.startswith(_DAMAGED):
+        if unpacking.gallery is None or not is_wanted or exc.message.template == IS_DAMAGED:
             raise
         found = _without_text(data, source, media_type, unpacking.gallery)
         if not unpacking.gallery.placed:
@@ -60,7 +59,7 @@ def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
     count = _pages(picture, media_type)
     found = ocr.read_all(range(1, count + 1), lambda number: _pixels(picture, number))
     if not any(reading is not None for reading in found.values()):
-        raise LoadError("The picture is damaged ({why}).", why="OCR")
+        raise LoadError(IS_DAMAGED, why="OCR")
     if not any(reading is not None and reading.text for reading in found.values()):
         raise NoText(NO_TEXT)
     texts = [clean(reading.text) if reading is not None else "" for reading in found.values()]
@@ -85,7 +84,7 @@ def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
 
 
 def _damaged(exc: Exception) -> LoadError:
-    return LoadError("The picture is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__)
+    return LoadError(IS_DAMAGED, why=str(exc)[:200] or type(exc).__name__)
 
 
 def _pages(picture: Any, media_type: str) -> int:
