@@ -29,9 +29,11 @@ EMBEDDER = HashEmbedder()
 GENERATION = generation_of(EMBEDDER, ChunkingConfig(chunk_tokens=32, overlap_tokens=0))
 
 
-def put(catalog: SqliteCatalog, source: str, text: str, generation: Generation = GENERATION) -> list[str]:
+def put(
+    catalog: SqliteCatalog, source: str, text: str, generation: Generation = GENERATION, tokens: int = 32
+) -> list[str]:
     document = Document(source, "text/plain", "", text)
-    chunks = split(document, EMBEDDER.count_tokens, 32, 0, generation.fingerprint)
+    chunks = split(document, EMBEDDER.count_tokens, tokens, 0, generation.fingerprint)
     facts = FileFacts(source, "h", len(text), 1, 2, "l", FileOutcome(source, "added"))
     entry = CatalogEntry(facts, document, chunks, {embedding_key(c): hash_vector(c.text) for c in chunks})
     catalog.commit(generation, [entry])
@@ -254,6 +256,37 @@ def test_what_terms_add_up_to_is_the_score_of_the_words_together(catalog: Sqlite
         assert alone.sum(axis=0) == pytest.approx([together.get(name, 0.0) for name in names])
     put(catalog, "/d/leave.md", "Sabbaticals are possible.")
     assert not catalog.term_scores(["note"], sorted(chunk_ids(catalog))).any()
+
+
+def test_the_score_of_a_term_is_the_bm25_of_fts5(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    fill(catalog)
+    put(catalog, "/d/long.md", "Leave, and leave again. 年假与年终。" * 40, tokens=4000)  # its length takes two bytes
+    put(catalog, "/d/travel.md", "")
+    connection = sqlite3.connect(tmp_path / "catalog.db")
+    for term, match in (("leav", '"leav"'), ("年假", '"年假"'), ("年", '"年"*'), ("note", '"note"'), ("no", '"no"')):
+        sql = (
+            "SELECT id, -bm25(lexical_1) FROM lexical_1 JOIN chunks ON number = lexical_1.rowid WHERE lexical_1 MATCH ?"
+        )
+        expected = dict(connection.execute(sql, (match,)))
+        assert catalog.lexical([term], 100) == pytest.approx(expected)
+        assert catalog.document_frequencies([term]).get(term, 0) == len(expected)
+    connection.close()
+
+
+def test_vectors_are_read_in_their_order_and_not_sorted(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    """A batch that sorts all that comes after it makes the reading of a large index take hours."""
+    fill(catalog)
+    asked: list[str] = []
+    catalog._db.set_trace_callback(asked.append)
+    query = hash_vector("annual leave")
+    for dense in (DenseVectors(tmp_path, catalog, exact_mb=64), graph(tmp_path, catalog)):
+        assert dense.nearest(query, 3)
+        dense.among(query, list(chunk_ids(catalog)))
+    catalog._db.set_trace_callback(None)
+    reads = [sql for sql in asked if "vector FROM chunks" in sql]
+    assert len(reads) > 5
+    for sql in reads:
+        assert "B-TREE" not in str(catalog.rows(f"EXPLAIN QUERY PLAN {sql}")), sql
 
 
 def test_words_are_searched_where_conditions_hold(catalog: SqliteCatalog) -> None:

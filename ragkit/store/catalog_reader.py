@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import cast
@@ -128,6 +128,10 @@ class CatalogReader(CatalogFile):
         numbers = self._numbers.get()
         return numbers.refs(list(numbers.of(ids).values()))
 
+    def remember_refs(self, rows: Iterable[tuple[int, str, str, int]]) -> None:
+        """Rows of number, id, source and ordinal, of the active generation."""
+        self._numbers.get().remember(rows)
+
     def chunks_of(self, source: str) -> list[Chunk]:
         """The chunks of a document in reading order."""
         return [
@@ -157,6 +161,8 @@ class CatalogReader(CatalogFile):
         return [chunk for chunk in near if (chunk.source, chunk.ordinal) in places]
 
     def openings(self, sources: Sequence[str]) -> dict[str, str]:
+        if not sources:
+            return {}
         rows = self.rows(
             "SELECT source, id FROM chunks WHERE number IN"
             " (SELECT (SELECT min(number) FROM chunks WHERE source = wanted.value AND generation = ?)"

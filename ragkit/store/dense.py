@@ -83,7 +83,8 @@ class Nearby:
         cosines = (self._rows @ self._rows.T - along - along[:, None] + mean @ mean) / (lengths * lengths[:, None])
         np.fill_diagonal(cosines, -np.inf)
         least = np.partition(cosines, -most, axis=1)[:, [-most]]
-        shares = np.where(cosines >= least, weight * np.exp((cosines - 1) / _REACH), 0.0)
+        shares, near = np.zeros_like(cosines), cosines >= least
+        shares[near] = weight * np.exp((cosines[near] - 1) / _REACH)
         own, averages = scores[self._places], scores.copy()
         averages[self._places] = (own + shares @ own) / (1 + shares.sum(axis=1))
         return averages
@@ -111,7 +112,7 @@ class DenseVectors:
         self._stored = StoredVectors(catalog)
         self._exact_bytes = exact_mb * 2**20
         self._graph = ChromaGraph(directory, catalog)
-        self._table = OfOneState(catalog, lambda: VectorTable(self._stored.all()))
+        self._table = OfOneState(catalog, lambda: VectorTable(self._stored.to_be_kept()))
         self._usual = OfOneState(catalog, self._look_around)
         self._large = OfOneState(catalog, self._is_large)
 
@@ -122,7 +123,7 @@ class DenseVectors:
         scan, as a graph finds few of a few."""
         query = np.asarray(vector, dtype=np.float32)
         if where:
-            return _scan(query, self._stored.all(where), limit)
+            return _scan(query, self._stored.matching(where), limit)
         if not self.has_graph():
             return self._table.get().nearest(query, limit)
         return self._by_graph(query, limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ragkit.store.catalog_file import CatalogFile, marks, parts
 from ragkit.types import ChunkRef
@@ -33,11 +33,15 @@ class ChunkNumbers:
             self._learn(f"id IN ({marks(part)})", part)
         return {name: self._numbers[name] for name in ids if name in self._numbers}
 
+    def remember(self, rows: Iterable[tuple[int, str, str, int]]) -> None:
+        """Rows of number, id, source and ordinal that were read for something else as well."""
+        for number, name, source, ordinal in rows:
+            self._refs[number] = ChunkRef(name, source, ordinal)
+            self._numbers[name] = number
+
     def _learn(self, clause: str, values: Sequence[object]) -> None:
         sql = f"SELECT number, id, source, ordinal FROM chunks WHERE generation = ? AND {clause}"
-        for number, *ref in self._catalog.rows(sql, (self._generation, *values)):
-            self._refs[number] = ChunkRef(*ref)
-            self._numbers[ref[0]] = number
+        self.remember(self._catalog.rows(sql, (self._generation, *values)))
 
     def _make_room(self) -> None:
         if len(self._refs) > _MOST:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ragkit.store import conditions
 from ragkit.store.catalog_file import BATCH, marks, parts
 from ragkit.store.catalog_reader import CatalogReader
 from ragkit.store.rows import NamedVectors, matrix_of
 from ragkit.types import Condition
+
+# The plus keeps SQLite from the index of generations: to go on from a number, it would sort all that comes after it.
+_ACTIVE = "+generation = ?"
 
 
 class StoredVectors:
@@ -21,20 +25,38 @@ class StoredVectors:
         counts = self._catalog.counts()
         return counts["chunks"] - counts["without_vector"]
 
-    def all(self, where: Sequence[Condition] = ()) -> Iterator[NamedVectors]:
-        """The vectors of the active generation for which all conditions hold, in batches."""
+    def all(self) -> Iterator[NamedVectors]:
+        """In batches."""
+        for rows in self._batches("number, id, vector"):
+            yield [name for _, name, _ in rows], matrix_of([blob for *_, blob in rows])
+
+    def to_be_kept(self) -> Iterator[NamedVectors]:
+        """All, for a search in memory. Their rows tell which chunk each is, and the catalog remembers it."""
+        for rows in self._batches("number, id, source, ordinal, vector"):
+            self._catalog.remember_refs(row[:-1] for row in rows)
+            yield [row[1] for row in rows], matrix_of([row[-1] for row in rows])
+
+    def matching(self, where: Sequence[Condition]) -> Iterator[NamedVectors]:
+        """Those for which all conditions hold, in batches."""
         clause, values = conditions.sql(where)
+        numbers = self._catalog.rows(
+            f"SELECT number FROM chunks{conditions.JOINS} WHERE generation = ? AND vector IS NOT NULL AND {clause}",
+            (self._catalog.active_id(), *values),
+        )
+        for part in parts(sorted(number for (number,) in numbers)):
+            rows = self._catalog.rows(f"SELECT id, vector FROM chunks WHERE number IN ({marks(part)})", part)
+            yield [name for name, _ in rows], matrix_of([blob for _, blob in rows])
+
+    def _batches(self, columns: str) -> Iterator[list[tuple[Any, ...]]]:
+        """Of rows with a vector, by number, which comes first."""
         last = 0
-        while True:
-            rows = self._catalog.rows(
-                f"SELECT number, id, vector FROM chunks{conditions.JOINS if where else ''}"
-                f" WHERE generation = ? AND number > ? AND vector IS NOT NULL AND {clause} ORDER BY number LIMIT 2000",
-                (self._catalog.active_id(), last, *values),
-            )
-            if not rows:
-                return
+        while rows := self._catalog.rows(
+            f"SELECT {columns} FROM chunks WHERE {_ACTIVE} AND number > ? AND vector IS NOT NULL"
+            " ORDER BY number LIMIT 2000",
+            (self._catalog.active_id(), last),
+        ):
             last = rows[-1][0]
-            yield [name for _, name, _ in rows], matrix_of([blob for _, _, blob in rows])
+            yield rows
 
     def of(self, ids: Sequence[str]) -> NamedVectors:
         """The vectors of those `ids` that have one."""
@@ -58,9 +80,9 @@ class StoredVectors:
         at, names, blobs = float(low), [], []
         while at <= high:
             rows = self._catalog.rows(
-                "SELECT number, id, vector FROM chunks WHERE number >= ? AND generation = ? AND vector IS NOT NULL"
+                f"SELECT number, id, vector FROM chunks WHERE {_ACTIVE} AND number >= ? AND vector IS NOT NULL"
                 " ORDER BY number LIMIT 1",
-                (int(at), self._catalog.active_id()),
+                (self._catalog.active_id(), int(at)),
             )
             if not rows:
                 break
