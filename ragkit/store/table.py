@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from ragkit.store.rows import Matrix, NamedVectors
 
+_BLOCK = 64  # scores
+
 
 class VectorTable:
     """The vectors of one state of an index."""
@@ -45,5 +47,9 @@ def best_of(ids: Sequence[str], scores: Matrix, limit: int) -> dict[str, float]:
 
 def contenders(scores: npt.NDArray[np.floating], limit: int) -> npt.NDArray[np.intp]:
     """The places of the `limit` highest scores, and of all that tie with the last of them, rising."""
-    least = np.partition(scores, -limit)[-limit] if scores.size > limit else -np.inf
-    return np.flatnonzero(scores >= least)
+    if scores.size <= limit:
+        return np.arange(scores.size)
+    # The best of each block: `limit` of them are no higher than the score that is looked for, and rule most others out.
+    blocks = scores[: scores.size // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
+    near = scores[scores >= np.partition(blocks, -limit)[-limit]] if blocks.size > limit else scores
+    return np.flatnonzero(scores >= np.partition(near, -limit)[-limit])
