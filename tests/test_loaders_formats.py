@@ -384,7 +384,7 @@ def test_pdfium_refuses_and_pypdf_reads() -> None:
         ("员 工 每 年\n姓名 年龄 部门", "员工每年\n姓名 年龄 部门"),
         ("中文 ，使用 Debian 系统", "中文，使用 Debian 系统"),
         ("a\ud800b", "a b"),
-        ("⼀⼆⽉\u2ed3", "一二月\u2ed3"),  # radicals in place of characters
+        ("⼀⼆⽉\u2ed3\u2ed4", "一二月长门"),  # radicals in place of characters
     ],
 )
 def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
@@ -393,19 +393,51 @@ def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
     assert _joined_hyphens([_clean(raw)]) == [text]
 
 
-def test_files_attached_to_a_pdf_are_counted() -> None:
-    data = pdf(
-        b"<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[(a.txt)5 0 R]>>>>>>",
+def with_files(*files: tuple[str, bytes]) -> bytes:
+    """A PDF of one page, to all of which the first of `files` are attached, and the last to a place on the page."""
+    count = len(files) - 1
+    names = b"".join(b"(%d)%d 0 R" % (number, 7 + 2 * number) for number in range(count))
+    parts = []
+    for name, data in files:
+        parts.append(b"<</Type/Filespec/F(f)/UF<FEFF%b>/EF<</F %d 0 R>>>>" % (
+            name.encode("utf-16-be").hex().encode(), 8 + len(parts)))  # fmt: skip
+        parts.append(stream(data, b"/Type/EmbeddedFile"))
+    return pdf(
+        b"<</Type/Catalog/Pages 2 0 R/Names<</EmbeddedFiles<</Names[" + names + b"]>>>>>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R"
-        b"/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>",
-        stream(b"BT /F 12 Tf 20 100 Td (See the file.) Tj\nET"),
-        b"<</Type/Filespec/F(a.txt)/EF<</F 6 0 R>>>>",
-        stream(b"words", b"/Type/EmbeddedFile"),
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Annots[5 0 R]"
+        b"/Resources<</Font<</F 6 0 R>>>>>>",
+        stream(b"BT /F 12 Tf 20 100 Td (See the files.) Tj\nET"),
+        b"<</Type/Annot/Subtype/FileAttachment/Rect[9 9 20 20]/FS %d 0 R>>" % (7 + 2 * count),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        *parts,
+    )
+
+
+def test_files_attached_to_a_pdf_are_read() -> None:
+    inner = with_files(("深处.txt", "深处的话。".encode()))
+    data = with_files(
+        ("a.txt", b"First.\nWords"), ("图.xyz", b"?"), ("inner.pdf", inner), ("附件.md", "# 附\n附件里的话。".encode())
     )
     document = read("a.pdf", data)
-    assert document.text == "See the file."
-    assert notes(document) == "Embedded files that were not read: 1."
+    for words, place in (
+        ("See the files.", (1, None, "page", "")),
+        ("Words", (None, 2, "file", "a.txt")),
+        ("深处的话。", (None, 1, "file", "inner.pdf/深处.txt")),
+        ("附件里的话。", (None, 2, "file", "附件.md")),
+        ("附件.md", (None, None, "file", "附件.md")),  # its heading
+    ):
+        found = document.place(document.text.index(words))
+        assert (found.page, found.line, found.kind, found.name) == place
+    assert [heading.title for heading in document.headings] == ["a.txt", "inner.pdf", "深处.txt", "附件.md", "附"]
+    assert notes(document) == "图.xyz was not read: There is no reader for .xyz files."
+
+
+def test_damaged_files_in_a_pdf_are_counted_and_its_pages_read() -> None:
+    data = with_files(("a.txt", b""), ("b.txt", b"words"))
+    document = read("a.pdf", data.replace(b"/FS 9 0 R", b"/FS 99 0 R"))
+    assert document.text == "See the files."
+    assert notes(document) == "Embedded files that were not read: 2."
 
 
 def test_what_was_written_into_a_form_whose_fields_have_no_picture() -> None:

@@ -105,7 +105,7 @@ _CONTAINERS = {  # their readers also get what the readers of one file share
     **dict.fromkeys(PICTURES, ("picture", "read_picture")),
     **dict.fromkeys(_OFFICE, ("office", "read_office")),
 }
-VERSION = "6"  # of what the readers make of the same bytes; a new one has every file read again
+VERSION = "7"  # of what the readers make of the same bytes; a new one has every file read again
 
 
 def media_type(path: Path) -> str | None:

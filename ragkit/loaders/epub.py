@@ -72,7 +72,7 @@ def _add_chapter(package: Package, name: str, lines: Lines) -> None:
         lines.mark_heading(1, chapter.title)
         if pictures:
             lines.add("")  # the heading stands before the first of them
-    lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0, pictures)
+    lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0, pictures, lines.length)
 
 
 def _picture(package: Package, chapter: str, gallery: Gallery, address: str) -> bytes | None:

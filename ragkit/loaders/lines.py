@@ -89,16 +89,23 @@ class Lines:
             self._unsaid += 1
 
     def include(
-        self, name: str, document: Document, notes: list[Message], level: int, pictures: Sequence[Picture] = ()
+        self,
+        name: str,
+        document: Document,
+        notes: list[Message],
+        level: int,
+        pictures: Sequence[Picture],
+        start: int,
     ) -> None:
         """The text of another document, its headings below `level`, and `notes` about it. A place in it is
-        given by `name` and its own page, or else the line of its own file."""
+        given by `name` and its own page, or else the line of its own file; so is that of what stands above it
+        from `start` on."""
         shift = self.length
         self.pictures += (replace(picture, at=picture.at + shift) for picture in pictures)
         for heading in document.headings:
             self.headings.append(Heading(heading.level + level, heading.title, heading.start + shift))
         self._mark_lines(document)
-        self._mark_pages(name, document)
+        self._mark_pages(name, document, start)
         self.add(document.text)
         for note in notes:
             self.note(note)
@@ -131,14 +138,15 @@ class Lines:
                 self._marks.append((at, number))
             at += len(line) + 1
 
-    def _mark_pages(self, name: str, document: Document) -> None:
+    def _mark_pages(self, name: str, document: Document, start: int) -> None:
         at = self.length
         first = document.pages[0].start if document.pages else len(document.text)
-        if first:
-            self.pages.append(Page(len(self.pages) + 1, at, at + first, "file", name))
+        pages = [Page(len(self.pages) + 1, at, at + first, "file", name)] if first else []
         for page in document.pages:
             inner = f"{name}/{page.name}" if page.name else name
-            self.pages.append(replace(page, start=page.start + at, end=page.end + at, name=inner))
+            pages.append(replace(page, start=page.start + at, end=page.end + at, name=inner))
+        self.pages += (replace(page, start=start) for page in pages[:1])
+        self.pages += pages[1:]
 
     def text(self) -> str:
         return "".join(self._parts)

@@ -27,7 +27,7 @@ from ragkit.messages import Message
 from ragkit.pictures import UNREAD
 
 _ENTITY = re.compile(rb"<!ENTITY")
-_MOST_DEPTH = 3  # of documents embedded in documents
+MOST_DEPTH = 3  # of documents embedded in documents
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -171,7 +171,7 @@ def note_unread_media(package: Package, lines: Lines) -> None:
     """Say how many pictures were not read, those that are to be described not counted, and what else was not."""
     pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
     note_unread_pictures(package, pictures, lines)
-    _note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), lines)
+    note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), lines)
     if package.names(r".*vbaProject\.bin|Basic/.*\.xml"):
         lines.note(Message("It holds macros; they were not read."))
 
@@ -179,7 +179,7 @@ def note_unread_media(package: Package, lines: Lines) -> None:
 def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
     """The documents and sheets embedded in Office Open XML, each at the end under a heading of its name; a note of
     those that cannot be read. The sheet behind a chart is none of them: the chart was read."""
-    unpacking.check_depth(_MOST_DEPTH)
+    unpacking.check_depth(MOST_DEPTH)
     charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
     behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
     unread = 0
@@ -196,10 +196,10 @@ def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
             lines.note(exc.message)
             continue
         add_part(lines, Path(part).name, data, kind, 1, unpacking)
-    _note_unread_files(unread, lines)
+    note_unread_files(unread, lines)
 
 
-def _note_unread_files(count: int, lines: Lines) -> None:
+def note_unread_files(count: int, lines: Lines) -> None:
     if count:
         lines.note(Message("Embedded files that were not read: {count}.", {"count": count}))
 

@@ -81,9 +81,10 @@ def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int,
         lines.note(unread(title, Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})))
         return False
     lines.blank()
+    start = lines.length
     lines.head(level, title)
     notes = [Message("{name}: {why}", {"name": title, "why": note}) for note in document.notes]
-    lines.include(title, document, notes, level, pictures)
+    lines.include(title, document, notes, level, pictures, start)
     return True
 
 

@@ -7,12 +7,16 @@ import io
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragkit.errors import LoadError, NoText
+from ragkit.loaders.lines import Lines
 from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
+from ragkit.loaders.pdf_attached import read_attached, with_attached
 from ragkit.loaders.pdf_letters import mended
 from ragkit.loaders.pdf_pictures import place_pictures
 from ragkit.messages import Message, runs
@@ -27,9 +31,16 @@ _HARDLY = 0.3  # the score of a page of few words: they are kept
 _FEW_CHARACTERS = 20  # on a page that is a picture but for them
 _PICTURE_SHARE = 0.5  # of the page: less is an illustration
 _BETWEEN_PAGES = "\n\n"
-_RADICALS = {  # which some fonts give in place of the characters that look the same
-    code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)
-}
+_RADICALS = str.maketrans(  # which some fonts give in place of the characters that look the same
+    {code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)}
+    | dict(  # NFKC leaves these
+        zip(
+            map(ord, "⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲"),
+            "民虎西见角贝车長长门青韦页风飞食马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀",
+            strict=True,
+        )
+    )
+)
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
 _LINE_HYPHEN = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
@@ -59,7 +70,7 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     locked) and NoText (no page has any)."""
     if not data:
         raise NoText("The file is empty.")
-    title, raw, drawn, attached = _read(data)
+    title, raw, drawn, holding = _read(data)
     pages = _joined_hyphens([None if page is None else _clean(page) for page in raw])
     weak = _weak(raw, pages, drawn)
     scans: dict[int, Reading] = {}
@@ -68,33 +79,45 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         scans = _scans(data, pages, weak, unpacking.ocr)
         pages = [_clean(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
-    if attached:
-        notes += (Message("Embedded files that were not read: {count}.", {"count": attached}),)
+    attached = _read_attached(data, holding, unpacking)
     text, spans = _laid_out(pages, scans)
-    if unpacking.gallery is not None and (document := _opened_again(data)) is not None:
-        _fill_forms(document)
-        place_pictures(document, spans, [page or "" for page in pages], drawn, unpacking.gallery)
-    if not text.strip():
+    if unpacking.gallery is not None and (opened := _opened_again(data)) is not None:
+        _fill_forms(opened)
+        place_pictures(opened, spans, [page or "" for page in pages], drawn, unpacking.gallery)
+        shift = len(text) + len(_BETWEEN_PAGES)
+        unpacking.gallery.placed += (replace(one, at=one.at + shift) for one in attached.pictures)
+    if not text.strip() and attached.is_blank():
         without = _no_text(pages, drawn, unpacking.ocr)
         if unpacking.gallery is None or not unpacking.gallery.placed:
             raise without
         unpacking.gallery.without = without
     weak_pages = tuple(weak[number] for number in sorted(weak))
-    return Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
+    document = Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
+    return with_attached(document, attached, _BETWEEN_PAGES)
+
+
+def _read_attached(data: bytes, holding: Mapping[int, int], unpacking: Unpacking) -> Lines:
+    if not holding:
+        return Lines()
+    try:
+        reader = _pypdf_reader(data)
+    except LoadError:
+        reader = None
+    return read_attached(reader, holding, unpacking)
 
 
 # -- the two readers -----------------------------------------------------------------------------
 
 
-def _read(data: bytes) -> tuple[str, Pages, set[int], int]:
+def _read(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
     """(title, text of each page, those (from 1) without text on which something is drawn, how many files are
-    attached): PDFium's, with pypdf's for the pages it failed on."""
+    attached to which page, 0 for all of the document): PDFium's, with pypdf's for the pages it failed on."""
     try:
-        title, pages, drawn, attached = _with_pdfium(data)
+        title, pages, drawn, holding = _with_pdfium(data)
     except LoadError as first:
         try:
             title, pages = _with_pypdf(data)
-            return title, pages, {number for number, page in enumerate(pages, 1) if not page}, 0
+            return title, pages, {number for number, page in enumerate(pages, 1) if not page}, {}
         except LoadError as second:
             raise (second if second.message.template == _LOCKED else first) from second
     odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MOST_CUT_OFF]
@@ -102,12 +125,12 @@ def _read(data: bytes) -> tuple[str, Pages, set[int], int]:
         try:
             _, others = _with_pypdf(data, odd)
         except LoadError:
-            return title, pages, drawn, attached  # the note names the pages
+            return title, pages, drawn, holding  # the note names the pages
         pages = [
             _better(page, other) if n in odd else page
             for n, (page, other) in enumerate(zip(pages, others, strict=True))
         ]
-    return title, pages, drawn, attached
+    return title, pages, drawn, holding
 
 
 def _cut_off(page: str) -> float:
@@ -128,7 +151,7 @@ _NO_PDF = "It is not a PDF file, whatever its name says."
 _DAMAGED = "The PDF is too damaged to be opened ({why})."
 
 
-def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], int]:
+def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
     import pypdfium2
 
     try:
@@ -141,12 +164,13 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], int]:
         title = _sane_title(document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError:
         title = ""
-    pages = [_page_text(partial(_pdfium_page, document, number)) for number in range(len(document))]
+    holding = {0: count} if (count := int(document.count_attachments())) else {}
+    pages = [_page_text(partial(_pdfium_page, document, number, holding)) for number in range(len(document))]
     pages = mended(pages, partial(_CharBoxes, document))
     sizes = {n: len("".join(page.split())) for n, page in enumerate(pages) if page is not None}
     bare = [number for number, size in sizes.items() if size < _FEW_CHARACTERS]
     drawn = {number + 1 for number in bare if _is_picture(document, number, blank=not sizes[number])}
-    return title, pages, drawn, int(document.count_attachments())
+    return title, pages, drawn, holding
 
 
 def _fill_forms(document: Any) -> None:
@@ -180,12 +204,16 @@ def _is_picture(document: Any, number: int, *, blank: bool) -> bool:
     return bool(_page_text(marks))
 
 
-def _pdfium_page(document: Any, number: int) -> str:
+def _pdfium_page(document: Any, number: int, holding: dict[int, int]) -> str:
     import pypdfium2.raw as pdfium
 
     page = document[number]
     try:
-        if _has_written_annotations(pdfium, page):  # form fields, notes on the page: become part of it
+        annotations = _annotations(pdfium, page)
+        if pdfium.FPDF_ANNOT_FILEATTACHMENT in annotations:
+            holding[number + 1] = annotations[pdfium.FPDF_ANNOT_FILEATTACHMENT]
+        if annotations.keys() - {pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP, pdfium.FPDF_ANNOT_FILEATTACHMENT}:
+            # form fields, notes on the page: become part of it
             pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
             page.close()
             page = document[number]
@@ -223,18 +251,19 @@ class _CharBoxes:
         self._page.close()
 
 
-def _has_written_annotations(pdfium: Any, page: Any) -> bool:
+def _annotations(pdfium: Any, page: Any) -> Counter[int]:
+    """How many there are of each kind."""
+    kinds = Counter[int]()
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        kind = pdfium.FPDFAnnot_GetSubtype(annotation) if annotation else pdfium.FPDF_ANNOT_LINK
+        if annotation:
+            kinds[int(pdfium.FPDFAnnot_GetSubtype(annotation))] += 1
         pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind not in (pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP):
-            return True
-    return False
+    return kinds
 
 
-def _with_pypdf(data: bytes, wanted: Sequence[int] | None = None) -> tuple[str, Pages]:
-    """`wanted` pages only (from 0), the others None; all of them by default."""
+def _pypdf_reader(data: bytes) -> Any:
+    """Raises LoadError: it is damaged or locked."""
     import pypdf
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -242,11 +271,18 @@ def _with_pypdf(data: bytes, wanted: Sequence[int] | None = None) -> tuple[str, 
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise _refused(data, "", locked=True)
-        count = len(reader.pages)
+        len(reader.pages)  # reads the tree of pages
     except (LoadError, MemoryError):
         raise
     except Exception as exc:  # pypdf raises far more than its own errors on damaged files
         raise _refused(data, str(exc) or type(exc).__name__, locked=False) from exc
+    return reader
+
+
+def _with_pypdf(data: bytes, wanted: Sequence[int] | None = None) -> tuple[str, Pages]:
+    """`wanted` pages only (from 0), the others None; all of them by default."""
+    reader = _pypdf_reader(data)
+    count = len(reader.pages)
     numbers = range(count) if wanted is None else [n for n in wanted if n < count]
     pages: Pages = [None] * (count if wanted is None else max([count, *(n + 1 for n in wanted)]))
     for number in numbers:
