@@ -388,9 +388,9 @@ def test_pdfium_refuses_and_pypdf_reads() -> None:
     ],
 )
 def test_pdf_text_is_cleaned(raw: str, text: str) -> None:
-    from ragkit.loaders.pdf import _clean, _joined_hyphens
+    from ragkit.loaders.pdf_text import cleaned, joined_hyphens
 
-    assert _joined_hyphens([_clean(raw)]) == [text]
+    assert joined_hyphens([cleaned(raw)]) == [text]
 
 
 def with_files(*files: tuple[str, bytes]) -> bytes:

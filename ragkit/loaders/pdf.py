@@ -6,7 +6,6 @@ import ctypes
 import io
 import logging
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ragkit.loaders.ocr import DPI, MOST_PIXELS, UNSURE, is_installed, reading_n
 from ragkit.loaders.pdf_attached import read_attached, with_attached
 from ragkit.loaders.pdf_letters import mended
 from ragkit.loaders.pdf_pictures import place_pictures
+from ragkit.loaders.pdf_text import CONTROL, Pages, cleaned, joined_hyphens, sane_title
 from ragkit.messages import Message, runs
 from ragkit.readability import BAD, judge
 from ragkit.types import Document, Page, WeakPage
@@ -31,38 +31,10 @@ _HARDLY = 0.3  # the score of a page of few words: they are kept
 _FEW_CHARACTERS = 20  # on a page that is a picture but for them
 _PICTURE_SHARE = 0.5  # of the page: less is an illustration
 _BETWEEN_PAGES = "\n\n"
-_RADICALS = str.maketrans(  # which some fonts give in place of the characters that look the same
-    {code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)}
-    | dict(  # NFKC leaves these
-        zip(
-            map(ord, "⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲"),
-            "民虎西见角贝车長长门青韦页风飞食马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀",
-            strict=True,
-        )
-    )
-)
-_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
-_HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
-_LINE_HYPHEN = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
-_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _LATIN = re.compile("[A-Za-z]+")
 _LAST_LETTER = re.compile(r"\b[A-Za-z]{3,} [b-z](?=[\s.,)]|\Z)")
 _FEW_WORDS = 30  # fewer say nothing about a page
 _MOST_CUT_OFF = 0.1  # manuals with options of one letter have half of it
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ud800-\udfff]")
-_HAN = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_HAN_MARKS = "，。、；：？！「」『』《》（）【】〈〉“”"
-_SPACED_HAN = re.compile(f"(?<=[{_HAN}]) (?=[{_HAN}])")
-_CLOSE_HAN = re.compile(f"(?<=[{_HAN}])(?=[{_HAN}])")
-_SPACED_MARK = re.compile(f"(?<=[{_HAN}]) (?=[{_HAN_MARKS}])|(?<=[{_HAN_MARKS}]) (?=[{_HAN}])")
-_NO_TITLE = re.compile(
-    r"untitled|无标题|未命名|title|document\d*|microsoft (word|powerpoint|excel) -.*|.*[/\\].*[/\\].*|"
-    r"[\W\d_]*|"
-    r".*\.(docx?|pptx?|xlsx?|pdf|tex|dvi|indd|qxd|fm|rtf|odt|html?|eps|ps|p65)",
-    re.IGNORECASE | re.DOTALL,
-)
-
-Pages = list[str | None]  # None: the page could not be read
 
 
 def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
@@ -71,13 +43,13 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     if not data:
         raise NoText("The file is empty.")
     title, raw, drawn, holding = _read(data)
-    pages = _joined_hyphens([None if page is None else _clean(page) for page in raw])
+    pages = joined_hyphens([None if page is None else cleaned(page) for page in raw])
     weak = _weak(raw, pages, drawn)
     scans: dict[int, Reading] = {}
     if unpacking.ocr is not None:
         weak |= _badly_spelled(pages, weak)
         scans = _scans(data, pages, weak, unpacking.ocr)
-        pages = [_clean(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
+        pages = [cleaned(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
     attached = _read_attached(data, holding, unpacking)
     text, spans = _laid_out(pages, scans)
@@ -161,7 +133,7 @@ def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
         raise _refused(data, why, locked="password" in str(exc).lower()) from exc
     _fill_forms(document)
     try:
-        title = _sane_title(document.get_metadata_value("Title"))
+        title = sane_title(document.get_metadata_value("Title"))
     except pypdfium2.PdfiumError:
         title = ""
     holding = {0: count} if (count := int(document.count_attachments())) else {}
@@ -288,7 +260,7 @@ def _with_pypdf(data: bytes, wanted: Sequence[int] | None = None) -> tuple[str, 
     for number in numbers:
         pages[number] = _page_text(reader.pages[number].extract_text)
     try:
-        title = _sane_title((reader.metadata and reader.metadata.title) or "")
+        title = sane_title((reader.metadata and reader.metadata.title) or "")
     except Exception:  # as above; a title is not worth the file
         title = ""
     return title, pages
@@ -367,61 +339,6 @@ def _opened_again(data: bytes) -> Any | None:
         return None
 
 
-# -- cleaning ------------------------------------------------------------------------------------
-
-
-def _clean(text: str) -> str:
-    """One kind of line end, no control characters or ligatures, no spaces within Chinese words.
-
-    The marks of hyphens at line ends stay, as U+0002, for `_joined_hyphens`.
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_LIGATURES | _RADICALS)
-    text = _HYPHEN_JOIN.sub("\0", text.replace("\0", " "))
-    text = _CONTROL.sub(lambda found: "\x02" if found[0] == "\0" else " ", text)
-    lines = (_without_stray_spaces(line.rstrip()) for line in text.split("\n"))
-    return "\n".join(lines).strip("\n")
-
-
-def _without_stray_spaces(line: str) -> str:
-    """Justified Chinese comes with spaces between most characters; a few spaces part columns."""
-    if " " not in line:
-        return line
-    line = _SPACED_MARK.sub("", line)
-    if len(_SPACED_HAN.findall(line)) >= len(_CLOSE_HAN.findall(line)):
-        return _SPACED_HAN.sub("", line)
-    return line
-
-
-def _joined_hyphens(pages: Pages) -> Pages:
-    """Words cut at a line's end made whole, where the document shows how they are written.
-
-    PDFium took the hyphen out already: it is put back only if the document has the word with a
-    hyphen and never without. pypdf left hyphen and break: they go only if the word occurs whole.
-    """
-    marked = any(page and ("\x02" in page or "-\n" in page) for page in pages)
-    if not marked:
-        return pages
-    words = frozenset(word for page in pages if page for word in _WORD.findall(page.lower()))
-
-    def rejoin(found: re.Match[str]) -> str:
-        left, right = found[1], found[2]
-        kept = f"{left}-{right}".lower() in words and f"{left}{right}".lower() not in words
-        return f"{left}-{right}" if kept or left[-1:].isdigit() or right[:1].isdigit() else left + right
-
-    def cut(found: re.Match[str]) -> str:
-        whole = found[1] + found[2]
-        return whole if whole.lower() in words else found[0]
-
-    return [
-        page and _LINE_HYPHEN.sub(cut, re.sub("([^\\W_]*)\x02([^\\W_]*)", rejoin, page)) for page in pages
-    ]  # fmt: skip
-
-
-def _sane_title(title: str) -> str:
-    title = " ".join(_CONTROL.sub(" ", title).split())
-    return "" if _NO_TITLE.fullmatch(title) or "\ufffd" in title or len(title) > 300 else title
-
-
 # -- putting together ----------------------------------------------------------------------------
 
 
@@ -460,7 +377,7 @@ def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> dict[int, WeakPage]:
 
 def _is_undecodable(page: str) -> bool:
     """More than one in twenty characters is a code without a meaning."""
-    odd = len(_CONTROL.findall(re.sub("[\r\x02\ufffe]", "", page)))
+    odd = len(CONTROL.findall(re.sub("[\r\x02\ufffe]", "", page)))
     return odd * 20 > len(page)
 
 
