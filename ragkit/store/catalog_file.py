@@ -51,6 +51,9 @@ _STAGE = (
 )
 _PAGE_BYTES = 16_384  # a chunk with its vector takes two to four thousand: a page of 4,096 would hold one
 BATCH = 500  # values of one statement
+# For what is looked for by number: the plus keeps SQLite from the index of generations, each of which it takes for
+# small. It would read all of that for a few rows, and sort it to go on from one.
+BY_NUMBER = "+generation = ?"
 
 
 class CatalogFile:

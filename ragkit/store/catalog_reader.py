@@ -14,7 +14,7 @@ import numpy as np
 
 from ragkit.ports import FileFacts
 from ragkit.store import conditions
-from ragkit.store.catalog_file import CatalogFile, OfOneState, marks, parts
+from ragkit.store.catalog_file import BY_NUMBER, CatalogFile, OfOneState, marks, parts
 from ragkit.store.faults import damaged
 from ragkit.store.lexicon import Lexicon, best_of
 from ragkit.store.numbers import ChunkNumbers
@@ -154,7 +154,7 @@ class CatalogReader(CatalogFile):
         for part in parts([str(number) for number in sorted(numbers)]):
             found += self.rows(
                 f"SELECT chunks.id, chunks.source, chunks.ordinal FROM chunks{conditions.JOINS if where else ''}"
-                f" WHERE number IN ({', '.join(part)}) AND generation = ? AND {clause}",
+                f" WHERE number IN ({', '.join(part)}) AND {BY_NUMBER} AND {clause}",
                 (self.active_id(), *values),
             )
         near = [ChunkRef(*row) for row in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ragkit.store.catalog_file import CatalogFile, marks, parts
+from ragkit.store.catalog_file import BY_NUMBER, CatalogFile, marks, parts
 from ragkit.types import ChunkRef
 
 _MOST = 100_000  # that are kept
@@ -23,14 +23,14 @@ class ChunkNumbers:
         """The chunk of each number."""
         self._make_room()
         for part in parts([number for number in numbers if number not in self._refs]):
-            self._learn(f"number IN ({marks(part)})", part)
+            self._learn(f"{BY_NUMBER} AND number IN ({marks(part)})", part)
         return [self._refs[number] for number in numbers]
 
     def of(self, ids: Sequence[str]) -> dict[str, int]:
         """id -> number, of those `ids` that there is a chunk of."""
         self._make_room()
         for part in parts([name for name in ids if name not in self._numbers]):
-            self._learn(f"id IN ({marks(part)})", part)
+            self._learn(f"generation = ? AND id IN ({marks(part)})", part)
         return {name: self._numbers[name] for name in ids if name in self._numbers}
 
     def remember(self, rows: Iterable[tuple[int, str, str, int]]) -> None:
@@ -40,7 +40,7 @@ class ChunkNumbers:
             self._numbers[name] = number
 
     def _learn(self, clause: str, values: Sequence[object]) -> None:
-        sql = f"SELECT number, id, source, ordinal FROM chunks WHERE generation = ? AND {clause}"
+        sql = f"SELECT number, id, source, ordinal FROM chunks WHERE {clause}"
         self.remember(self._catalog.rows(sql, (self._generation, *values)))
 
     def _make_room(self) -> None:

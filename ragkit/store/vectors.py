@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragkit.store import conditions
-from ragkit.store.catalog_file import BATCH, marks, parts
+from ragkit.store.catalog_file import BATCH, BY_NUMBER, marks, parts
 from ragkit.store.catalog_reader import CatalogReader
 from ragkit.store.rows import NamedVectors, matrix_of
 from ragkit.types import Condition
-
-# The plus keeps SQLite from the index of generations: to go on from a number, it would sort all that comes after it.
-_ACTIVE = "+generation = ?"
 
 
 class StoredVectors:
@@ -51,7 +48,7 @@ class StoredVectors:
         """Of rows with a vector, by number, which comes first."""
         last = 0
         while rows := self._catalog.rows(
-            f"SELECT {columns} FROM chunks WHERE {_ACTIVE} AND number > ? AND vector IS NOT NULL"
+            f"SELECT {columns} FROM chunks WHERE {BY_NUMBER} AND number > ? AND vector IS NOT NULL"
             " ORDER BY number LIMIT 2000",
             (self._catalog.active_id(), last),
         ):
@@ -80,7 +77,7 @@ class StoredVectors:
         at, names, blobs = float(low), [], []
         while at <= high:
             rows = self._catalog.rows(
-                f"SELECT number, id, vector FROM chunks WHERE {_ACTIVE} AND number >= ? AND vector IS NOT NULL"
+                f"SELECT number, id, vector FROM chunks WHERE {BY_NUMBER} AND number >= ? AND vector IS NOT NULL"
                 " ORDER BY number LIMIT 1",
                 (self._catalog.active_id(), int(at)),
             )
