@@ -182,16 +182,6 @@ class CatalogReader(CatalogFile):
         )
         return [chunk_of(row) for row in rows]
 
-    def live(self, ids: Sequence[str]) -> set[str]:
-        """Those of `ids` that are chunks of the active generation."""
-        return {
-            row[0]
-            for part in parts(ids)
-            for row in self.rows(
-                f"SELECT id FROM chunks WHERE generation = ? AND id IN ({marks(part)})", (self.active_id(), *part)
-            )
-        }
-
     def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> dict[str, float]:
         """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score; with conditions, of
         the chunks for which they hold."""

@@ -160,8 +160,8 @@ class ChromaGraph:
             self._close_chroma()
             self._seal_path().unlink(missing_ok=True)
             return None
-        live = self._catalog.live(list(hits))
-        return {name: similarity for name, similarity in hits.items() if name in live}
+        live = (ref.id for ref in self._catalog.refs(list(hits)))
+        return {name: hits[name] for name in live}
 
     def _opened(self) -> bool:
         if self._chroma is not None:
