@@ -269,6 +269,7 @@ ZH: dict[str, str] = {
     "Its name has no suffix that says what it is.": "文件名没有后缀，无法判断类型。",
     "There is no reader for {suffix} files.": "不支持 {suffix} 文件。",
     "There is no reader for {media_type}.": "不支持 {media_type}。",
+    "XML attached to a PDF says for programs what its pages say.": "附在 PDF 里的 XML 是供程序用的，所说的与各页相同。",
     "The file is empty.": "文件是空的。",
     "The file holds nothing but white space.": "文件里只有空白。",
     "Its name says text, but it is a {kind} file.": "文件名表示它是文本，但它其实是 {kind} 文件。",

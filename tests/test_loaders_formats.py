@@ -417,7 +417,11 @@ def with_files(*files: tuple[str, bytes]) -> bytes:
 def test_files_attached_to_a_pdf_are_read() -> None:
     inner = with_files(("深处.txt", "深处的话。".encode()))
     data = with_files(
-        ("a.txt", b"First.\nWords"), ("图.xyz", b"?"), ("inner.pdf", inner), ("附件.md", "# 附\n附件里的话。".encode())
+        ("a.txt", b"First.\nWords"),
+        ("图.xyz", b"?"),
+        ("b.xml", b"<a>x</a>"),
+        ("inner.pdf", inner),
+        ("附件.md", "# 附\n附件里的话。".encode()),
     )
     document = read("a.pdf", data)
     for words, place in (
@@ -430,7 +434,10 @@ def test_files_attached_to_a_pdf_are_read() -> None:
         found = document.place(document.text.index(words))
         assert (found.page, found.line, found.kind, found.name) == place
     assert [heading.title for heading in document.headings] == ["a.txt", "inner.pdf", "深处.txt", "附件.md", "附"]
-    assert notes(document) == "图.xyz was not read: There is no reader for .xyz files."
+    assert notes(document) == (
+        "图.xyz was not read: There is no reader for .xyz files."
+        " b.xml was not read: XML attached to a PDF says for programs what its pages say."
+    )
 
 
 def test_damaged_files_in_a_pdf_are_counted_and_its_pages_read() -> None:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from ragkit.loaders import media_type
 from ragkit.loaders.lines import Lines
 from ragkit.loaders.packages import MOST_DEPTH, note_unread_files
-from ragkit.loaders.parts import Unpacking, add_part
+from ragkit.loaders.parts import Unpacking, add_part, unread
+from ragkit.messages import Message
 from ragkit.types import Document
 
 _T = TypeVar("_T")
@@ -26,7 +27,11 @@ def read_attached(reader: Any, holding: Mapping[int, int], unpacking: Unpacking)
     if reader is not None and unpacking.depth <= MOST_DEPTH:
         for name, data in _files(reader, holding):
             found += 1
-            add_part(lines, name, data, media_type(Path(name)), 1, unpacking)
+            kind = media_type(Path(name))
+            if kind == "application/xml":  # of plans and invoices: found in place of a page, it would be cited for it
+                lines.note(unread(name, Message("XML attached to a PDF says for programs what its pages say.")))
+            else:
+                add_part(lines, name, data, kind, 1, unpacking)
     note_unread_files(max(sum(holding.values()) - found, 0), lines)
     return lines
 
