@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -170,12 +170,9 @@ def update(
     if tally.embedded:
         embedder.check_unchanged()
     _remember_unread(found, known, catalog)
-    met = {outcome.source for outcome in outcomes}
-    for source in sorted(known):
-        if source not in met and _under(source, roots):
-            catalog.remove(source)
-            if known[source].outcome.state not in ("unsupported", "skipped"):
-                outcomes.append(FileOutcome(source, "removed"))
+    for facts in _gone(known, {outcome.source for outcome in outcomes}, roots):
+        catalog.remove(facts.source)
+        outcomes += _removed(facts)
     return IndexReport(
         outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.source)),
         generation=generation,
@@ -212,10 +209,19 @@ def plan(
         else:
             state = "changed"
         outcomes[source] = FileOutcome(source, state)
-    for source, facts in known.items():
-        if source not in outcomes and _under(source, roots) and facts.outcome.state not in ("unsupported", "skipped"):
-            outcomes[source] = FileOutcome(source, "removed")
-    return [outcomes[source] for source in sorted(outcomes)]
+    removed = [outcome for facts in _gone(known, outcomes, roots) for outcome in _removed(facts)]
+    return sorted([*outcomes.values(), *removed], key=lambda outcome: outcome.source)
+
+
+def _gone(known: Mapping[str, FileFacts], met: Container[str], roots: Sequence[Path]) -> list[FileFacts]:
+    """What the index knows of files under `roots` that are not there any more."""
+    return [facts for source, facts in sorted(known.items()) if source not in met and _under(source, roots)]
+
+
+def _removed(facts: FileFacts) -> list[FileOutcome]:
+    """How a file that is gone is reported: not at all, if nothing of it was in the index."""
+    in_index = facts.outcome.state not in ("unsupported", "skipped")
+    return [FileOutcome(facts.source, "removed")] if in_index else []
 
 
 def _use_generation(
