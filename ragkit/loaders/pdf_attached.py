@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,20 +56,18 @@ def with_attached(document: Document, attached: Lines, between: str) -> Document
 def _files(reader: Any, holding: Mapping[int, int]) -> Iterator[tuple[str, bytes]]:
     """(name, content) of those that can be had."""
     for number in sorted(holding):
-        for specification in _tried(lambda: list(_specifications(reader, number))) or ():  # noqa: B023
-            found = _tried(lambda: _file(specification))  # noqa: B023
+        for specification in _tried(partial(_specifications, reader, number)) or ():
+            found = _tried(partial(_file, specification))
             if found is not None and found[1]:
                 yield found
 
 
-def _specifications(reader: Any, number: int) -> Iterator[Any]:
+def _specifications(reader: Any, number: int) -> list[Any]:
     """The dictionaries that name the files of a page, or of the document (PDF 32000-1, 7.11.3)."""
     if not number:
-        yield from (file.pdf_object for file in reader.attachment_list)
-        return
-    for annotation in reader.pages[number - 1].get("/Annots", ()):
-        if (specification := annotation.get_object().get("/FS")) is not None:
-            yield specification.get_object()
+        return [file.pdf_object for file in reader.attachment_list]
+    annotations = [one.get_object() for one in reader.pages[number - 1].get("/Annots", ())]
+    return [one["/FS"].get_object() for one in annotations if "/FS" in one]
 
 
 def _file(specification: Any) -> tuple[str, bytes]:
