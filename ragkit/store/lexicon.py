@@ -8,6 +8,7 @@ question is adding up.
 from __future__ import annotations
 
 import math
+import sqlite3
 import sys
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -79,7 +80,8 @@ class Lexicon:
 
     def _read(self, term: str) -> tuple[Numbers, Scores]:
         occurrences = self._occurrences(term)
-        numbers, counts = np.unique(occurrences[occurrences < self._dampings.size], return_counts=True)
+        known = (occurrences > 0) & (occurrences < self._dampings.size)
+        numbers, counts = np.unique(occurrences[known], return_counts=True)
         rarity = max(math.log((self._chunks - numbers.size + 0.5) / (numbers.size + 0.5)), _LEAST_RARITY)
         return numbers, rarity * counts * (_K1 + 1) / (counts + self._dampings[numbers])
 
@@ -98,21 +100,25 @@ class Lexicon:
 
     def _read_lengths(self) -> None:
         """How many terms each chunk has. FTS5 keeps them in a table of its own, as the integers of SQLite's file
-        format: of seven bits a byte, of which the last has no eighth."""
-        [(names, sizes)] = self._catalog.rows(  # one row of text is read sooner than a million of two values
-            f"SELECT group_concat(id), group_concat(hex(sz), '') FROM {self._table}_docsize"
+        format: of seven bits a byte, of which the last has no eighth. Raises sqlite3.DatabaseError: it is damaged."""
+        [(names, sizes, most)] = self._catalog.rows(  # one row of text is read sooner than a million of two values
+            "SELECT group_concat(id), group_concat(hex(sz), ''), (SELECT max(number) FROM chunks)"
+            f" FROM {self._table}_docsize"
         )
         if names is None:
             return
         numbers = np.fromstring(names, np.int64, sep=",")
-        self._chunks = numbers.size
         digits = np.frombuffer(bytes.fromhex(sizes), np.uint8).astype(np.int64)
         ends = np.flatnonzero(digits < 128)
+        if ends.size != numbers.size or numbers.min() < 1 or numbers.max() > (most or 0):
+            raise sqlite3.DatabaseError("the lengths in the word index are not those of its chunks")
         starts = np.concatenate([[0], ends[:-1] + 1])
         powers = np.repeat(ends, ends - starts + 1) - np.arange(digits.size)
         lengths = np.add.reduceat((digits & 127) << 7 * powers, starts)
-        self._dampings = np.zeros(numbers.max() + 1)
-        self._dampings[numbers] = _K1 * (1 - _B + _B * lengths / max(lengths.mean(), 1.0))
+        dampings = np.zeros(numbers.max() + 1)
+        dampings[numbers] = _K1 * (1 - _B + _B * lengths / max(lengths.mean(), 1.0))
+        self._dampings = dampings
+        self._chunks = numbers.size  # last: where it is known, so are the lengths
 
 
 def best_of(numbers: Numbers, scores: Scores, limit: int) -> tuple[Numbers, Scores]:
