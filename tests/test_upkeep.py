@@ -19,7 +19,7 @@ import pytest
 
 from ragkit import RagKit
 from ragkit.config import Config, StoreConfig, resolve
-from ragkit.errors import IndexBusy, InputError, RagkitError
+from ragkit.errors import IndexBusy, IndexDamaged, IndexMismatch, InputError, RagkitError
 from ragkit.testing import ScriptedOllama
 
 FLIPS = int(os.environ.get("FLIPS", "40"))  # single bytes turned over, each in a fresh copy of the index
@@ -170,6 +170,31 @@ def test_every_flipped_byte_is_found(kit: RagKit, tmp_path: Path, config: Config
         target.write_bytes(data)
         assert found_by_verify(copy, config), f"flip {number}: byte {at} of {target.relative_to(copy)}"
         shutil.rmtree(copy)
+
+
+def test_a_search_in_a_damaged_index_finds_something_or_says_so(tmp_path: Path, config: Config) -> None:
+    folder, index, copy, chosen = tmp_path / "rules", tmp_path / "rules-index", tmp_path / "copy", random.Random(9)
+    folder.mkdir()
+    for number in range(60):
+        lines = (f"Rule {number}.{line} grants {line} days. 规定第 {line} 条。\n" for line in range(60))
+        (folder / f"{number}.md").write_text("".join(lines), "utf-8")
+    small = replace(config, store=StoreConfig())
+    with RagKit.open(index, small) as kit:
+        kit.index([folder])
+    whole, said = (index / "catalog.db").read_bytes(), 0
+    for _ in range(FLIPS):
+        shutil.copytree(index, copy)
+        data = bytearray(whole)
+        for _ in range(30):
+            data[chosen.randrange(100, len(data))] = chosen.randrange(256)
+        (copy / "catalog.db").write_bytes(data)
+        try:
+            with RagKit.open(copy, small) as kit:
+                kit.search("How many days does rule 3.5 grant? 规定")
+        except (IndexDamaged, IndexMismatch):
+            said += 1
+        shutil.rmtree(copy)
+    assert said > FLIPS / 4
 
 
 def test_rebuild_and_compact_change_no_answer(kit: RagKit, folder: Path) -> None:

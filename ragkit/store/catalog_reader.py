@@ -115,13 +115,17 @@ class CatalogReader(CatalogFile):
         )
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        """The live chunks among `ids`."""
+        """The live chunks among `ids`. Raises sqlite3.DatabaseError: one that should be there is not."""
+        numbers = self._numbers.get().of(ids)
         rows = [
             row
-            for part in parts(list(self._numbers.get().of(ids).values()))
+            for part in parts(list(numbers.values()))
             for row in self.rows(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN ({marks(part)})", part)
         ]
-        return {row[0]: chunk_of(row) for row in rows}
+        found = {row[0]: chunk_of(row) for row in rows}
+        if found.keys() != numbers.keys():
+            raise sqlite3.DatabaseError("a chunk is not there under its number")
+        return found
 
     def refs(self, ids: Sequence[str]) -> list[ChunkRef]:
         """The live chunks among `ids`, in their order."""

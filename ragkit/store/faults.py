@@ -39,6 +39,8 @@ def translated(directory: Path) -> Iterator[None]:
                 why=exc,
             ) from exc
         raise damaged(directory, exc) from exc
+    except UnicodeDecodeError as exc:  # of a message of SQLite's about a damaged schema, which it quotes
+        raise damaged(directory, exc) from exc
 
 
 def disk_full(directory: Path) -> DiskFull:

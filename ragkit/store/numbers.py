@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 
 from ragkit.store.catalog_file import BY_NUMBER, CatalogFile, marks, parts
@@ -20,11 +21,14 @@ class ChunkNumbers:
         self._refs: dict[int, ChunkRef] = {}
 
     def refs(self, numbers: Sequence[int]) -> list[ChunkRef]:
-        """The chunk of each number."""
+        """The chunk of each number. Raises sqlite3.DatabaseError: there is none."""
         self._make_room()
         for part in parts([number for number in numbers if number not in self._refs]):
             self._learn(f"{BY_NUMBER} AND number IN ({marks(part)})", part)
-        return [self._refs[number] for number in numbers]
+        try:
+            return [self._refs[number] for number in numbers]
+        except KeyError as exc:
+            raise sqlite3.DatabaseError("the word index names a chunk that is not there") from exc
 
     def of(self, ids: Sequence[str]) -> dict[str, int]:
         """id -> number, of those `ids` that there is a chunk of."""

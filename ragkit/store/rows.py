@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -27,9 +29,10 @@ def vector_blob(vector: Vector) -> bytes:
 
 
 def chunk_of(row: Sequence[Any]) -> Chunk:
-    """A `_CHUNK` row as a value."""
+    """A row of `CHUNK_COLUMNS` as a value. Raises sqlite3.DatabaseError: it is damaged."""
     name, source, ordinal, text, start, end, place, headings = row
-    return Chunk(name, source, ordinal, text, start, end, _place_of(place), heading_path_of(headings))
+    with _undamaged():
+        return Chunk(name, source, ordinal, text, start, end, _place_of(place), heading_path_of(headings))
 
 
 @lru_cache(maxsize=4096)
@@ -55,12 +58,24 @@ def vector_of(blob: bytes) -> Vector:
 
 
 def matrix_of(blobs: Sequence[bytes]) -> Matrix:
-    """Many vectors at once, as `vector_of` makes each."""
+    """Many vectors at once, as `vector_of` makes each. Raises sqlite3.DatabaseError: one is damaged."""
     if not blobs:
         return np.zeros((0, 0), dtype=np.float32)
-    rounded = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
-    rounded /= np.maximum(np.sqrt(np.einsum("ij,ij->i", rounded, rounded)), 1e-6)[:, None]
+    with _undamaged():
+        rounded = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1).astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rounded, rounded))
+    if not np.isfinite(lengths).all():
+        raise sqlite3.DatabaseError("a vector is no vector")
+    rounded /= np.maximum(lengths, 1e-6)[:, None]
     return rounded
+
+
+@contextlib.contextmanager
+def _undamaged() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError) as exc:
+        raise sqlite3.DatabaseError(f"a row cannot be read: {exc}") from exc
 
 
 def is_unit_vector(blob: bytes, dimension: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -45,13 +46,15 @@ class StoredVectors:
             yield [name for name, _ in rows], matrix_of([blob for _, blob in rows])
 
     def _batches(self, columns: str) -> Iterator[list[tuple[Any, ...]]]:
-        """Of rows with a vector, by number, which comes first."""
+        """Of rows with a vector, by number, which comes first. Raises sqlite3.DatabaseError: they do not rise."""
         last = 0
         while rows := self._catalog.rows(
             f"SELECT {columns} FROM chunks WHERE {BY_NUMBER} AND number > ? AND vector IS NOT NULL"
             " ORDER BY number LIMIT 2000",
             (self._catalog.active_id(), last),
         ):
+            if rows[-1][0] <= last:
+                raise sqlite3.DatabaseError("the numbers of chunks are out of order")
             last = rows[-1][0]
             yield rows
 
@@ -106,6 +109,8 @@ class StoredVectors:
             )
             if not rows:
                 return
+            if rows[-1][0] <= last:
+                raise sqlite3.DatabaseError("the outbox is out of order")
             last = rows[-1][0]
             yield [name for name, _ in rows], matrix_of([blob for _, blob in rows])
 
