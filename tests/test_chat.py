@@ -159,6 +159,15 @@ def test_two_conversations_in_one_file_lose_nothing(indexed: Terminal, tmp_path:
     assert "of 10 questions" in indexed("chat", "--history", str(tmp_path / "both.jsonl"), stdin="").stderr
 
 
+def test_a_conversation_that_two_began_at_once_is_one(indexed: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "both.jsonl"
+    words = ("chat", "--history", str(file))
+    indexed(*words, stdin="annual leave\n")
+    head, turn = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(head + head + turn + head + turn)
+    assert "of 2 questions" in indexed(*words, stdin="").stderr
+
+
 def test_saved_markdown_shows_hostile_text_as_text(indexed: Terminal, tmp_path: Path, server: ScriptedOllama) -> None:
     server.answer = '<script>x</script> ![](http://evil/x.png) \u202e "15 days of annual leave" [1]\n- # `item`'
     file = tmp_path / "saved talk.md"

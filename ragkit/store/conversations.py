@@ -32,7 +32,8 @@ class ConversationFile:
         if len(whole) < len(data):
             with self._said_why():
                 os.truncate(self._path, len(whole))
-        return [self._turn(line) for line in whole[len(_HEAD) :].splitlines()]
+        # Two processes that begin a file at once both write its first line.
+        return [self._turn(line) for line in whole.splitlines(keepends=True) if line != _HEAD]
 
     def append(self, turn: Turn) -> None:
         row = {
