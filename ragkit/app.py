@@ -670,8 +670,9 @@ class RagKit:
         key = f"{embedder.model} {catalog.active_id()} {stored.count()}"
         gauge = kept_gauge.load(self.directory, key)
         if gauge is None:
-            names, vectors = stored.sample(evidence.SAMPLE)
-            chunks = catalog.chunks(names)
+            with catalog.snapshot():
+                names, vectors = stored.sample(evidence.SAMPLE)
+                chunks = catalog.chunks(names)
             gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
             kept_gauge.save(self.directory, key, gauge)
         return gauge

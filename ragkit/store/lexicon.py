@@ -80,8 +80,9 @@ class Lexicon:
 
     def _read(self, term: str) -> tuple[Numbers, Scores]:
         occurrences = self._occurrences(term)
-        known = (occurrences > 0) & (occurrences < self._dampings.size)
-        numbers, counts = np.unique(occurrences[known], return_counts=True)
+        occurrences = occurrences[(occurrences > 0) & (occurrences < self._dampings.size)]
+        has_length = self._dampings[occurrences] > 0  # as all chunks have: no more can hold a term than there are
+        numbers, counts = np.unique(occurrences[has_length], return_counts=True)
         rarity = max(math.log((self._chunks - numbers.size + 0.5) / (numbers.size + 0.5)), _LEAST_RARITY)
         return numbers, rarity * counts * (_K1 + 1) / (counts + self._dampings[numbers])
 
