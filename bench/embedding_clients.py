@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ragkit import chunking
-from ragkit.config import resolve
-from ragkit.models.ollama import Ollama
-from ragkit.models.ollama_ports import OllamaEmbedder
-from ragkit.types import Document
+from ragkit.config.resolving import resolve
+from ragkit.models.ollama.client import Ollama
+from ragkit.models.ollama.ports import OllamaEmbedder
+from ragkit.text import chunking
+from ragkit.types.documents import Document
 
 HERE = Path(__file__).parent
 Embed = Callable[[list[str]], object]

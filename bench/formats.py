@@ -23,9 +23,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragkit import terms
-from ragkit.config import LoadingConfig
-from ragkit.loaders.sandbox import SandboxLoader
+from ragkit.config.sections import LoadingConfig
+from ragkit.loaders.sandbox.loader import SandboxLoader
+from ragkit.text import terms
 
 _WORD = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|https?://\S+|data:image\S+")

@@ -26,15 +26,16 @@ import numpy as np
 import numpy.typing as npt
 import shared
 
-from ragkit import retrieval
-from ragkit.chunking import embedding_key, split
-from ragkit.config import DEFAULTS
-from ragkit.indexing import generation_of
-from ragkit.ports import CatalogEntry, FileFacts
-from ragkit.store.catalog import SqliteCatalog
-from ragkit.store.dense import DenseVectors
+from ragkit.config.resolving import DEFAULTS
+from ragkit.indexing.update import generation_of
+from ragkit.retrieval.search import Index, retrieve
+from ragkit.store.catalog.writer import SqliteCatalog
+from ragkit.store.vectors.search import DenseVectors
 from ragkit.testing import HashEmbedder
-from ragkit.types import Document, FileOutcome, Vector
+from ragkit.text.chunking import embedding_key, split
+from ragkit.types.documents import Document, Vector
+from ragkit.types.ports import CatalogEntry, FileFacts
+from ragkit.types.reports import FileOutcome
 
 DIMENSION = 384
 GROUP = 500
@@ -117,11 +118,11 @@ def measured(size: int, texts: list[str], questions: list[str], rounds: int, fol
     bare = bare_collection(folder / "bare", made)
     dense = DenseVectors(folder / "index", catalog, DEFAULTS.store.exact_mb)
     dense.publish(wait=True)
-    index = retrieval.Index(catalog, dense, embedder, DEFAULTS.retrieval)
+    index = Index(catalog, dense, embedder, DEFAULTS.retrieval)
 
     def ours(question: str) -> None:
         with catalog.snapshot():
-            assert retrieval.retrieve(question, 8, index).kept
+            assert retrieve(question, 8, index).kept
 
     def theirs(question: str) -> None:
         vector = embedder.vectors[question]

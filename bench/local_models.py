@@ -18,12 +18,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import shared
 from ragkit import RagKit
-from ragkit.config import resolve
-from ragkit.errors import BadReply
-from ragkit.evaluation.corpus import index_folder, lay_out
-from ragkit.evaluation.questions import Dataset
+from ragkit.config.resolving import resolve
+from ragkit.evaluation.data.corpus import index_folder, lay_out
+from ragkit.evaluation.data.questions import Dataset
 from ragkit.evaluation.runs import Row, evaluate, figures, latencies_ms
-from ragkit.types import Answer, Chunk, ContextLedger, Document, ScoredChunk
+from ragkit.types.answers import Answer, ContextLedger
+from ragkit.types.documents import Chunk, Document
+from ragkit.types.errors import BadReply
+from ragkit.types.search import ScoredChunk
 
 SETS = {"xquad_en": 16, "xquad_zh": 8}  # questions of each
 WINDOW_TOKENS = 4096

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ragkit import RagKit
-from ragkit.config import resolve
-from ragkit.types import FILE_STATES, IndexReport
+from ragkit.config.resolving import resolve
+from ragkit.types.reports import FILE_STATES, IndexReport
 
 QUESTIONS = Path(__file__).with_name("mixed_docs_questions.toml")
 

@@ -19,7 +19,7 @@ import numpy as np
 import pypdfium2
 from PIL import Image, ImageFilter
 
-from ragkit.loaders.ocr import DPI, Ocr, Reading
+from ragkit.loaders.images.ocr import DPI, Ocr, Reading
 
 
 def main() -> None:

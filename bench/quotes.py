@@ -19,8 +19,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragkit import chunking, citations, terms
-from ragkit.types import Passage, Place
+from ragkit.answering import citations
+from ragkit.text import terms
+from ragkit.text.sentences import sentences as chunking_sentences
+from ragkit.types.documents import Place
+from ragkit.types.search import Passage
 
 SAMPLES = Path(__file__).parent.parent / "sample_docs"
 _PAIRS = ("“”", "「」", '""', "«»", "『』")
@@ -56,7 +59,7 @@ def _decoded(data: bytes) -> str:
 
 def quotes(texts: Sequence[str], language: str, random_: random.Random) -> Iterator[Quote]:
     """Without end."""
-    sentences = [[text[a:b].strip() for a, b in chunking.sentences(text)] for text in texts]
+    sentences = [[text[a:b].strip() for a, b in chunking_sentences(text)] for text in texts]
     usable = [n for n, found in enumerate(sentences) if len(found) >= 3]
     while True:
         n, m = random_.choice(usable), random_.choice(usable)

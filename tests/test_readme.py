@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.models.e5 import weights_path
+from ragkit.models.embedded.e5 import weights_path
+from tests.helpers.paths import CHECKOUT
 
-ROOT = Path(__file__).parent.parent
-READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+READMES = {"en": CHECKOUT / "README.md", "zh": CHECKOUT / "README.zh-CN.md"}
 
 
 def blocks(path: Path, kind: str) -> list[str]:
@@ -41,7 +41,7 @@ def test_the_session_is_a_real_one(tmp_path: Path) -> None:
         words = shlex.split(command)[1:]
         done = subprocess.run(
             [sys.executable, "-m", "ragkit", *words],
-            cwd=ROOT,
+            cwd=CHECKOUT,
             env=environment(tmp_path),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,7 +65,7 @@ def test_the_python_blocks_run(tmp_path: Path, language: str) -> None:
         code = code.replace('"my-index"', repr(str(tmp_path / "my-index")))
         done = subprocess.run(
             [sys.executable, "-W", "error::ResourceWarning", "-c", code],
-            cwd=ROOT,
+            cwd=CHECKOUT,
             env=environment(tmp_path),
             capture_output=True,
             encoding="utf-8",
@@ -110,4 +110,4 @@ def test_both_readmes_have_the_same_shape() -> None:
 def test_every_relative_link_leads_somewhere() -> None:
     for path in READMES.values():
         for target in re.findall(r"\]\((?!http)([^)#]+)", path.read_text("utf-8")):
-            assert (ROOT / target).exists(), target
+            assert (CHECKOUT / target).exists(), target

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 
 from ragkit import RagKit
-from ragkit.citations import find_quote
-from ragkit.config import resolve
-from ragkit.models.e5 import weights_path
+from ragkit.config.resolving import resolve
+from ragkit.models.embedded.e5 import weights_path
+from ragkit.text.quotes import find_quote
+from tests.helpers.paths import CHECKOUT
 
-ROOT = Path(__file__).parent.parent
-QUESTIONS = tomllib.loads((ROOT / "tests/data/sample_questions.toml").read_text("utf-8"))["question"]
+QUESTIONS = tomllib.loads((CHECKOUT / "tests/data/sample_questions.toml").read_text("utf-8"))["question"]
 ANSWERABLE = [q for q in QUESTIONS if not q.get("unanswerable")]
 pytestmark = pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")
 
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RagKit]:
-    config, _ = resolve(ROOT / "configs/embedded.toml", environ={})
+    config, _ = resolve(CHECKOUT / "configs/embedded.toml", environ={})
     with RagKit.open(tmp_path_factory.mktemp("index"), config) as opened:
-        report = opened.index([ROOT / "sample_docs"])
+        report = opened.index([CHECKOUT / "sample_docs"])
         assert {outcome.state for outcome in report.outcomes} == {"added"}
         assert len(report.outcomes) == 12
         yield opened
@@ -32,7 +32,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RagKit]:
 
 @pytest.mark.parametrize("question", ANSWERABLE, ids=lambda question: question["ask"])
 def test_the_place_of_the_answer_is_what_a_person_finds(kit: RagKit, question: dict[str, Any]) -> None:
-    document = kit.document(str(ROOT / "sample_docs" / question["source"]))
+    document = kit.document(str(CHECKOUT / "sample_docs" / question["source"]))
     assert document is not None
     span = find_quote(question["quote"], document.text)
     assert span is not None
@@ -50,7 +50,7 @@ def test_most_answers_quote_the_right_place(kit: RagKit) -> None:
         if question.get("unanswerable"):
             refused.append(answer.refused)
             continue
-        document = kit.document(str(ROOT / "sample_docs" / question["source"]))
+        document = kit.document(str(CHECKOUT / "sample_docs" / question["source"]))
         assert document is not None
         span = find_quote(question["quote"], document.text)
         assert span is not None

@@ -1,4 +1,4 @@
-"""Write ragkit/models/e5.onnx: the arithmetic of multilingual-e5-small without its weights.
+"""Write ragkit/models/embedded/e5.onnx: the arithmetic of multilingual-e5-small without its weights.
 
     python tools/build_e5_graph.py [OUTPUT]
 

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ragkit.evaluation.binding import unbound
-from ragkit.evaluation.judging import holds_gold, without_markers
-from ragkit.evaluation.questions import Question
+from ragkit.evaluation.data.binding import unbound
+from ragkit.evaluation.data.questions import Question
 from ragkit.evaluation.runs import Kit, bare, is_right
-from ragkit.messages import Message
-from ragkit.types import Answer, Document, FileOutcome, ScoredChunk
+from ragkit.evaluation.scoring.judging import holds_gold, without_markers
+from ragkit.i18n.messages import Message
+from ragkit.types.answers import Answer
+from ragkit.types.documents import Document
+from ragkit.types.reports import FileOutcome
+from ragkit.types.search import ScoredChunk
 
 Step = Literal["index", "reading", "search", "packing", "answer", "citation"]
 _UNREAD = ("unreadable", "unsupported", "skipped")

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
-from ragkit.evaluation.judging import holds_gold, percentile, precision_omega, span_scores, without_markers
-from ragkit.evaluation.questions import Dataset, Question
-from ragkit.evaluation.ranked import ranked_scores
-from ragkit.terms import fold
-from ragkit.types import Answer, Chunk, Document, Passage, ScoredChunk
+from ragkit.evaluation.data.questions import Dataset, Question
+from ragkit.evaluation.scoring.judging import holds_gold, percentile, precision_omega, span_scores, without_markers
+from ragkit.evaluation.scoring.ranked import ranked_scores
+from ragkit.text.terms import fold
+from ragkit.types.answers import Answer
+from ragkit.types.documents import Chunk, Document
+from ragkit.types.search import Passage, ScoredChunk
 
 SPAN_PASSAGES = 5  # of them judged by characters, as many as in the published tables
 _KEPT = 10  # documents of a ranking in a row

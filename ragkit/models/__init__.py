@@ -1,4 +1,5 @@
-"""Doors to models: `ollama` (a server), `embedded` (no server, no network)."""
+"""The door to models: servers (Ollama, OpenAI-compatible) and the embedded model, which needs none.
+Texts and messages go in and vectors and completions come out; it imports `types`, `config`, `i18n` and `text`."""
 
 import os
 

@@ -14,8 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
-from ragkit.config import Config, RequestsConfig
-from ragkit.errors import (
+from ragkit.config.sections import Config, RequestsConfig
+from ragkit.i18n.messages import Message
+from ragkit.models.families import Expectations
+from ragkit.models.tokens import SAMPLES, Scale
+from ragkit.types.documents import EmbedFault, Vector
+from ragkit.types.errors import (
     BadReply,
     ContextOverflow,
     EndpointMissing,
@@ -25,10 +29,6 @@ from ragkit.errors import (
     ModelUnable,
     ModelUnavailable,
 )
-from ragkit.messages import Message
-from ragkit.models.families import Expectations
-from ragkit.models.tokens import SAMPLES, Scale
-from ragkit.types import EmbedFault, Vector
 
 _FIRST_TEXTS = 8  # in the first request, when the server's speed is not known yet
 _BATCH_S = 8.0  # that a request should take at the most, well under any timeout

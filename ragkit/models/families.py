@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragkit.config import EmbeddingConfig
+from ragkit.config.sections import EmbeddingConfig
 
 _UNKNOWN_TOKENS = 512  # what nearly every embedding model reads
 

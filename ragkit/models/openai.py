@@ -12,8 +12,18 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from ragkit.config import Config
-from ragkit.errors import (
+from ragkit.config.sections import Config
+from ragkit.i18n.messages import Message
+from ragkit.models.batching import ServedEmbedder
+from ragkit.models.families import expectations
+from ragkit.models.http.addresses import may_carry_key
+from ragkit.models.http.server import Server, as_object
+from ragkit.models.ollama.errors import count
+from ragkit.models.ollama.json import as_base64
+from ragkit.models.ollama.ports import read_notes, window_notes
+from ragkit.models.tokens import Scale
+from ragkit.types.answers import ChatMessage, Completion
+from ragkit.types.errors import (
     BadReply,
     ConfigError,
     ContextOverflow,
@@ -22,17 +32,7 @@ from ragkit.errors import (
     ModelNotFound,
     ModelUnavailable,
 )
-from ragkit.messages import Message
-from ragkit.model_types import Format
-from ragkit.models.addresses import may_carry_key
-from ragkit.models.batching import ServedEmbedder
-from ragkit.models.families import expectations
-from ragkit.models.ollama_errors import count
-from ragkit.models.ollama_json import as_base64
-from ragkit.models.ollama_ports import read_notes, window_notes
-from ragkit.models.tokens import Scale
-from ragkit.models.transport import Server, as_object
-from ragkit.types import ChatMessage, Completion
+from ragkit.types.model_server import Format
 
 OPENAI_URL = "https://api.openai.com/v1"
 CARRIED = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty")

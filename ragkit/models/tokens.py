@@ -17,7 +17,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from ragkit.terms import CJK
+from ragkit.text.terms import CJK
 
 if TYPE_CHECKING:
     import tiktoken

@@ -7,7 +7,7 @@ from typing import IO
 
 import portalocker
 
-from ragkit.errors import IndexBusy, StoreError
+from ragkit.types.errors import IndexBusy, StoreError
 
 
 class FileLock:

@@ -8,9 +8,9 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragkit.messages import Message
-from ragkit.terms import document_terms
-from ragkit.types import EmbedFault, Vector
+from ragkit.i18n.messages import Message
+from ragkit.text.terms import document_terms
+from ragkit.types.documents import EmbedFault, Vector
 
 DIMENSION = 64
 

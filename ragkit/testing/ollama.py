@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ragkit.terms import CJK
 from ragkit.testing.embedder import DIMENSION, hash_vector
 from ragkit.testing.faults import FAULTS
 from ragkit.testing.wire import Request, Scripted, WireServer, json_reply, stream_reply
+from ragkit.text.terms import CJK
 
 Behaviour = Callable[[str, dict[str, Any]], Scripted | None]
 Answer = str | Callable[[dict[str, Any]], str]

@@ -1,0 +1,263 @@
+"""From a question and retrieved chunks to an answer whose quotes were checked:
+
+condense follow-up -> retrieve -> pack -> answer (streamed) -> check citations -> (ask once more) -> Answer
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ragkit.answering import citations, packing, prompts
+from ragkit.answering.packing import Room
+from ragkit.i18n.messages import Message
+from ragkit.retrieval.selection import Selection
+from ragkit.text import terms
+from ragkit.types.answers import (
+    Answer,
+    ChatMessage,
+    Citation,
+    Completion,
+    Context,
+    ContextLedger,
+    Shown,
+    Turn,
+    Withdrawn,
+)
+from ragkit.types.documents import Document
+from ragkit.types.errors import BadReply, ContextOverflow, ModelError
+from ragkit.types.ports import Answerer, Chat
+from ragkit.types.search import Passage
+
+_log = logging.getLogger(__name__)
+
+_FRAME_TOKENS = 288  # of the question and of the chat template around the messages
+
+_OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
+_IMAGE_TOKENS = 768  # of a picture, as Ollama counts it
+_NOT_SHOWN = Shown()
+_LEAST_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
+_MOST_COMPLAINTS = 8  # named when a model is asked again
+_ASKED_AGAIN = Message("Not all of this was proved. Asked once more, the model says:")
+
+Retrieve = Callable[[str], Selection]
+Read = Callable[[str], Document | None]
+
+
+class PromptedAnswerer:
+    """The `Answerer` of a language model: asks it for claims with quotes."""
+
+    mode = "generative"
+
+    def __init__(self, chat: Chat, *, ask_again: bool = True) -> None:
+        self._chat = chat
+        self._ask_again = ask_again
+        self.model = chat.model
+        self.sees = chat.sees
+        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())), Shown())
+        self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
+
+    @property
+    def window_tokens(self) -> int | None:
+        return self._chat.window_tokens
+
+    @property
+    def passage_tokens(self) -> int:
+        return max(self._chat.window_tokens - self._chat.answer_tokens - self._frame_tokens, 0)
+
+    def count_tokens(self, text: str) -> int:
+        return self._chat.count_tokens(text)
+
+    def condense(self, question: str, history: Sequence[Turn]) -> str:
+        """The model's own rewriting; the bare question when it gives nothing usable."""
+        *_, completion = self._chat.stream(prompts.condense_prompt(question, history))
+        assert isinstance(completion, Completion)
+        rewritten = completion.text.strip().splitlines()[:1]
+        return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
+
+    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
+        """The model's reply, streamed. Raises ContextOverflow, ModelError."""
+        for piece in self._chat.stream(prompts.answer_prompt(question, context, shown)):
+            if isinstance(piece, Completion):
+                piece = replace(piece, refused=prompts.is_refusal(piece.text))
+            yield piece
+
+    def again(
+        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    ) -> Completion | None:
+        """A second reply, after the first was found wanting; None where there is no second one to be had."""
+        if not self._ask_again or reply.done_reason == "length":
+            return None
+        messages = [
+            *prompts.answer_prompt(question, context, shown),
+            ChatMessage("assistant", reply.text),
+            prompts.answer_again(question, complaints[:_MOST_COMPLAINTS]),
+        ]
+        try:
+            *_, completion = self._chat.stream(messages)
+        except ModelError as exc:  # the first reply is there, and is worth more than an error
+            _log.info("No second reply from %s: %s", self.model, exc)
+            return None
+        assert isinstance(completion, Completion)
+        return replace(completion, refused=prompts.is_refusal(completion.text))
+
+    def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
+        """Every finding in the passages, a line each. Raises ContextOverflow, ModelError."""
+        *_, completion = self._chat.stream(prompts.rows_prompt(question, passages))
+        assert isinstance(completion, Completion)
+        return completion
+
+
+def room(answerer: Answerer, read: Read, widen_tokens: int = 0, shown: Shown = _NOT_SHOWN) -> Room:
+    """What the answerer has for passages, beside the pictures and the words on them."""
+    used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
+    passage_tokens = max(answerer.passage_tokens - used, 0)
+    return Room(answerer.count_tokens, passage_tokens, answerer.window_tokens, widen_tokens, read)
+
+
+def stream(
+    question: str,
+    history: Sequence[Turn],
+    *,
+    retrieve: Retrieve,
+    read: Read,
+    answerer: Answerer,
+    unread_count: int,
+    widen_tokens: int = 0,
+    shown: Shown = _NOT_SHOWN,
+) -> Iterator[str | Withdrawn | Answer]:
+    """The answer's text as it comes, and last, once, the whole `Answer`.
+
+    A reply with something unproved in it is asked for once more. If the second one is proved better, `Withdrawn`
+    comes and then that reply, whole. Raises what retrieval and the model raise. "The documents do not say" is an
+    Answer with `refused` set and the nearest passages as receipts.
+    """
+    query = answerer.condense(question, history) if history else question
+    found = retrieve("\n".join(filter(None, (query, shown.words))))
+    place = room(answerer, read, widen_tokens, shown)
+    context = packing.pack(found, place)
+    try:
+        completion = yield from _relay(answerer.answer(query, context, shown))
+    except ContextOverflow as overflow:
+        context = _repacked(found, context, place, overflow)
+        completion = yield from _relay(answerer.answer(query, context, shown))
+    if completion is None:
+        raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
+    reply = checked = _checked(question, completion, context, read)
+    again = answerer.again(query, context, shown, completion, checked.complaints) if checked.complaints else None
+    if again is not None:
+        second = _checked(question, again, context, read)
+        reply = max(checked, second, key=lambda one: one.worth)  # the first, if they are worth the same
+        if reply is second:
+            yield Withdrawn(_ASKED_AGAIN)
+            yield second.completion.text
+    yield Answer(
+        question=question,
+        query=query,
+        text=reply.completion.text,
+        citations=reply.citations,
+        refused=reply.completion.refused,
+        mode=answerer.mode,
+        model=reply.completion.model or answerer.model,
+        done_reason=reply.completion.done_reason,
+        ledger=replace(context.ledger, prompt_eval_count=reply.completion.prompt_eval_count),
+        nearest=found.kept,
+        unread_count=unread_count,
+        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(checked, again, reply)),
+        asked=1 if again is None else 2,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A reply, and what was found out about it."""
+
+    completion: Completion
+    citations: tuple[Citation, ...]
+    notes: tuple[Message, ...]
+    complaints: tuple[str, ...]  # what a model is told when it is asked again, in English; quotes as they are
+
+    @property
+    def worth(self) -> tuple[int, int]:
+        """To tell which of two replies is proved better. A refusal claims nothing and proves nothing: it is worth
+        more than what is mostly unproved, and less than a half-proved answer."""
+        proved = sum(citation.verified for citation in self.citations)
+        return 2 * proved - len(self.complaints), -len(self.complaints)
+
+
+def _checked(question: str, completion: Completion, context: Context, read: Read) -> _Checked:
+    documents = {passage.source: read(passage.source) for passage in context.passages}
+    texts = {name: text for name, text in documents.items() if text is not None}
+    cited = citations.check(completion.text, context.passages, texts)
+    unknown = citations.unknown_markers(completion.text, context.passages)
+    notes = _notes(completion, unknown, cited)
+    unproved = [
+        f"[{one.marker}] “{one.quote}”: not in passage {one.marker}" if one.quote else f"[{one.marker}]: has no quote"
+        for one in cited
+        if not one.verified
+    ]
+    unproved += [f"[{marker}]: there is no passage {marker}" for marker in unknown]
+    if not completion.refused and not cited and not unknown:
+        unproved = ["no claim has a quote and a passage's number"]
+    if not completion.refused and _in_another_language(question, completion.text):
+        unproved.append("the answer is not in the language of the question")
+        notes = (*notes, Message("The answer is not in the language of the question."))
+    return _Checked(completion, cited, notes, tuple(unproved))
+
+
+def _in_another_language(question: str, text: str) -> bool:
+    """Of the answer's own words; a few are often a name."""
+    own = citations.prose(text)
+    return len(own.split()) + len(terms.cjk(own)) >= _LEAST_WORDS and terms.language(own) != terms.language(question)
+
+
+def _asked_notes(first: _Checked, again: Completion | None, used: _Checked) -> tuple[Message, ...]:
+    if again is None:
+        return ()
+    if used is first:
+        return (Message("The model was asked twice; its second reply is not proved better."),)
+    return (Message("The model was asked twice; this is its second reply, which is proved better."),)
+
+
+def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:
+    """Yield the text; return what ended it."""
+    completion = None
+    for piece in pieces:
+        if isinstance(piece, Completion):
+            completion = piece
+        else:
+            yield piece
+    return completion
+
+
+def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOverflow) -> Context:
+    """The context again, in the room that the server's own counts leave beside an answer."""
+    passage_tokens = tokens_after(sent.ledger, overflow)
+    prompt, window = overflow.prompt_tokens, overflow.window_tokens
+    context = packing.pack(found, replace(room, passage_tokens=passage_tokens, window_tokens=window))
+    note = Message(
+        "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
+        {"prompt": prompt, "window": window},
+    )
+    return replace(context, ledger=replace(context.ledger, notes=(*context.ledger.notes, note)))
+
+
+def tokens_after(sent: ContextLedger, overflow: ContextOverflow, frame_tokens: int = 0) -> int:
+    """How many tokens of passages the server's window has room for, by its own counts; `frame_tokens` of the
+    prompt stay as they are. Raises ContextOverflow again when the server gave no counts."""
+    prompt, window = overflow.prompt_tokens, overflow.window_tokens
+    if not prompt or not window or prompt <= window:
+        raise overflow
+    whole = (sent.planned_tokens + frame_tokens) * window / prompt * _OF_WINDOW
+    return max(int(whole) - frame_tokens, 0)
+
+
+def _notes(completion: Completion, unknown: Sequence[int], found: Sequence[Citation]) -> tuple[Message, ...]:
+    notes = []
+    if unknown:
+        markers = ", ".join(f"[{marker}]" for marker in unknown)
+        notes.append(Message("The answer cites {markers}, which is not among its passages.", {"markers": markers}))
+    if not found and not completion.refused:
+        notes.append(Message("The answer cites nothing: none of it is verified."))
+    return tuple(notes)

@@ -1,0 +1,242 @@
+"""From a question and a JSON Schema to a value whose every field has its proof:
+
+schema -> form -> passages -> filled in (asked for once more where a field is not proved) -> fields checked -> value
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ragkit.answering import citations, packing
+from ragkit.answering.ask import tokens_after
+from ragkit.answering.packing import Room
+from ragkit.answering.structured import prompts
+from ragkit.answering.structured.schema import Gap, Leaf, problem, taken
+from ragkit.i18n.messages import Message
+from ragkit.retrieval.selection import Selection
+from ragkit.text import numbers_and_dates, quotes
+from ragkit.types.answers import ChatMessage, Completion, Context
+from ragkit.types.documents import Document
+from ragkit.types.errors import BadReply, ContextOverflow, FormatMismatch, InputError, ModelError
+from ragkit.types.ports import Chat, Filler
+from ragkit.types.search import Passage
+from ragkit.types.structured import Field, FieldState, Filling, FindPassages, Form, StructuredAnswer, path_text
+
+_FRAME_TOKENS = 288  # of the question and of the chat template around the messages
+_LEAST_TOKENS = 200  # of passages, for a form to be filled in at all
+_MOST_COMPLAINTS = 8  # named when a model is asked again
+
+_NOT_SAID = Message("the documents do not say")
+
+
+def ask(
+    question: str,
+    form: Form,
+    *,
+    retrieve: Callable[[str], Selection],
+    read: Callable[[str], Document | None],
+    filler: Filler,
+    unread_count: int,
+) -> StructuredAnswer:
+    """The form filled in from the documents. Raises what retrieval and the model raise, and BadReply when the
+    model twice gives something that does not fit the form."""
+    searched: dict[str, Selection] = {}
+
+    def find(query: str, passage_tokens: int) -> Context:
+        if query not in searched:
+            searched[query] = retrieve(query)
+        return packing.pack(searched[query], Room(filler.count_tokens, passage_tokens, filler.window_tokens, read=read))
+
+    nearest = searched[question] = retrieve(question)
+    filling = filler.fill(question, form, find)
+    value = taken(filling.filled, form).value
+    documents = {passage.source: read(passage.source) for passage in filling.context.passages}
+    misfit = problem(value, form.schema)
+    completion = filling.completion
+    misfits = (Message("The value does not fit the schema: {why}.", {"why": misfit}),) if misfit else ()
+    return StructuredAnswer(
+        question=question,
+        text=json.dumps(value, ensure_ascii=False),
+        fields=tuple(_field(proof, filling, documents) for proof in proofs(filling.filled, form, filling.context)),
+        complete=not misfit,
+        mode=filler.mode,
+        model=completion.model or filler.model,
+        asked=filling.asked,
+        ledger=replace(filling.context.ledger, prompt_eval_count=completion.prompt_eval_count),
+        nearest=nearest.kept,
+        unread_count=unread_count,
+        notes=(*completion.notes, *misfits),
+    )
+
+
+# -- proof -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A part of a value and the passage that its quote stands in, None where it stands in none."""
+
+    part: Leaf | Gap
+    state: FieldState
+    passage: Passage | None = None
+    span: tuple[int, int] | None = None  # of the quote, in the passage's text
+    reason: Message = field(default_factory=Message)
+
+
+def proofs(filled: object, form: Form, context: Context) -> list[Proof]:
+    """The proof of each part of a reply. A quote that stands in another passage than the one named counts: where
+    it stands is what is cited."""
+    return [_proof(part, context.passages) for part in taken(filled, form).parts]
+
+
+def _proof(part: Leaf | Gap, passages: Sequence[Passage]) -> Proof:
+    if isinstance(part, Gap):
+        return Proof(part, "missing", reason=_NOT_SAID)
+    if part.value is None:
+        return Proof(part, "null", reason=_NOT_SAID)
+    if not part.quote.strip():
+        return Proof(part, "unverified", reason=Message("no quote was given"))
+    named = [passage for passage in passages if passage.marker == part.marker]
+    for passage in (*named, *(one for one in passages if one.marker != part.marker)):
+        span = quotes.find_quote(part.quote, passage.text)
+        if span is not None:
+            stands = numbers_and_dates.standing(part.value, part.quote, closed=part.closed)
+            if stands == "absent":
+                return Proof(part, "unverified", passage, span, Message("its quote does not say this value"))
+            return Proof(part, stands, passage, span)
+    reason = Message("the quote is in none of the passages")
+    return Proof(part, "unverified", named[0] if named else None, None, reason)
+
+
+def _field(proof: Proof, filling: Filling, documents: dict[str, Document | None]) -> Field:
+    part = proof.part
+    reason = filling.reasons.get(part.path, proof.reason)
+    if isinstance(part, Gap):
+        return Field(part.path, None, "missing", part.required, reason=reason)
+    citation = None
+    if proof.passage is not None:
+        document = documents.get(proof.passage.source)
+        citation = citations.cite(proof.passage, part.quote, proof.span, document)
+    return Field(part.path, part.value, proof.state, part.required, citation, reason)
+
+
+# -- by a language model -----------------------------------------------------------------------
+
+
+class PromptedFiller:
+    """The `Filler` of a language model: asks it for values, each with a quote."""
+
+    mode = "generative"
+
+    def __init__(self, chat: Chat, *, ask_again: bool = True) -> None:
+        self._chat = chat
+        self._ask_again = ask_again
+        self.model = chat.model
+
+    @property
+    def window_tokens(self) -> int | None:
+        return self._chat.window_tokens
+
+    def count_tokens(self, text: str) -> int:
+        return self._chat.count_tokens(text)
+
+    def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
+        """The better of at most two replies, whole; without `ask_again` a second one is asked for only when the
+        first does not fit the form at all. Raises BadReply, ModelError."""
+        context, first = self._first(question, form, find)
+        if not first.complaints or (first.fits and not self._ask_again):
+            return _filling(first, context, 1)
+        second = self._second(question, form, context, first)
+        best = max((one for one in (second, first) if one is not None), key=lambda reply: reply.worth)
+        if not best.fits:
+            raise BadReply(
+                "The model {model} was asked twice, and its answer does not fit the schema: {why}.",
+                hint="Raise options.num_predict, simplify the schema, or use a larger model.",
+                model=self.model,
+                why=best.complaints[0].rstrip("."),
+            )
+        return _filling(best, context, 1 if second is None else 2)
+
+    def _first(self, question: str, form: Form, find: FindPassages) -> tuple[Context, _Reply]:
+        frame = prompts.form_prompt(question, form.schema, ())
+        used = sum(self._chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
+        room = self._chat.window_tokens - self._chat.answer_tokens - used
+        if room < _LEAST_TOKENS:
+            raise InputError(
+                "The form leaves no room for passages in a window of {window} tokens.",
+                hint="Raise options.num_ctx, or make the schema smaller.",
+                window=self._chat.window_tokens,
+            )
+        context = find(question, room)
+        try:
+            return context, self._reply(prompts.form_prompt(question, form.schema, context.passages), form, context)
+        except ContextOverflow as overflow:
+            context = find(question, tokens_after(context.ledger, overflow, used))
+            return context, self._reply(prompts.form_prompt(question, form.schema, context.passages), form, context)
+
+    def _second(self, question: str, form: Form, context: Context, first: _Reply) -> _Reply | None:
+        """None: the server gave none, or has no room for the question and what was wrong with the first reply."""
+        messages = [
+            *prompts.form_prompt(question, form.schema, context.passages),
+            ChatMessage("assistant", first.completion.text),
+            prompts.form_again(question, first.complaints[:_MOST_COMPLAINTS]),
+        ]
+        try:
+            return self._reply(messages, form, context)
+        except ModelError:  # the first reply is there, and is worth more than an error
+            return None
+
+    def _reply(self, messages: Sequence[ChatMessage], form: Form, context: Context) -> _Reply:
+        try:
+            *_, completion = self._chat.stream(messages, form.asked)
+        except FormatMismatch as exc:
+            why = str(exc.message.values.get("why", exc))
+            return _Reply(Completion(exc.partial_text, self.model), None, (why,), False)
+        assert isinstance(completion, Completion)
+        return _read(completion, form, context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What a model replied, and what is wrong with it."""
+
+    completion: Completion
+    filled: object
+    complaints: tuple[str, ...]  # in English; names of fields and quotes
+    fits: bool  # it is JSON by the form
+    proved: int = 0
+
+    @property
+    def worth(self) -> tuple[bool, int, int]:
+        return self.fits, self.proved - len(self.complaints), -len(self.complaints)
+
+
+def _read(completion: Completion, form: Form, context: Context) -> _Reply:
+    try:
+        filled = json.loads(_bare(completion.text))
+        why = problem(filled, form.asked)
+    except (ValueError, RecursionError) as exc:
+        filled, why = None, f"it is not JSON ({exc})"
+    if why:
+        return _Reply(completion, None, (why,), False)
+    found = proofs(filled, form, context)
+    complaints = [_complaint(proof) for proof in found if proof.state == "unverified"]
+    proved = sum(proof.state in ("stated", "read") for proof in found)
+    return _Reply(completion, filled, tuple(complaints), True, proved)
+
+
+def _complaint(proof: Proof) -> str:
+    assert isinstance(proof.part, Leaf)
+    return f"{path_text(proof.part.path)}: {proof.reason} (“{proof.part.quote}”)"
+
+
+def _bare(text: str) -> str:
+    """JSON out of the fence that models like to put around it."""
+    text = text.strip()
+    return text.split("\n", 1)[-1].removesuffix("```") if text.startswith("```") else text
+
+
+def _filling(reply: _Reply, context: Context, asked: int) -> Filling:
+    return Filling(reply.filled, context, reply.completion, asked)

@@ -1,0 +1,250 @@
+"""Why an expected passage is not in an answer: the first stage that lost it, and the setting that would keep it.
+
+index -> reading -> splitting -> candidates (dense, lexical) -> ranking -> reranking -> selection ->
+packing -> (the answerer had it)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ragkit.answering import packing
+from ragkit.answering.ask import room as answering_room
+from ragkit.i18n.messages import Message, runs
+from ragkit.retrieval import reranking, selection
+from ragkit.retrieval.search import Index, Stages
+from ragkit.retrieval.search import stages as retrieval_stages
+from ragkit.text import quotes, terms
+from ragkit.types.documents import Chunk, Document
+from ragkit.types.ports import Answerer, Catalog
+from ragkit.types.reports import FileOutcome
+from ragkit.types.search import Condition, Stage, WhyNot
+
+_UNREAD = ("unreadable", "unsupported", "skipped")
+_MOST_RANKED = 20_000  # candidates that a true rank is looked for among
+_FILE = re.compile(r"\S[^\n]*\.[A-Za-z0-9]{1,5}(:\d+)?")
+_LEFT_OUT = Message("It was left out: it {why}.")
+_FEW = 40  # documents that a passage is first looked for in
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was to be found: a whole file, a page of it, or a passage."""
+
+    source: str
+    page: int | None
+    quote: str  # "": any passage of the source and page
+    span: tuple[int, int] | None  # of the quote, in characters of the document's text
+
+
+def why_not(question: str, expected: Expected, where: Sequence[Condition], index: Index, answerer: Answerer) -> WhyNot:
+    """The stages in order, up to the one that lost it. Raises what retrieval raises."""
+    stages = retrieval_stages(question, index.settings.k, index, where)
+    search = _Search(question, expected, _chunks(expected, index.catalog), where, index, answerer, stages)
+    seen: list[Message] = []
+    for look in (_split, _conditions, _candidates, _ranking, _reranking, _selection, _packing):
+        found = look(search)
+        if isinstance(found, WhyNot):
+            return replace(found, seen=tuple(filter(None, seen)))
+        seen.append(found)
+    template = Message("It is put before the answerer, which chooses what it quotes.")
+    return WhyNot("given", template, Message(), tuple(filter(None, seen)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    question: str
+    expected: Expected
+    chunks: Sequence[Chunk]  # that hold a part of what is expected
+    where: Sequence[Condition]
+    index: Index
+    answerer: Answerer
+    stages: Stages
+
+    def rank(self, order: Iterable[str]) -> int | None:
+        """Of the best of the chunks in an order of ids, from 1."""
+        names = {chunk.id for chunk in self.chunks}
+        return next((rank for rank, name in enumerate(order, 1) if name in names), None)
+
+    def reason(self) -> Message | None:
+        """Why selection left one of the chunks out, though it ranked well enough."""
+        names = {chunk.id for chunk in self.chunks}
+        return next((one.reason for one in self.stages.selection.left_out if one.chunk.id in names), None)
+
+
+def expected_of(
+    written: str,
+    files: Mapping[str, FileOutcome],
+    named: Callable[[str], list[str]],
+    read: Callable[[str], Document | None],
+    likely: Callable[[str], Sequence[str]],
+) -> Expected | WhyNot:
+    """`written`: a file with or without `:PAGE`, or words of a passage. `named` gives the sources that a name
+    means; `likely` those that a passage may stand in, the likeliest first."""
+    name, _, page = written.rpartition(":")
+    for candidate, number in ((written, None), (name, int(page) if page.isdecimal() else None)):
+        sources = named(candidate) if candidate and (number is not None or candidate == written) else []
+        if len(sources) == 1:
+            return _expected_file(files[sources[0]], number)
+    if _looks_like_a_file(written):
+        return _lost(
+            "index",
+            Message("No file of the index has this name: {name}"),
+            Message("Run: ragkit index {name}"),
+            name=written,
+        )
+    tried = list(likely(written))[:_FEW]
+    for source in [*tried, *(other for other in files if other not in tried)]:
+        document = read(source)
+        span = quotes.find_quote(written, document.text) if document is not None else None
+        if span is not None:
+            return Expected(source, None, written, span)
+    unread = [outcome for outcome in files.values() if outcome.state in _UNREAD or outcome.weak_pages]
+    if unread:
+        return _lost(
+            "reading",
+            Message("No text of the index holds these words; {count} files were not read, or not wholly."),
+            Message("Run: ragkit audit"),
+            count=len(unread),
+        )
+    return _lost("index", Message("No text of the index holds these words."), Message("Run: ragkit index FOLDER"))
+
+
+def _expected_file(outcome: FileOutcome, page: int | None) -> Expected | WhyNot:
+    fix = Message("Run: ragkit audit")
+    if outcome.state in _UNREAD:
+        return _lost("reading", Message("The file was not read: {why}"), fix, why=outcome.reason)
+    weak = [one for one in outcome.weak_pages if one.number == page]
+    if page is not None and weak and not weak[0].score:
+        return _lost("reading", Message("Page {page} was not read: {why}"), fix, page=page, why=weak[0].reason)
+    return Expected(outcome.source, page, "", None)
+
+
+def _chunks(expected: Expected, catalog: Catalog) -> list[Chunk]:
+    """Those that hold a part of it."""
+    found = catalog.chunks_of(expected.source)
+    if expected.span is not None:
+        start, end = expected.span
+        return [chunk for chunk in found if chunk.start < end and start < chunk.end]
+    return [chunk for chunk in found if expected.page in (None, chunk.place.page)]
+
+
+def _split(search: _Search) -> WhyNot | Message:
+    chunks, expected = search.chunks, search.expected
+    if not chunks:
+        template = Message("No passage begins on page {page}; its text is part of the passages around it.")
+        return _lost("splitting", template, Message("Expect the file without a page."), page=expected.page or 0)
+    if expected.span is None:
+        return Message("The file has {count} passages that count.", {"count": len(chunks)})
+    start, end = expected.span
+    whole = [chunk for chunk in chunks if chunk.start <= start and end <= chunk.end]
+    if whole:
+        return Message("It stands in passage {number} of its document.", {"number": whole[0].ordinal + 1})
+    return _lost(
+        "splitting",
+        Message("It is split over {count} passages (numbers {numbers} of its document); none holds all of it."),
+        Message("Raise chunking.overlap_tokens or chunking.chunk_tokens, and index again."),
+        count=len(chunks),
+        numbers=runs([chunk.ordinal + 1 for chunk in chunks]),
+    )
+
+
+def _conditions(search: _Search) -> WhyNot | Message:
+    if not search.where:
+        return Message()
+    vector = search.index.embedder.embed_query(search.question)
+    if search.rank(search.index.dense.nearest(vector, _MOST_RANKED, search.where)) is None:
+        return _lost("conditions", Message("The conditions leave it out."), Message("Ask without --where."))
+    return Message("The conditions leave it in.")
+
+
+def _candidates(search: _Search) -> WhyNot | Message:
+    index, settings = search.index, search.index.settings
+    vector = index.embedder.embed_query(search.question)
+    dense = search.rank(index.dense.nearest(vector, _MOST_RANKED, search.where))
+    lexical = search.rank(index.catalog.lexical(terms.query_terms(search.question), _MOST_RANKED, search.where))
+    ranks = {"dense": dense or "–", "lexical": lexical or "–"}
+    most = max(settings.candidates, settings.k)
+    best = min((rank for rank in (dense, lexical) if rank), default=None)
+    if best is None:
+        template = Message("It has no vector and shares no word with the question.")
+        return _lost("candidates", template, Message("Run: ragkit rebuild, or ask in the document's words."))
+    if best <= most:
+        return Message("Dense rank {dense}, lexical rank {lexical}.", ranks)
+    return _lost(
+        "candidates",
+        Message("Dense rank {dense}, lexical rank {lexical}; the first {most} of each are looked at."),
+        Message("Set retrieval.candidates to {best}."),
+        **ranks,
+        most=most,
+        best=best,
+    )
+
+
+def _ranking(search: _Search) -> WhyNot | Message:
+    settings = search.index.settings
+    rank = search.rank(hit.ref.id for hit in search.stages.ranked)
+    template, name = Message("Set retrieval.k to {rank}."), settings.k
+    if settings.rerank == "chat" and settings.rerank_passages > settings.k:
+        template, name = Message("Set retrieval.rerank_passages to {rank}."), settings.rerank_passages
+    if search.reason() is not None or (rank is not None and rank <= max(name, reranking.passages(settings))):
+        return Message("Rank {rank} after fusion.", {"rank": rank or "–"})
+    weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)
+    if rank is not None and weakest < selection.least_score(search.stages.ranked, settings):
+        why = Message("Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.")
+        fix = Message("Set retrieval.k to {rank} and retrieval.least_share to 0.")
+        return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), k=name)
+    why = Message("Rank {rank} after fusion; the first {k} are used.")
+    return _lost("ranking", why, template, rank=rank or "–", k=name)
+
+
+def _reranking(search: _Search) -> WhyNot | Message:
+    settings = search.index.settings
+    if not reranking.passages(settings):
+        return Message()
+    rank = search.rank(hit.ref.id for hit in search.stages.reranked)
+    if search.reason() is not None or (rank is not None and rank <= settings.k):
+        return Message("Rank {rank} after reranking.", {"rank": rank or "–"})
+    why = Message("Rank {rank} after reranking; the first {k} are used.")
+    return _lost("reranking", why, Message("Set retrieval.k to {rank}."), rank=rank or "–", k=settings.k)
+
+
+def _selection(search: _Search) -> WhyNot | Message:
+    reason = search.reason()
+    found = search.stages.selection
+    used = [*found.kept, *(hit for hits in found.joined.values() for hit in hits)]
+    if reason is None or search.rank(hit.chunk.id for hit in used) is not None:
+        return Message()
+    if "of the best score" in reason.template:
+        fix = Message("Set retrieval.least_share to 0, or ask for one thing at a time.")
+        return _lost("selection", _LEFT_OUT, fix, why=reason)
+    if search.index.settings.per_source and "used already" in reason.template:
+        fix = Message("Set retrieval.per_source to {more}.")
+        return _lost("selection", _LEFT_OUT, fix, why=reason, more=search.index.settings.per_source + 1)
+    return _lost("selection", _LEFT_OUT, Message("Nothing is lost: the other one says it."), why=reason)
+
+
+def _packing(search: _Search) -> WhyNot | Message:
+    answerer = search.answerer
+    room = answering_room(answerer, search.index.catalog.document)
+    context = packing.pack(search.stages.selection, room)
+    names = {chunk.id for chunk in search.chunks}
+    for passage in context.passages:
+        if names & set(passage.chunk_ids):
+            return Message("It is passage [{marker}] of the context.", {"marker": passage.marker})
+    return _lost(
+        "packing",
+        Message("It did not fit into the context of {tokens} tokens."),
+        Message("Raise options.num_ctx, or lower retrieval.k."),
+        tokens=answerer.passage_tokens,
+    )
+
+
+def _looks_like_a_file(written: str) -> bool:
+    return bool(_FILE.fullmatch(written))
+
+
+def _lost(stage: Stage, why: Message, fix: Message, /, **values: object) -> WhyNot:
+    return WhyNot(stage, replace(why, values=values), replace(fix, values=values))

@@ -1,0 +1,128 @@
+"""What the verbs that measure show."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.frontends.cli.show.terminal import LANGUAGE, print_json, safe, say_aside, style, text_of, tr
+
+if TYPE_CHECKING:
+    from ragkit.evaluation.checking import Verdict
+    from ragkit.evaluation.runs import Run
+    from ragkit.evaluation.scoring.compare import Comparison
+
+_FOUND_CHARACTERS = 160  # of what was found instead, in a line
+
+
+@contextmanager
+def progress(questions: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal; silence elsewhere. What it yields takes how many are done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=questions, label=tr("Questions"), file=sys.stderr) as bar:
+        yield lambda done: bar.update(done - bar.pos)
+
+
+def show_run(run: Run, page: Path | None, *, as_json: bool) -> None:
+    from ragkit.evaluation.data.run_files import to_json
+    from ragkit.evaluation.report.labels import TIME_LABELS, label, number
+    from ragkit.evaluation.report.page import facts_of, run_page
+    from ragkit.evaluation.runs import figures, kinds, latencies_ms
+
+    if page is not None:
+        page.write_text(run_page(run, LANGUAGE), "utf-8")
+    if as_json:
+        print_json(to_json(run))
+        return
+    groups = {tr("all"): run.rows, **kinds(run.rows)}
+    found = [figures(rows) for rows in groups.values()]
+    say_aside(f"{safe(run.dataset)}: {text_of(facts_of(run))}")
+    head = [tr("figure"), *(f"{safe(name)} ({len(rows)})" for name, rows in groups.items())]
+    rows = [
+        [text_of(label(name)), *(number(name, of[name]) if name in of else "–" for of in found)] for name in found[0]
+    ]
+    times = [latencies_ms(rows) for rows in groups.values()]
+    for name in times[0]:
+        shown = [f"{of[name][0]:.0f} / {of[name][1]:.0f}" for of in times]
+        rows.append([tr("{what}, half and 95 % within", what=TIME_LABELS[name]), *shown])
+    show_table([head, *rows])
+
+
+def show_comparison(comparison: Comparison, page: Path | None, *, as_json: bool) -> None:
+    from ragkit.evaluation.data.run_files import comparison_json
+    from ragkit.evaluation.report.page import (
+        METHOD,
+        comparison_head,
+        comparison_page,
+        comparison_rows,
+        comparison_title,
+    )
+
+    if page is not None:
+        page.write_text(comparison_page(comparison, LANGUAGE), "utf-8")
+    if as_json:
+        print_json(comparison_json(comparison))
+        return
+    say_aside(text_of(comparison_title(comparison)))
+    show_table([comparison_head(comparison, LANGUAGE), *comparison_rows(comparison, LANGUAGE)])
+    say_aside(text_of(METHOD))
+
+
+def show_table(lines: Sequence[Sequence[str]]) -> None:
+    """The first line is the head; the first column stands left, the others right."""
+    widths = [max(_width(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for number, (first, *others) in enumerate(lines):
+        shown = first + " " * (widths[0] - _width(first))
+        for cell, width in zip(others, widths[1:], strict=True):
+            shown += "  " + " " * (width - _width(cell)) + cell
+        click.echo(style(shown, bold=True) if number == 0 else shown)
+
+
+def _width(text: str) -> int:
+    """Cells of a terminal: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"questions": [_verdict_json(verdict) for verdict in verdicts]})
+        return
+    for verdict in verdicts:
+        if verdict.loss is not None:
+            mark = style(tr("FAILED"), fg="red", bold=True)
+            told = tr(
+                "{id} “{question}”: expected {expected}; found {found}; lost in: {step}",
+                id=safe(verdict.question.id),
+                question=safe(verdict.question.text),
+                expected=text_of(verdict.expected),
+                found=_short(text_of(verdict.loss.found)),
+                step=tr(verdict.loss.step),
+            )
+            click.echo(f"{mark} {' '.join(told.split())}")
+    passed = sum(verdict.loss is None for verdict in verdicts)
+    click.echo(tr("{passed} of {count} questions passed.", passed=passed, count=len(verdicts)))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _FOUND_CHARACTERS else text[: _FOUND_CHARACTERS - 1] + "…"
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    loss = verdict.loss
+    return {
+        "id": verdict.question.id,
+        "question": verdict.question.text,
+        "passed": loss is None,
+        "expected": str(verdict.expected),
+        "found": str(loss.found) if loss else "",
+        "lost_in": loss.step if loss else "",
+        "seconds": round(verdict.seconds, 3),
+    }

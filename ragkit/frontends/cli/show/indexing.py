@@ -1,0 +1,147 @@
+"""What an index run, its state, checks and settings look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.frontends.cli.show.terminal import print_json, safe, say_aside, shown_path, style, text_of, tr
+from ragkit.frontends.json_shapes import _outcome_json
+from ragkit.types.reports import FILE_STATES
+
+if TYPE_CHECKING:
+    from ragkit.config.resolving import Setting
+    from ragkit.types.reports import Check, FileOutcome, IndexReport, IndexStatus
+
+_FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
+
+
+def show_report(report: IndexReport) -> None:
+    for note in report.notes:
+        say_aside(text_of(note))
+    for state in ("unreadable", "unsupported", "skipped"):
+        _show_outcomes(state, [outcome for outcome in report.outcomes if outcome.state == state])
+    partly = [o for o in report.outcomes if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
+    _show_outcomes("read, with notes", partly)
+    changed = sum(report.count(state) for state in ("added", "changed", "removed"))
+    if not changed:
+        click.echo(tr("Nothing to do: all {count} files are up to date.", count=report.count("unchanged")))
+    click.echo(_counts_line(report))
+    if changed:
+        click.echo(
+            tr(
+                "{embedded} chunks embedded, {reused} reused, in {seconds} s ({rate} files/s).",
+                embedded=report.chunks_embedded,
+                reused=report.chunks_reused,
+                seconds=f"{report.seconds:.1f}",
+                rate=f"{changed / max(report.seconds, 0.001):.1f}",
+            )
+        )
+    if report.chunks_unpublished:
+        say_aside(
+            tr(
+                "{count} chunks are not in Chroma yet; searches find them all the same.",
+                count=report.chunks_unpublished,
+            )
+        )
+
+
+_WOULD = {"added": "would be read", "changed": "would be read again", "removed": "would be removed"}
+
+
+def show_plan(plan: Sequence[FileOutcome], *, as_json: bool) -> None:
+    """What an index run would do with each file."""
+    if as_json:
+        print_json({"files": [_outcome_json(outcome) for outcome in plan]})
+        return
+    for outcome in plan:
+        if outcome.state != "unchanged":
+            state = tr(_WOULD.get(outcome.state, outcome.state))
+            click.echo(f"{shown_path(outcome.source)}  {state}  {text_of(outcome.reason)}".rstrip())
+    same = sum(outcome.state == "unchanged" for outcome in plan)
+    say_aside(tr("{count} files, {same} of them unchanged. Nothing was done.", count=len(plan), same=same))
+
+
+def _counts_line(report: IndexReport) -> str:
+    parts = [f"{report.count(state)} {tr(state)}" for state in FILE_STATES if report.count(state) or state == "added"]
+    return tr("{count} files: ", count=len(report.outcomes)) + ", ".join(parts)
+
+
+def _show_outcomes(title: str, outcomes: Sequence[FileOutcome]) -> None:
+    """The files of one kind, with reasons; kinds with many files of one reason are counted."""
+    if not outcomes:
+        return
+    click.echo(style(f"{tr(title)} ({len(outcomes)}):", bold=True), err=True)
+    for outcome in outcomes[:_FILES_SHOWN]:
+        reasons = [text_of(message) for message in (outcome.reason, *outcome.notes) if message]
+        click.echo(f"  {shown_path(outcome.source)}: {' '.join(reasons)}", err=True)
+    if len(outcomes) > _FILES_SHOWN:
+        more = tr(
+            "... and {count} more; --json or `ragkit status --json` names all.", count=len(outcomes) - _FILES_SHOWN
+        )
+        click.echo(f"  {more}", err=True)
+
+
+def show_status(status: IndexStatus) -> None:
+    made = status.generation
+    click.echo(tr("Index: {directory}", directory=safe(status.directory)))
+    click.echo(
+        tr(
+            "{documents} documents, {chunks} chunks, {size} MB on disk",
+            documents=status.documents,
+            chunks=status.chunks,
+            size=f"{status.disk_bytes / 1e6:.1f}",
+        )
+    )
+    if made is not None:
+        click.echo(
+            tr(
+                "Made with {model} ({backend}), {dimension} dimensions, chunks of {tokens} tokens",
+                model=made.model,
+                backend=made.backend,
+                dimension=made.dimension,
+                tokens=made.chunk_tokens,
+            )
+        )
+        by_graph = status.search == "chroma"
+        click.echo(tr("Vectors are searched by Chroma") if by_graph else tr("Vectors are searched one by one"))
+    for root, labels in status.labels.items():
+        click.echo(tr("Labels of {path}: {labels}", path=shown_path(root), labels=safe(", ".join(labels))))
+    if status.chunks_unpublished:
+        click.echo(
+            tr(
+                "{count} chunks are not in Chroma yet; searches find them all the same.",
+                count=status.chunks_unpublished,
+            )
+        )
+    if status.chunks_without_vector:
+        click.echo(
+            tr(
+                "{count} passages have no vector; they are found by their words only.",
+                count=status.chunks_without_vector,
+            )
+        )
+    for state in ("unreadable", "unsupported", "skipped"):
+        _show_outcomes(state, [outcome for outcome in status.unread if outcome.state == state])
+    partly = [o for o in status.unread if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
+    _show_outcomes("read, with notes", partly)
+
+
+_CHECK_LOOK = {"ok": ("green", "ok"), "warning": ("yellow", "warning"), "fault": ("red", "fault")}
+
+
+def show_checks(checks: Sequence[Check]) -> None:
+    for check in checks:
+        colour, word = _CHECK_LOOK[check.state]
+        click.echo(f"{style(tr(word), fg=colour)}  {tr(check.name)}: {text_of(check.detail)}")
+        if check.fix:
+            click.echo("    → " + text_of(check.fix))
+
+
+def show_settings(settings: Sequence[Setting]) -> None:
+    width = max(len(setting.key) for setting in settings)
+    for setting in settings:
+        value = "–" if setting.value is None else str(setting.value)
+        click.echo(f"{setting.key:<{width}}  {value:<24}  {style(tr(setting.origin), dim=True)}")

@@ -1,0 +1,169 @@
+"""What the verbs about models show."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.frontends.cli.show.terminal import print_json, safe, say_aside, style, text_of, tr
+
+if TYPE_CHECKING:
+    from ragkit.types.documents import Vector
+    from ragkit.types.model_server import InstalledModel, ModelRecord, Reply, RunningModel, Transfer
+
+_NUMBERS_SHOWN = 5
+
+
+def show_reply(reply: Reply, *, as_json: bool) -> None:
+    """What follows the streamed text; with `as_json`, the whole reply."""
+    if as_json:
+        print_json({**asdict(reply), "notes": [str(note) for note in reply.notes]})
+        return
+    click.echo()
+    for note in reply.notes:
+        say_aside(text_of(note))
+
+
+def show_vectors(vectors: Sequence[Vector], texts: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"dimension": len(vectors[0]), "vectors": [list(vector) for vector in vectors]})
+        return
+    for text, vector in zip(texts, vectors, strict=True):
+        numbers = ", ".join(f"{value:.4f}" for value in vector[:_NUMBERS_SHOWN])
+        click.echo(f"{safe(text)[:60]}\n  {tr('{count} numbers', count=len(vector))}: [{numbers}, …]")
+    say_aside(tr("--json shows all of them."))
+
+
+def show_installed(models: Sequence[InstalledModel], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"models": [asdict(model) for model in models]})
+        return
+    if not models:
+        say_aside(tr("No models are installed. Run: ragkit models pull bge-m3"))
+    _table(
+        ("model", "size", "parameters", "quantization", "can", "modified"),
+        [
+            (
+                model.name,
+                _size(model.size_bytes),
+                model.parameter_size,
+                model.quantization,
+                ", ".join(model.capabilities),
+                model.modified_at[:10],
+            )
+            for model in models
+        ],
+    )
+
+
+def show_running(models: Sequence[RunningModel], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"models": [asdict(model) for model in models]})
+        return
+    if not models:
+        say_aside(tr("No model is loaded."))
+    _table(
+        ("model", "size", "on the GPU", "window", "until"),
+        [
+            (
+                model.name,
+                _size(model.size_bytes),
+                f"{100 * model.gpu_bytes // max(model.size_bytes, 1)} %",
+                str(model.context_tokens or "?"),
+                model.expires_at[:19].replace("T", " "),
+            )
+            for model in models
+        ],
+    )
+
+
+def show_record(record: ModelRecord, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(record))
+        return
+    facts = {
+        "model": record.name,
+        "architecture": record.architecture,
+        "parameters": record.parameter_size,
+        "quantization": record.quantization,
+        "can": ", ".join(record.capabilities),
+        "trained on tokens": record.context_tokens,
+        "dimensions": record.embedding_dimension,
+        "options": " · ".join(" ".join(line.split()) for line in record.parameters.splitlines()),
+        "system": record.system,
+        "license": record.license.strip().partition("\n")[0],
+    }
+    for name, value in facts.items():
+        if value:
+            click.echo(f"{style(tr(name), bold=True)}: {safe(str(value))}")
+
+
+@contextmanager
+def transfers(*, quiet: bool) -> Iterator[Callable[[Transfer], None]]:
+    """Tells each step of a transfer: bars on a terminal, a line for each new state elsewhere."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _bars() as tell:
+            yield tell
+    else:
+        seen: set[str] = set()
+
+        def tell_line(step: Transfer) -> None:
+            if step.status not in seen:
+                seen.add(step.status)
+                click.echo(safe(step.status), err=True)
+
+        yield tell_line
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Transfer], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, int] = {}
+
+        def tell(step: Transfer) -> None:
+            name = safe(step.status)
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=step.total_bytes or 1)
+            total, done = (step.total_bytes, step.done_bytes) if step.total_bytes else (1, 1)
+            bars.update(tasks[name], total=total, completed=done)  # type: ignore[arg-type]
+
+        yield tell
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their longest cell."""
+    if not rows:
+        return
+    cells = [[tr(title) for title in titles], *([safe(cell) for cell in row] for row in rows)]
+    widths = [max(_width(row[at]) for row in cells) for at in range(len(titles))]
+    for number, row in enumerate(cells):
+        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(padded).rstrip()
+        click.echo(style(line, bold=True) if number == 0 else line)
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that `text` takes."""
+    import unicodedata
+
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _size(count: int) -> str:
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}" if unit == "GB" else f"{size:.0f} {unit}"

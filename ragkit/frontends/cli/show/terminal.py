@@ -1,0 +1,157 @@
+"""What a person and a program see: text in the user's language, and one JSON shape a verb."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.frontends.cli.show import links
+from ragkit.i18n.messages import Message, environment_language, say
+from ragkit.text.place_text import spoken
+from ragkit.types.errors import InputError
+
+if TYPE_CHECKING:
+    from ragkit.types.documents import Place
+    from ragkit.types.errors import RagkitError
+    from ragkit.types.ports import ReportProgress
+    from ragkit.types.reports import Progress
+
+LANGUAGE = environment_language()
+_QUOTE_CHARACTERS = 300  # of a passage shown
+
+
+def tr(template: str, **values: object) -> str:
+    """`template` in the user's language, filled in."""
+    return say(Message(template, values), LANGUAGE)
+
+
+def text_of(message: Message) -> str:
+    return safe(say(message, LANGUAGE))
+
+
+def safe(text: str) -> str:
+    """`text` without control characters: a document must not steer the reader's terminal."""
+    return "".join(c for c in text if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f" and c not in _BIDI))
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def shown_path(source: str) -> str:
+    """A path as short as it can be from here."""
+    path = Path(source)
+    here = Path.cwd()
+    return safe(str(path.relative_to(here)) if here in path.parents else source)
+
+
+def style(text: str, **look: bool | str) -> str:
+    """Coloured, unless NO_COLOR says no. click drops colours by itself where no terminal is."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **look)  # type: ignore[arg-type]
+
+
+def say_aside(text: str) -> None:
+    """A line for the reader that is not data: on stderr."""
+    click.echo(style(text, dim=True), err=True)
+
+
+def quiet_libraries() -> None:
+    """Libraries' warnings stay out of the terminal unless RAGKIT's own log is asked for."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+def error(exc: RagkitError) -> None:
+    click.echo(style(tr("Error: "), fg="red", bold=True) + text_of(exc.message), err=True)
+    if exc.hint:
+        click.echo("  " + text_of(exc.hint), err=True)
+
+
+def unexpected(exc: Exception) -> None:
+    message = tr("Unexpected: {kind}: {why}", kind=type(exc).__name__, why=safe(str(exc)))
+    click.echo(style(tr("Error: "), fg="red", bold=True) + message, err=True)
+    click.echo(
+        "  " + tr("This is a fault of ragkit. Run it again with --debug before the verb and report what it shows."),
+        err=True,
+    )
+
+
+def to_json(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def print_json(value: object) -> None:
+    # A lone surrogate (a file name that is not text) must not break the output.
+    text = to_json(value, 2)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+def check_new(path: Path) -> None:
+    """Raises InputError when something is there already."""
+    if path.expanduser().exists():
+        raise InputError("{path} is there already.", hint="Choose another name, or remove it first.", path=path)
+
+
+def write_new(path: Path, text: str) -> None:
+    """A new file; nothing that is there is written over. Raises InputError."""
+    check_new(path)
+    try:
+        with path.expanduser().open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
+            stream.write(text)
+    except OSError as exc:
+        raise InputError("Cannot write {path}: {why}.", path=path, why=exc.strerror) from exc
+    say_aside(tr("Saved in {path}.", path=shown_path(str(path))))
+
+
+@contextmanager
+def progress() -> Iterator[ReportProgress]:
+    """A progress bar on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn(tr("Indexing")), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("index", total=None, said="")
+        began = time.monotonic()
+
+        def show(step: Progress) -> None:
+            said = tr(
+                "{done}/{total} files, {chunks} chunks, {rate} chunks/s",
+                done=step.done_files,
+                total=step.total_files,
+                chunks=step.chunks,
+                rate=f"{step.chunks / max(time.monotonic() - began, 0.001):.0f}",
+            )
+            if step.pages:
+                said += tr(", pictures {done}/{pages}", done=step.pages_done, pages=step.pages)
+            done = (step.done_bytes, step.total_bytes) if step.total_bytes else (step.done_files, step.total_files)
+            bar.update(task, completed=done[0], total=done[1], said=said)
+
+        yield show
+
+
+def where(source: str, place: Place, with_links: bool) -> str:
+    """The file and the place in it; a terminal that knows links opens it there."""
+    text = f"{shown_path(source)}, {place_text(place)}"
+    return links.link(text, links.url(source, place)) if with_links else text
+
+
+def place_text(place: Place) -> str:
+    return safe(spoken(place, LANGUAGE))
+
+
+def short(text: str, characters: int = _QUOTE_CHARACTERS) -> str:
+    """On one line, cut where it is too long."""
+    line = " ".join(safe(text).split())
+    return line if len(line) <= characters else line[: characters - 1] + "…"

@@ -1,0 +1,116 @@
+"""`ragkit check-bundle`: what became of the files behind an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ragkit.frontends.cli import exit_codes
+from ragkit.frontends.cli.show import terminal
+from ragkit.frontends.cli.show.terminal import safe, shown_path, style, text_of, tr
+from ragkit.frontends.cli.verbs.main import AS_JSON, EXAMPLES, CliOptions, opened
+from ragkit.types.errors import InputError
+
+if TYPE_CHECKING:
+    from ragkit.types.bundle import BundleCheck, QuoteCheck, SourceCheck
+
+_MOST_BYTES = 64 * 2**20
+
+
+@click.command(
+    "check-bundle",
+    help=tr(
+        "Tell for each source of a bundle whether it changed, moved or is gone, and whether its quotes still stand."
+    ),
+    epilog=EXAMPLES + tr("Example:") + "\n  ragkit check-bundle out.html",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--in",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help=tr("Also look here for files that moved. May be repeated."),
+)
+@AS_JSON
+@click.pass_obj
+def check_bundle(options: CliOptions, file: Path, folders: tuple[Path, ...], as_json: bool) -> int:
+    page = _read(file)
+    with opened(options) as kit:
+        check = kit.check_bundle(page, folders)
+    if as_json:
+        terminal.print_json(_check_json(check))
+    else:
+        _show(check)
+    return exit_codes.CHANGED if check.changed else exit_codes.OK
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_MOST_BYTES).decode("utf-8", "replace")
+    except OSError as exc:
+        raise InputError("Cannot use {path}: {why}.", path=file, why=exc.strerror) from exc
+
+
+_LOOK = {
+    "unchanged": ("green", "unchanged"),
+    "changed": ("red", "changed"),
+    "moved": ("yellow", "moved"),
+    "gone": ("red", "gone"),
+    "unreadable": ("red", "unreadable"),
+}
+
+
+def _show(check: BundleCheck) -> None:
+    click.echo(tr("{question} ({made})", question=safe(check.bundle.question), made=safe(check.bundle.made_at)))
+    for source in check.sources:
+        colour, word = _LOOK[source.state]
+        to = f" → {shown_path(source.found_at)}" if source.found_at else ""
+        why = f"  {text_of(source.reason)}" if source.reason else ""
+        click.echo(f"{style(tr(word), fg=colour)}  {shown_path(source.path)}{to}{why}")
+        for quote in source.quotes:
+            click.echo(f"  [{quote.marker}] {_quote_state(quote)}  {terminal.short(quote.quote)}")
+    if not check.sources:
+        terminal.say_aside(tr("The answer cites nothing."))
+    if check.page_intact is False:
+        click.echo(style(tr("The page does not show what its data say: it was edited."), fg="red"))
+    elif check.page_intact is None:
+        made = safe(check.bundle.version)
+        terminal.say_aside(tr("Made by ragkit {version}: whether the page was edited cannot be told.", version=made))
+
+
+def _quote_state(quote: QuoteCheck) -> str:
+    if quote.stands is None:
+        return style(tr("cannot be checked"), fg="red")
+    if quote.stands:
+        return style(tr("still stands"), fg="green")
+    return style(tr("stands no more") if quote.verified else tr("was never verified"), fg="red")
+
+
+def _check_json(check: BundleCheck) -> dict[str, object]:
+    bundle = check.bundle
+    return {
+        "changed": check.changed,
+        "page_intact": check.page_intact,
+        "question": bundle.question,
+        "made_at": bundle.made_at,
+        "version": bundle.version,
+        "sources": [_source_json(source) for source in check.sources],
+    }
+
+
+def _source_json(source: SourceCheck) -> dict[str, object]:
+    return {
+        "source": source.path,
+        "state": source.state,
+        "found_at": source.found_at,
+        "reason": str(source.reason),
+        "quotes": [
+            {"marker": quote.marker, "quote": quote.quote, "verified": quote.verified, "stands": quote.stands}
+            for quote in source.quotes
+        ],
+    }

@@ -1,0 +1,181 @@
+"""A document's text made line by line, for formats whose text is not the file's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.files.access import load_error
+from ragkit.types.documents import Document, Heading, Page
+from ragkit.types.errors import LoadError, NoText
+from ragkit.types.ports import Picture
+
+if TYPE_CHECKING:
+    from ragkit.loaders.building.picture_collector import Gallery
+
+_MOST_NOTES = 30
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
+
+
+def clean(text: str) -> str:
+    """`text` as a document may hold it: "\\n" line ends, no control characters, no half surrogate pairs, no
+    places where a word may be cut."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xad", "")
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _UNPRINTABLE.sub(" ", whole)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class Lines:
+    """Collects the lines, where in the file they came from, and what stands beside them.
+
+    `gallery` takes the pictures that are placed among them; None: they are not asked for.
+    """
+
+    def __init__(self, gallery: Gallery | None = None) -> None:
+        self.gallery = gallery
+        self.pictures: list[Picture] = []
+        self.length = 0  # characters so far
+        self.notes: list[Message] = []
+        self.headings: list[Heading] = []
+        self.pages: list[Page] = []
+        self._parts: list[str] = []
+        self._marks: list[tuple[int, int]] = []
+        self._aligned = True  # so far, a line of the text is a line of the file
+        self._line = 1  # the next line of the text
+        self._unsaid = 0  # notes that were too many
+
+    def add(self, text: str, line: int = 0) -> None:
+        """`text` as lines of its own. `line` of the file is where it begins; 0: that means nothing here."""
+        text = clean(text)
+        if line:
+            self._aligned = self._aligned and line == self._line
+            if not self._marks or self._marks[-1][1] != line:
+                self._marks.append((self.length, line))
+        self._parts += (text, "\n")
+        self.length += len(text) + 1
+        self._line += text.count("\n") + 1
+
+    def blank(self) -> None:
+        """An empty line before what comes, unless nothing came yet."""
+        if self._parts:
+            self.add("")
+
+    def head(self, level: int, title: str, line: int = 0) -> None:
+        """A heading that stands in the text on its own line."""
+        title = clean(one_line(title))
+        self.headings.append(Heading(level, title, self.length))
+        self.add(title, line)
+
+    def mark_heading(self, level: int, title: str) -> None:
+        """A heading whose title is not a line of its own: the next line begins what it names."""
+        self.headings.append(Heading(level, clean(one_line(title)), self.length))
+
+    def picture(self, data: bytes) -> None:
+        """A picture that the gallery accepted, on an empty line that holds its place."""
+        self.pictures.append(Picture(self.length, data))
+        self.add("")
+
+    def note(self, message: Message) -> None:
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(message)
+        else:
+            self._unsaid += 1
+
+    def include(
+        self,
+        name: str,
+        document: Document,
+        notes: list[Message],
+        level: int,
+        pictures: Sequence[Picture],
+        start: int,
+    ) -> None:
+        """The text of another document, its headings below `level`, and `notes` about it. A place in it is
+        given by `name` and its own page, or else the line of its own file; so is that of what stands above it
+        from `start` on."""
+        shift = self.length
+        self.pictures += (replace(picture, at=picture.at + shift) for picture in pictures)
+        for heading in document.headings:
+            self.headings.append(Heading(heading.level + level, heading.title, heading.start + shift))
+        self._mark_lines(document)
+        self._mark_pages(name, document, start)
+        self.add(document.text)
+        for note in notes:
+            self.note(note)
+
+    def take_over(self, other: Lines, *, with_places: bool) -> None:
+        """What another collected. Without its places, the page that is being written holds all of it."""
+        shift = self.length
+        self.headings += (replace(heading, start=heading.start + shift) for heading in other.headings)
+        if with_places:
+            self.pages += (replace(page, start=page.start + shift, end=page.end + shift) for page in other.pages)
+            self._marks += ((at + shift, line) for at, line in other._marks)
+            self._aligned = self._aligned and other._aligned
+        self.pictures += (replace(picture, at=picture.at + shift) for picture in other.pictures)
+        if other.pictures or not other.is_blank():
+            text = other.text()
+            needed = max((picture.at for picture in other.pictures), default=0)
+            self.add(text[: max(len(text.rstrip("\n")), needed)])
+        for note in other.notes:
+            self.note(note)
+        self._unsaid += other._unsaid
+
+    def _mark_lines(self, document: Document) -> None:
+        self._aligned = False
+        if document.line_marks or document.pages:
+            self._marks += ((self.length + at, line) for at, line in document.line_marks)
+            return
+        at = self.length
+        for number, line in enumerate(document.text.split("\n"), 1):
+            if line.strip():
+                self._marks.append((at, number))
+            at += len(line) + 1
+
+    def _mark_pages(self, name: str, document: Document, start: int) -> None:
+        at = self.length
+        first = document.pages[0].start if document.pages else len(document.text)
+        pages = [Page(len(self.pages) + 1, at, at + first, "file", name)] if first else []
+        for page in document.pages:
+            inner = f"{name}/{page.name}" if page.name else name
+            pages.append(replace(page, start=page.start + at, end=page.end + at, name=inner))
+        self.pages += (replace(page, start=start) for page in pages[:1])
+        self.pages += pages[1:]
+
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def is_blank(self) -> bool:
+        return not any(part.strip() for part in self._parts)
+
+    def document(self, source: str, media_type: str, title: str = "", *, author: str = "", date: str = "") -> Document:
+        """Raises NoText: nothing but white space; LoadError with the first note that says why. With pictures it
+        may be blank: the gallery then has what would have been raised."""
+        without: LoadError | None = None
+        if self.is_blank():
+            without = load_error(self.notes[0]) if self.notes else NoText("The file holds no text.")
+            if self.gallery is None or not self.pictures:
+                raise without
+        if self.gallery is not None:
+            self.gallery.placed, self.gallery.without = self.pictures, without
+        if self._unsaid:
+            more = Message("More of this kind was left out of this list (places: {count}).", {"count": self._unsaid})
+            self.notes.append(more)
+        return Document(
+            source,
+            media_type,
+            clean(one_line(title)),
+            "".join(self._parts),
+            tuple(self.pages),
+            tuple(self.headings),
+            () if self._aligned else tuple(self._marks),
+            tuple(self.notes),
+            clean(one_line(author)),
+            date,
+        )

@@ -1,0 +1,124 @@
+"""The pictures inside a document, gathered for a model that sees; what is left out is counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+
+from ragkit.i18n.messages import Message
+from ragkit.text.pictures import (
+    IS_DAMAGED,
+    MOST,
+    MOST_BYTES,
+    MOST_BYTES_IN_ALL,
+    MOST_PIXELS,
+    is_picture,
+    size_in_pixels,
+)
+from ragkit.types.errors import LoadError
+from ragkit.types.ports import Picture
+
+MOST_PREPARED = 4 * MOST  # pictures of one file that are made anew, or tried
+_LEAST_BYTES = 2000
+_LEAST_PIXELS = 64 * 64
+_THINNEST_PIXELS = 24  # of the shorter side: less is a rule
+SMALL = "Pictures too small to be described (icons, bullets, rules): {count}."
+FORMAT = "Pictures of a format that was not described: {count}."
+MANY = "Pictures that were not described because there are too many or they are too large: {count}."
+AGAIN = "Pictures that are the same as one before them, and were described once: {count}."
+DAMAGED = "Damaged pictures, which were not described: {count}."
+BEHIND = "Pictures behind the text of a whole page, which were not described: {count}."
+ELSEWHERE = "Pictures that stand nowhere in the text (headers, footers, masters), which were not described: {count}."
+
+
+class LeftOut(Exception):
+    """Why a picture is not described: its only argument, one of the templates above."""
+
+
+class Gallery:
+    """Of one file. `as_png` makes a picture of any format one that models take, or raises LoadError; `on_picture` is
+    called before each that takes time to make ready."""
+
+    def __init__(self, as_png: Callable[[bytes], bytes], on_picture: Callable[[], None]) -> None:
+        self.placed: list[Picture] = []  # in the text of the document that was read
+        self.without: LoadError | None = None  # why there is no document if none is described
+        self.parts: set[str] = set()  # of the package, in small letters, that were met
+        self._as_png = as_png
+        self._on_picture = on_picture
+        self._met: dict[bytes, str] = {}  # hash -> why it was left out
+        self._left_out: Counter[str] = Counter()
+        self._count = self._prepared_count = 0
+        self._bytes = 0
+
+    def accepted(self, data: bytes) -> bytes | None:
+        """The picture as models take it; None: it is left out, or was there before."""
+        return self.drawn(data, lambda: self._prepared(data))
+
+    def drawn(self, original: bytes, draw: Callable[[], bytes]) -> bytes | None:
+        """As `accepted`: what `draw` makes of the picture whose bytes are `original`. It may raise LeftOut."""
+        key = hashlib.sha256(original).digest()
+        if key in self._met:
+            if not self._met[key]:
+                self._left_out[AGAIN] += 1
+            return None
+        try:
+            if self._count >= MOST:
+                raise LeftOut(MANY)
+            picture = draw()
+            if len(picture) > MOST_BYTES or self._bytes + len(picture) > MOST_BYTES_IN_ALL:
+                raise LeftOut(MANY)
+        except (LeftOut, MemoryError) as exc:
+            why = str(exc) if isinstance(exc, LeftOut) else MANY
+            self.leave_out(why)
+            self._met[key] = why
+            return None
+        self._met[key] = ""
+        self._count += 1
+        self._bytes += len(picture)
+        return picture
+
+    def has_met(self, original: bytes) -> bool:
+        """Also under another name: what older programs are to show is often there twice."""
+        return hashlib.sha256(original).digest() in self._met
+
+    def prepare(self) -> None:
+        """To be called before work on a picture that takes time. Raises LeftOut: there was too much of it."""
+        self._prepared_count += 1
+        if self._prepared_count > MOST_PREPARED:
+            raise LeftOut(MANY)
+        self._on_picture()
+
+    def leave_out(self, why: str, count: int = 1) -> None:
+        """`why` is one of the templates above."""
+        if count:
+            self._left_out[why] += count
+
+    def notes(self) -> list[Message]:
+        return [Message(template, {"count": count}) for template, count in self._left_out.items()]
+
+    def _prepared(self, data: bytes) -> bytes:
+        """`data`, or the same picture in another format. Raises LeftOut."""
+        if len(data) < _LEAST_BYTES:
+            raise LeftOut(SMALL)
+        size = size_in_pixels(data) if is_picture(data) else None
+        if size is not None:
+            check_size(*size)
+            if len(data) <= MOST_BYTES:
+                return data
+        self.prepare()
+        try:
+            picture = self._as_png(data)
+        except LoadError as exc:
+            is_damaged = exc.message.template == IS_DAMAGED
+            raise LeftOut(DAMAGED if is_damaged else MANY if size else FORMAT) from exc
+        check_size(*(size_in_pixels(picture) or (0, 0)))
+        return picture
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises LeftOut: a picture of so many pixels is of no matter, or a bomb."""
+    if width * height < _LEAST_PIXELS or min(width, height) < _THINNEST_PIXELS:
+        raise LeftOut(SMALL)
+    if width * height > MOST_PIXELS:
+        raise LeftOut(MANY)

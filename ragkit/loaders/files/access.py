@@ -1,0 +1,129 @@
+"""The bytes of one regular file, read once, and what to say when the system refuses."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from ragkit.i18n.messages import Message
+from ragkit.types.errors import LoadError
+
+MB = 1 << 20
+NOT_UTF8 = Message("Its name is not valid UTF-8; rename it to have it read.")
+_PIECE = 1 << 20
+_MOST_LOOKED_AT = 20_000  # files of a folder, for one that was moved
+# A FIFO must not block the open, a link that took the file's place must not be followed.
+_WHERE_THE_SYSTEM_HAS_THEM = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
+_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WHERE_THE_SYSTEM_HAS_THEM)
+_REASONS = {
+    errno.ENOENT: "The file is gone.",
+    errno.ENOTDIR: "The file is gone.",
+    errno.EACCES: "Permission denied.",
+    errno.EPERM: "Permission denied.",
+    errno.ELOOP: "It is a symbolic link; links are not followed.",
+    errno.EISDIR: "It is not a regular file.",
+    errno.ENXIO: "It is not a regular file.",
+    errno.ENAMETOOLONG: "The name is too long for the system.",
+}
+
+
+def read_bytes(path: str, max_mb: int) -> bytes:
+    """All bytes of `path`. Raises LoadError: not there, not a regular file, too large, not permitted."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError as exc:
+        raise refused(exc) from exc
+    try:
+        return _read(descriptor, max_mb)
+    except OSError as exc:
+        raise refused(exc) from exc
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, max_mb: int) -> bytes:
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        raise LoadError("It is not a regular file.")
+    _check_size(facts.st_size, max_mb)
+    pieces = []
+    size = 0
+    while piece := os.read(descriptor, _PIECE):  # to the real end: the file may be growing
+        pieces.append(piece)
+        size += len(piece)
+        _check_size(size, max_mb)
+    return b"".join(pieces)
+
+
+def is_utf8(name: str) -> bool:
+    """False: the system's name had bytes that are no UTF-8; Python keeps them as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def load_error(reason: Message) -> LoadError:
+    error = LoadError(reason.template)
+    error.message = reason
+    return error
+
+
+def os_reason(exc: OSError) -> Message:
+    known = _REASONS.get(exc.errno or 0)
+    if known:
+        return Message(known)
+    return Message("The system refused to read it: {why}.", {"why": exc.strerror or type(exc).__name__})
+
+
+def refused(exc: OSError) -> LoadError:
+    return load_error(os_reason(exc))
+
+
+def _check_size(size: int, max_mb: int) -> None:
+    if size > max_mb * MB:
+        raise LoadError(
+            "The file is larger than {limit} MB (setting loading.max_file_mb).",
+            limit=max_mb,
+        )
+
+
+def has_hash(path: str, content_hash: str) -> bool:
+    """Whether the file's content still has this SHA-256; False when it cannot be read."""
+    found = hashlib.sha256()
+    try:
+        with open(os.open(path, _FLAGS), "rb") as stream:  # noqa: PTH123  (a descriptor)
+            while piece := stream.read(_PIECE):
+                found.update(piece)
+    except OSError:
+        return False
+    return found.hexdigest() == content_hash
+
+
+def where_is(content_hash: str, size_bytes: int, files: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:
+    """The files that have this SHA-256: of `files`, then of those under `folders` that have the size. Links
+    are not followed, and a folder is looked through only so far."""
+    under = (path for folder in folders for path in islice(_files_under(folder), _MOST_LOOKED_AT))
+    for path in chain(files, (path for path in under if _size(path) == size_bytes)):
+        if has_hash(str(path), content_hash):
+            yield path
+
+
+def _files_under(folder: Path) -> Iterator[Path]:
+    for here, _, names in os.walk(folder):
+        for name in sorted(names):
+            yield Path(here) / name
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1

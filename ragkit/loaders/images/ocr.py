@@ -1,0 +1,205 @@
+"""Text out of pictures: RapidOCR with the models in its wheel, on this machine and without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragkit.i18n.messages import Message, runs
+from ragkit.loaders.images.reading_order import Line, in_reading_order
+from ragkit.text.pictures import BY_OCR
+from ragkit.types.documents import WeakPage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]  # (height, width, 3): blue, green, red
+
+VERSION = "ocr1"  # of what is made of the same picture
+DPI = 200  # at which a page is drawn to be read
+MOST_PIXELS = 3000  # of the longer side: more costs memory and finds no more
+MEMORY_MB = 3072  # address space of the engine, its models and a picture
+UNSURE = 0.8  # mean confidence; below it a page is tried in the other three directions
+_MARGIN_PIXELS = 24
+_FAINT = 48  # difference of brightness, of 255, that is still paper
+_LEAST_PIXELS = 24  # of the shorter side: less is a bullet or a rule
+_LEAST_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
+_ON_END = 1.5  # times as high as wide: the engine turns such a line to read it
+_LEAST_LETTERS = 2  # of a page: less is a spot
+_PATIENCE_S = 25  # after which no other direction is tried: a page has a time limit
+_CLEARLY = 0.1  # better, for another direction to be the right one
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a picture says; `confidence` is the mean over its characters, 0 to 1, as the engine says."""
+
+    text: str
+    confidence: float
+
+
+class Ocr:
+    """Reads pictures, each only once: `known` are the readings of before, by key.
+
+    `make_room` is called before the engine is loaded, `on_picture` before each picture that is not known.
+    `on_reading` is told each new reading, with its key, how many pictures of the file are done and how many
+    there are.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, Reading],
+        make_room: Callable[[], None],
+        on_picture: Callable[[], None],
+        on_reading: Callable[[str, Reading, int, int], None],
+    ) -> None:
+        self._readings = dict(known)
+        self._make_room = make_room
+        self._on_picture = on_picture
+        self._on_reading = on_reading
+        self._engine: Any = None
+
+    def read_all(self, pages: Sequence[int], draw: Callable[[int], Pixels]) -> dict[int, Reading | None]:
+        """What stands on each of `pages` of a file; None: it could not be drawn or read."""
+        found: dict[int, Reading | None] = {}
+        for done, page in enumerate(pages, 1):
+            try:
+                found[page] = self._read(draw(page), done, len(pages))
+            except Exception:  # each library below has errors of its own; a bad page does not cost the others
+                found[page] = None
+        return found
+
+    def _read(self, pixels: Pixels, done: int, total: int) -> Reading:
+        pixels = _trimmed(pixels)
+        if min(pixels.shape[:2]) < _LEAST_PIXELS:
+            return Reading("", 1.0)
+        key = hashlib.sha256(repr((VERSION, pixels.shape)).encode() + pixels.tobytes()).hexdigest()
+        if key not in self._readings:
+            self._on_picture()
+            self._readings[key] = self._upright(pixels)
+            self._on_reading(key, self._readings[key], done, total)
+        return self._readings[key]
+
+    def _upright(self, pixels: Pixels) -> Reading:
+        """Read in the direction in which the engine is sure of it and the lines run from left to right."""
+        began = time.monotonic()
+        best, worth = self._as_it_lies(pixels)
+        for quarters in (2, 1, 3):
+            if not best.text or worth >= UNSURE or time.monotonic() - began > _PATIENCE_S:
+                break
+            turned, worth_turned = self._as_it_lies(_turned(pixels, quarters))
+            if turned.text and worth_turned >= worth + _CLEARLY:
+                best, worth = turned, worth_turned
+        return best
+
+    def _as_it_lies(self, pixels: Pixels) -> tuple[Reading, float]:
+        """(reading, its confidence, less where the lines stand on end)."""
+        if self._engine is None:
+            self._make_room()
+            self._engine = _engine()
+        found = self._engine(pixels)
+        lines, scores = [], []
+        for box, text, score in zip(found.boxes, found.txts, found.scores, strict=True) if found.txts else ():
+            (left, top), (right, bottom) = box.min(axis=0).tolist(), box.max(axis=0).tolist()
+            lines.append(Line(left, top, right, bottom, " ".join(text.split())))
+            scores.append(float(score))
+        size = sum(len(line.text) for line in lines)
+        if not size:
+            return Reading("", 1.0), 1.0
+        confidence = sum(score * len(line.text) for score, line in zip(scores, lines, strict=True)) / size
+        on_end = sum(len(line.text) for line in lines if line.bottom - line.top > _ON_END * (line.right - line.left))
+        kept = [line for line, score in zip(lines, scores, strict=True) if line.text and score >= _LEAST_CONFIDENCE]
+        worth = confidence if on_end < size / 2 else confidence / 2
+        if sum(character.isalnum() for line in kept for character in line.text) < _LEAST_LETTERS:
+            return Reading("", 1.0), worth
+        return Reading(in_reading_order(kept), round(confidence, 3)), worth
+
+
+def readings(path: Path) -> dict[str, Reading]:
+    """By key, out of a file of one JSON object a line, as `entry` makes them. A line that was cut off is left
+    out; no file, no readings."""
+    found = {}
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return {}
+    for line in lines:
+        try:
+            kept = json.loads(line)
+            found[str(kept["key"])] = Reading(str(kept["text"]), float(kept["confidence"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def entry(key: str, reading: Reading) -> str:
+    return json.dumps({"key": key, "text": reading.text, "confidence": reading.confidence}) + "\n"
+
+
+def is_installed() -> bool:
+    return all(find_spec(name) is not None for name in ("rapidocr", "onnxruntime", "PIL"))
+
+
+def reading_notes(read: dict[int, Reading]) -> tuple[Message, ...]:
+    """That pages were read by OCR, and how sure it is of them."""
+    if not read:
+        return ()
+    size = sum(len(reading.text) for reading in read.values())
+    sure = sum(reading.confidence * len(reading.text) for reading in read.values()) / size
+    return (Message(BY_OCR, {"pages": runs(sorted(read)), "percent": int(sure * 100)}),)
+
+
+def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:
+    """What is wrong with a page that was given to OCR; None: nothing."""
+    if reading is None:
+        return WeakPage(number, 0.0, Message("OCR failed on it"))
+    if not reading.text:
+        return WeakPage(number, 0.0, Message("OCR found no text on it"))
+    if reading.confidence < UNSURE:
+        return WeakPage(number, reading.confidence, Message("OCR is not sure of its letters"))
+    return None
+
+
+def _engine() -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else onnxruntime reports to its makers
+    from rapidocr import RapidOCR
+
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return RapidOCR(
+        params={
+            "Global.use_cls": False,  # it only knows upside down, line by line; a page is turned as a whole
+            "Global.log_level": "critical",
+            "Global.text_score": 0,  # lines that it would drop tell that a page lies on its side
+            "Global.max_side_len": MOST_PIXELS,
+            "EngineConfig.onnxruntime.intra_op_num_threads": min(threads, 4),
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+
+
+def _trimmed(pixels: Pixels) -> Pixels:
+    """Without the empty paper around: a few words on a large page are not found."""
+    import numpy as np
+
+    light = pixels.mean(axis=2)
+    ink = np.abs(light - np.median(light)) > _FAINT
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not rows.size:
+        return pixels[:0]
+    top, left = max(rows[0] - _MARGIN_PIXELS, 0), max(columns[0] - _MARGIN_PIXELS, 0)
+    kept = pixels[top : rows[-1] + _MARGIN_PIXELS, left : columns[-1] + _MARGIN_PIXELS]
+    return np.ascontiguousarray(kept)
+
+
+def _turned(pixels: Pixels, quarters: int) -> Pixels:
+    import numpy as np
+
+    return np.ascontiguousarray(np.rot90(pixels, quarters))

@@ -1,0 +1,189 @@
+"""Pictures, read by OCR or made ready for a model that describes them. Pillow opens them; it comes with the
+extra `ocr`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ragkit.loaders.building.document_builder import clean
+from ragkit.loaders.building.nested_files import Unpacking, needs_extra
+from ragkit.loaders.building.picture_collector import DAMAGED, LeftOut
+from ragkit.loaders.images.ocr import MOST_PIXELS, is_installed, reading_notes, weak_reading
+from ragkit.text.pictures import IS_DAMAGED, MOST_BYTES, NO_TEXT, OCR_IS_OFF
+from ragkit.text.pictures import MOST_PIXELS as MOST_PIXELS_IN_ALL
+from ragkit.types.documents import Document, Page
+from ragkit.types.errors import LoadError, NoText, UnsupportedFormat
+from ragkit.types.ports import Picture
+
+if TYPE_CHECKING:
+    from ragkit.loaders.building.picture_collector import Gallery
+    from ragkit.loaders.images.ocr import Ocr, Pixels, Reading
+
+_BETWEEN_PAGES = "\n\n"
+_MOST_PAGES = 2000
+_MADE_ANEW = ("image/tiff", "image/bmp")
+_FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX")
+_LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
+
+
+def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """A page for each picture in the file. Raises NoText; LoadError: it is no picture, or damaged;
+    UnsupportedFormat: the libraries are not installed, or OCR is off."""
+    if not data:
+        raise NoText("The file is empty.")
+    try:
+        if unpacking.ocr is None:
+            raise _unread(source)
+        document = _read(source, data, media_type, unpacking.ocr)
+        if unpacking.gallery is not None:
+            _place_pages(data, [page for page in document.pages if page.start == page.end], unpacking.gallery)
+        return document
+    except LoadError as exc:
+        is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
+        if unpacking.gallery is None or not is_wanted or exc.message.template == IS_DAMAGED:
+            raise
+        found = _without_text(data, source, media_type, unpacking.gallery)
+        if not unpacking.gallery.placed:
+            raise
+        unpacking.gallery.without = exc
+        return found
+
+
+def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
+    picture = _opened(data)
+    count = _pages(picture, media_type)
+    found = ocr.read_all(range(1, count + 1), lambda number: _pixels(picture, number))
+    if not any(reading is not None for reading in found.values()):
+        raise LoadError(IS_DAMAGED, why="OCR")
+    if not any(reading is not None and reading.text for reading in found.values()):
+        raise NoText(NO_TEXT)
+    texts = [clean(reading.text) if reading is not None else "" for reading in found.values()]
+    return _laid_out(source, media_type, texts, found)
+
+
+def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
+    """`formats` by Pillow's names; None: all. Raises LoadError: it is no such picture, too large, or damaged."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS_IN_ALL // 2  # Pillow refuses at twice as many
+    try:
+        picture = Image.open(io.BytesIO(data), formats=formats)
+        picture.load()
+        return picture
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise LoadError("The picture is too large to be read.") from exc
+    except UnidentifiedImageError as exc:
+        raise LoadError("It is not a picture, whatever its name says.") from exc
+    except Exception as exc:  # Pillow's readers raise whatever they meet
+        raise _damaged(exc) from exc
+
+
+def _damaged(exc: Exception) -> LoadError:
+    return LoadError(IS_DAMAGED, why=str(exc)[:200] or type(exc).__name__)
+
+
+def _pages(picture: Any, media_type: str) -> int:
+    return min(getattr(picture, "n_frames", 1) if media_type == "image/tiff" else 1, _MOST_PAGES)
+
+
+# -- for a model that sees -----------------------------------------------------------------------
+
+
+def as_png(data: bytes, page: int = 1) -> bytes:
+    """A picture of any format as a PNG of bounded size; a JPEG where that is too large. Raises LoadError,
+    UnsupportedFormat: Pillow is not installed."""
+    if find_spec("PIL") is None:
+        raise needs_extra("ocr", "")
+    picture = _opened(data, _FOR_MODELS)
+    try:
+        return _encoded(picture, page)
+    except Exception as exc:  # as in `_opened`
+        raise _damaged(exc) from exc
+
+
+def _encoded(picture: Any, page: int) -> bytes:
+    image = _upright(picture, page, _LONGEST_SIDE)
+    made = io.BytesIO()
+    image.save(made, "PNG")
+    if made.tell() > MOST_BYTES:
+        made = io.BytesIO()
+        image.save(made, "JPEG", quality=85)
+    return made.getvalue()
+
+
+def _without_text(data: bytes, source: str, media_type: str, gallery: Gallery) -> Document:
+    """The pages of a file in a format that models do not take; the gallery has their pictures."""
+    count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
+    places = [number * len(_BETWEEN_PAGES) for number in range(count)]
+    pages = tuple(Page(number, at, at, "described") for number, at in enumerate(places, 1))
+    _place_pages(data, pages, gallery)
+    return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=pages)
+
+
+def _place_pages(data: bytes, pages: Sequence[Page], gallery: Gallery) -> None:
+    """The pictures of `pages`, which have no text."""
+    for page in pages:
+        original = b"%d\0" % page.number + data
+        picture = gallery.drawn(original, partial(_made_ready, data, page.number, gallery))
+        if picture is not None:
+            gallery.placed.append(Picture(page.start, picture))
+
+
+def _made_ready(data: bytes, number: int, gallery: Gallery) -> bytes:
+    """Raises LeftOut."""
+    gallery.prepare()
+    try:
+        return as_png(data, number)
+    except LoadError as exc:
+        raise LeftOut(DAMAGED) from exc
+
+
+# -- for OCR -------------------------------------------------------------------------------------
+
+
+def _unread(source: str) -> UnsupportedFormat:
+    if is_installed():
+        return UnsupportedFormat(OCR_IS_OFF)
+    return needs_extra("ocr", Path(source).suffix)
+
+
+def _pixels(picture: Any, number: int) -> Pixels:
+    """No larger than OCR profits from."""
+    import numpy as np
+
+    return np.ascontiguousarray(np.asarray(_upright(picture, number, MOST_PIXELS))[:, :, ::-1])
+
+
+def _upright(picture: Any, number: int, longest_side: int) -> Any:
+    """A page (from 1) as it is to be looked at, on white."""
+    from PIL import Image, ImageOps
+
+    picture.seek(number - 1)
+    image = ImageOps.exif_transpose(picture).convert("RGBA")
+    image.thumbnail((longest_side, longest_side))
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image)
+    return white.convert("RGB")
+
+
+def _laid_out(source: str, media_type: str, texts: list[str], found: dict[int, Reading | None]) -> Document:
+    pages, start = [], 0
+    for number, text in enumerate(texts, 1):
+        pages.append(Page(number, start, start + len(text), "scan"))
+        start += len(text) + len(_BETWEEN_PAGES)
+    read = {number: reading for number, reading in found.items() if reading is not None and reading.text}
+    weak = [weak_reading(number, reading) for number, reading in found.items()]
+    return Document(
+        source,
+        media_type,
+        "",
+        _BETWEEN_PAGES.join(texts),
+        pages=tuple(pages),
+        notes=reading_notes(read),
+        weak_pages=tuple(page for page in weak if page is not None),
+    )

@@ -1,0 +1,139 @@
+"""Messages of Outlook (.msg): an OLE container with a stream for each property."""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.nested_files import Unpacking, unread
+from ragkit.loaders.mail.eml import MOST_DEPTH, add_file, html_text
+from ragkit.loaders.mail.headers import add_headers, letter_text
+from ragkit.loaders.office.ole import MAGIC, opened
+from ragkit.types.documents import Document
+from ragkit.types.errors import LoadError, NoText
+
+_SUBJECT, _TO, _CC, _BCC, _BODY, _HTML, _RTF = "0037", "0E04", "0E03", "0E02", "1000", "1013", "1009"
+_SENDER, _ADDRESSES = "0C1A", ("5D01", "0C1F")
+_SENT = (0x00390040, 0x0E060040)  # submitted, delivered
+_CODEPAGES = (0x3FDE0003, 0x3FFD0003)
+_CLASS, _NAMES, _DATA, _WITHIN = "001A", ("3707", "3704", "3001"), "3701", "3701000D"
+_CODECS = {65001: "utf-8", 936: "gb18030", 950: "big5hkscs", 20127: "ascii", 28591: "iso8859-1", 50220: "iso2022_jp"}
+
+
+def read_outlook(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
+    unpacking.check_depth(MOST_DEPTH)
+    if not data:
+        raise NoText("The file is empty.")
+    if not data.startswith(MAGIC):
+        raise LoadError("It is not an Outlook message, whatever its name says.")
+    lines = Lines(unpacking.gallery)
+    try:
+        title = _Item(opened(data, ".msg"), "", lines, unpacking).write(0)
+    except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:
+        raise LoadError("The message is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+    return lines.document(source, media_type, title)
+
+
+class _Item:
+    """A message, at the container's root or in one of its attachments."""
+
+    def __init__(self, ole: Any, at: str, lines: Lines, unpacking: Unpacking) -> None:
+        self._ole = ole
+        self._at = at  # the storage that it is, with a slash at the end; "": the root
+        self._lines = lines
+        self._unpacking = unpacking
+        self._numbers = _numbers(self._stream("__properties_version1.0"), 24 if at else 32)
+        page = next((self._numbers[tag] for tag in _CODEPAGES if tag in self._numbers), b"\0")
+        number = int.from_bytes(page[:4], "little")
+        self._charset = _CODECS.get(number, f"cp{number}")
+
+    def write(self, level: int) -> str:
+        """Header lines, text, attachments; the subject. Raises LoadError: it is no message."""
+        if not (self._text(_CLASS) or self._text(_SUBJECT) or self._text(_BODY)):
+            raise LoadError("It is not an Outlook message, whatever its name says.")
+        subject = one_line(self._text(_SUBJECT))
+        if level and subject:
+            self._lines.mark_heading(level, subject)
+        values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Bcc": self._text(_BCC)}
+        values["Date"] = self._date()
+        add_headers(self._lines, {name: one_line(value) for name, value in (*values.items(), ("Subject", subject))})
+        self._write_body()
+        for storage in self._attachments():
+            self._attachment(storage, level + 1)
+        return subject
+
+    def _write_body(self) -> None:
+        text = self._text(_BODY).strip("\r\n")
+        if not text.strip() and (markup := self._text(_HTML)).strip():
+            try:
+                text = html_text(markup)
+            except NoText:
+                text = ""
+        if text.strip():
+            self._lines.add(text)
+        elif self._stream(f"__substg1.0_{_RTF}0102"):
+            self._lines.note(Message("The text of the message is in compressed RTF; it was not read."))
+        else:
+            self._lines.note(Message("The message has no text of its own."))
+
+    def _attachments(self) -> list[str]:
+        found = {
+            "/".join(path[: self._at.count("/") + 1]) + "/"
+            for path in self._ole.listdir()
+            if "/".join(path).startswith(f"{self._at}__attach_version1.0_")
+        }
+        return sorted(found)
+
+    def _attachment(self, storage: str, level: int) -> None:
+        name = next((found for tag in _NAMES if (found := self._text(tag, storage))), "") or "?"
+        data = self._stream(f"__substg1.0_{_DATA}0102", storage)
+        if data:
+            add_file(self._lines, name, data, "", level, self._unpacking)
+            return
+        within = f"{storage}__substg1.0_{_WITHIN}/"
+        self._unpacking.depth += 1
+        try:
+            self._unpacking.check_depth(MOST_DEPTH)
+            self._unpacking.take(0)
+            self._lines.blank()
+            _Item(self._ole, within, self._lines, self._unpacking).write(level)
+        except LoadError as exc:
+            self._lines.note(unread(name, exc.message))
+        finally:
+            self._unpacking.depth -= 1
+
+    def _sender(self) -> str:
+        name = self._text(_SENDER)
+        address = next((found for tag in _ADDRESSES if "@" in (found := self._text(tag))), "")
+        return f"{name} <{address}>" if name and address and name != address else name or address
+
+    def _date(self) -> str:
+        """In UTC; "": the message was never sent."""
+        for tag in _SENT:
+            ticks = int.from_bytes(self._numbers.get(tag, b""), "little")  # of 100 ns, since 1601
+            if 0 < ticks < 1 << 62:
+                moment = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
+                return moment.strftime("%Y-%m-%d %H:%M UTC")
+        return ""
+
+    def _text(self, tag: str, storage: str | None = None) -> str:
+        """A text property, in UTF-16 or in the message's code page."""
+        wide = self._stream(f"__substg1.0_{tag}001F", storage)
+        if wide:
+            return wide.decode("utf-16-le", "replace").rstrip("\0")
+        narrow = self._stream(f"__substg1.0_{tag}001E", storage) or self._stream(f"__substg1.0_{tag}0102", storage)
+        return letter_text(narrow.rstrip(b"\0"), self._charset)[0] if narrow else ""
+
+    def _stream(self, name: str, storage: str | None = None) -> bytes:
+        path = (self._at if storage is None else storage) + name
+        return bytes(self._ole.openstream(path).read()) if self._ole.exists(path) else b""
+
+
+def _numbers(stream: bytes, head_bytes: int) -> dict[int, bytes]:
+    """Tag -> the eight bytes of the value, of the properties that fit into them."""
+    body = stream[head_bytes:]
+    return {tag: value for tag, _, value in struct.iter_unpack("<II8s", body[: len(body) // 16 * 16])}

@@ -1,0 +1,104 @@
+"""ZIP archives: one document with a heading for each file that can be read. Nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines
+from ragkit.loaders.building.nested_files import Unpacking, add_part, unread
+from ragkit.loaders.files.access import MB
+from ragkit.loaders.text.plain import decode
+from ragkit.types.documents import Document
+from ragkit.types.errors import LoadError, NoText
+
+_MOST_DEPTH = 2  # of archives within archives
+_MOST_MEMBERS = 5_000
+_MOST_RATIO = 200  # unpacked to packed; text reaches 20, a bomb 1000
+_HARMLESS_BYTES = 10 * MB  # a ratio says nothing about less
+FAILURES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
+
+
+def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """A place is a line of the member that the heading above it names. Raises NoText, LoadError."""
+    unpacking.check_depth(_MOST_DEPTH)
+    if not data:
+        raise NoText("The file is empty.")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except FAILURES as exc:
+        if not data.startswith(b"PK"):
+            raise LoadError("It is not a ZIP archive, whatever its name says.") from exc
+        raise LoadError("The archive is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    check_members(members, unpacking)
+    lines = Lines(unpacking.gallery)
+    inner_of = f"{Path(source).name}!/" if unpacking.depth else ""  # the document's own name need not be said
+    for member, name in zip(members, _names(members), strict=True):
+        _add_member(lines, archive, member, name, inner_of, unpacking)
+    if not members:
+        raise NoText("The archive holds no files.")
+    return lines.document(source, media_type)
+
+
+def check_members(members: list[zipfile.ZipInfo], unpacking: Unpacking) -> None:
+    """Raises LoadError before anything is unpacked: too many files, too large, or a bomb."""
+    if len(members) > _MOST_MEMBERS:
+        raise LoadError(
+            "It has more parts than are read ({found}, at most {most}).", found=len(members), most=_MOST_MEMBERS
+        )
+    unpacked = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    if unpacked > _HARMLESS_BYTES and unpacked > packed * _MOST_RATIO:
+        raise LoadError("It unpacks to {count} MB out of hardly anything; it was not unpacked.", count=unpacked // MB)
+    if unpacked > unpacking.bytes_left:
+        raise LoadError("The files inside it are too many or too large to be unpacked.")
+
+
+def _names(members: list[zipfile.ZipInfo]) -> list[str]:
+    """The names; those without the mark of UTF-8 are recognised together, as they come from one machine."""
+    unmarked = [member for member in members if not member.flag_bits & 0x800 and not member.filename.isascii()]
+    guessed = {member.filename: member.filename for member in unmarked}
+    try:
+        raw = b"\n".join(member.filename.encode("cp437") for member in unmarked)
+        found = decode(raw)[0].split("\n")
+    except (UnicodeEncodeError, LoadError):
+        found = []
+    if len(found) == len(unmarked):
+        guessed = {member.filename: name for member, name in zip(unmarked, found, strict=True)}
+    return [guessed.get(member.filename, member.filename) for member in members]
+
+
+def _add_member(
+    lines: Lines, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, inner_of: str, unpacking: Unpacking
+) -> None:
+    from ragkit.loaders.formats import media_type
+
+    parts = PurePosixPath(name).parts
+    if "__MACOSX" in parts or any(part.startswith(".") and part.strip(".") for part in parts):
+        lines.note(unread(inner_of + name, Message("It is a hidden file.")))
+        return
+    if member.flag_bits & 1:
+        lines.note(unread(inner_of + name, Message("It needs a password: save a copy that needs none.")))
+        return
+    kind = media_type(Path(name))
+    try:
+        data = archive.read(member) if kind else b""  # never more than the size that was checked
+    except FAILURES as exc:
+        reason = Message("It is damaged ({why}).", {"why": str(exc)[:200] or type(exc).__name__})
+        lines.note(unread(inner_of + name, reason))
+        return
+    add_part(lines, inner_of + name, data, kind, 1, unpacking)

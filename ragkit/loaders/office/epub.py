@@ -1,0 +1,83 @@
+"""Books (.epub): the chapters in the order of the spine, each a page of HTML (EPUB 3.3)."""
+
+from __future__ import annotations
+
+import posixpath
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.nested_files import unread
+from ragkit.loaders.office.packages import (
+    Package,
+    accepted_picture,
+    attribute,
+    descendants,
+    first,
+    note_unread_pictures,
+    properties,
+    within,
+)
+from ragkit.loaders.text.html import read_html
+from ragkit.types.documents import Document
+from ragkit.types.errors import LoadError, NoText
+
+if TYPE_CHECKING:
+    from ragkit.loaders.building.nested_files import Unpacking
+    from ragkit.loaders.building.picture_collector import Gallery
+
+_PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
+
+
+def read_epub(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """A place is a line of the chapter's own file. Raises NoText, LoadError."""
+    package = Package(data)
+    if package.has("META-INF/rights.xml"):
+        raise LoadError("The book is locked by its seller (DRM).")
+    root = next(descendants(package.xml("META-INF/container.xml"), "rootfile"), None)
+    part = attribute(root, "full-path") if root is not None else ""
+    content = package.xml(part)
+    lines = Lines(unpacking.gallery)
+    files = {
+        attribute(item, "id"): (
+            posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(attribute(item, "href")))),
+            attribute(item, "media-type"),
+        )
+        for item in within(content, "manifest", "item")
+    }
+    pictures = [name for name, kind in files.values() if kind.startswith("image/")]
+    for entry in within(content, "spine", "itemref"):
+        name, kind = files.get(attribute(entry, "idref"), ("", ""))
+        if kind in _PAGES and name:
+            _add_chapter(package, name, lines)
+    note_unread_pictures(package, pictures, lines)
+    title, author, date = properties(first(content, "metadata"))
+    return lines.document(source, media_type, title, author=author, date=date)
+
+
+def _add_chapter(package: Package, name: str, lines: Lines) -> None:
+    gallery = lines.gallery
+    picture = None if gallery is None else partial(_picture, package, name, gallery)
+    try:
+        chapter = read_html(name, package.data(name), gallery, picture)
+    except NoText:
+        return  # a cover, a picture
+    except LoadError as exc:
+        lines.note(unread(name, exc.message))
+        return
+    pictures = gallery.placed if gallery is not None else []
+    lines.blank()
+    if not chapter.headings and chapter.title:
+        lines.mark_heading(1, chapter.title)
+        if pictures:
+            lines.add("")  # the heading stands before the first of them
+    lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0, pictures, lines.length)
+
+
+def _picture(package: Package, chapter: str, gallery: Gallery, address: str) -> bytes | None:
+    """By its address in the chapter."""
+    part = posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(address.partition("#")[0])))
+    if not address or not package.has(part):
+        return None
+    return accepted_picture(package, part, gallery)

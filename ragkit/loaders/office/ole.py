@@ -1,0 +1,57 @@
+"""The containers of Microsoft's old binary formats: streams by name, and the properties of the document."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from typing import Any
+
+from ragkit.loaders.building.document_builder import clean, one_line
+from ragkit.loaders.building.nested_files import needs_extra
+from ragkit.types.errors import LoadError, NoText
+
+MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def opened(data: bytes, suffix: str) -> Any:
+    """Raises NoText, LoadError: it is no such container; UnsupportedFormat: the library is not installed."""
+    if not data:
+        raise NoText("The file is empty.")
+    try:
+        import olefile
+    except ImportError as exc:
+        raise needs_extra("docs", suffix) from exc
+    try:
+        return olefile.OleFileIO(io.BytesIO(data))
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise LoadError("It is damaged ({why}).", why=one_line(str(exc))[:200] or type(exc).__name__) from exc
+
+
+def stream(container: Any, name: str) -> bytes:
+    """Raises LoadError: it is not there, or damaged."""
+    try:
+        return bytes(container.openstream(name).read())
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        raise LoadError("The file is damaged: its part {name} cannot be read.", name=name) from exc
+
+
+def about(container: Any) -> tuple[str, str, str]:
+    """Title, author and date (YYYY-MM-DD); "" what is not said, or cannot be read."""
+    try:
+        said = container.get_metadata()
+    except Exception:  # olefile raises far more than its own errors on damaged files; the text is there all the same
+        return "", "", ""
+    codec = f"cp{said.codepage}" if isinstance(said.codepage, int) and said.codepage > 0 else "cp1252"
+    codec = "utf-8" if codec == "cp65001" else codec
+    title, author = (_decoded(value, codec) for value in (said.title, said.author))
+    moment = said.last_saved_time or said.create_time
+    date = moment.date().isoformat() if isinstance(moment, datetime) and moment.year > 1980 else ""
+    return title, author, date
+
+
+def _decoded(value: object, codec: str) -> str:
+    try:
+        text = value.decode(codec, "replace") if isinstance(value, bytes) else str(value or "")
+    except LookupError:
+        return ""
+    return one_line(clean(text))[:300]

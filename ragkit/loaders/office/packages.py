@@ -1,0 +1,241 @@
+"""Documents that are ZIP packages of XML parts (Office Open XML, OpenDocument, EPUB): parts and relations.
+
+Tags are compared by their local names: the strict and the transitional form of Office Open XML differ in
+nothing but their namespaces.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.nested_files import Unpacking, add_part
+from ragkit.loaders.building.picture_collector import DAMAGED, ELSEWHERE, Gallery
+from ragkit.loaders.formats import media_type
+from ragkit.loaders.mail.zip import FAILURES, check_members
+from ragkit.text.pictures import UNREAD
+from ragkit.types.errors import LoadError, NoText
+
+_ENTITY = re.compile(rb"<!ENTITY")
+MOST_DEPTH = 3  # of documents embedded in documents
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """From one part to another, or to somewhere else."""
+
+    kind: str  # the last word of its type: "image", "footnotes", ...
+    target: str  # a part's name; of an outside one: its address
+    outside: bool
+
+
+class Package:
+    """A package in memory. Raises NoText, LoadError: it is damaged, a bomb, or no package at all."""
+
+    def __init__(self, data: bytes) -> None:
+        if not data:
+            raise NoText("The file is empty.")
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(data))
+        except FAILURES as exc:
+            raise LoadError("The file is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
+        members = [member for member in self._archive.infolist() if not member.is_dir()]
+        check_members(members, Unpacking())
+        self._members = {member.filename: member for member in members}
+        self._folded = {name.casefold(): name for name in reversed(self._members)}
+
+    def names(self, pattern: str) -> list[str]:
+        """The parts whose whole name matches, `slide2` before `slide10`."""
+        found = [name for name in self._members if re.fullmatch(pattern, name, re.IGNORECASE)]
+        return sorted(found, key=lambda name: [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", name)])
+
+    def has(self, name: str) -> bool:
+        return name.lstrip("/").casefold() in self._folded
+
+    def data(self, name: str) -> bytes:
+        """Raises LoadError: it is not there, or damaged."""
+        known = self._folded.get(name.lstrip("/").casefold())
+        if known is None:
+            raise LoadError("The file is damaged: its part {name} is missing.", name=clean(name)[:200])
+        try:
+            return self._archive.read(self._members[known])
+        except FAILURES as exc:
+            raise LoadError("The file is damaged: its part {name} cannot be read.", name=clean(name)[:200]) from exc
+
+    def xml(self, name: str) -> Element:
+        """The root of an XML part. Raises LoadError: it is missing, damaged, or declares entities."""
+        data = self.data(name)
+        if _ENTITY.search(data):
+            raise LoadError("It declares entities of its own, which may unpack without bounds; it was not read.")
+        try:
+            return ElementTree.fromstring(data)  # noqa: S314  (entities are refused above)
+        except (ElementTree.ParseError, ValueError, LookupError) as exc:
+            raise LoadError("The file is damaged: its part {name} cannot be read.", name=clean(name)[:200]) from exc
+
+    def optional_xml(self, name: str, lines: Lines) -> Element | None:
+        """The root, or None where there is no such part; a note where it cannot be read."""
+        if not self.has(name):
+            return None
+        try:
+            return self.xml(name)
+        except LoadError as exc:
+            lines.note(exc.message)
+            return None
+
+    def relations(self, part: str) -> dict[str, Relation]:
+        """What `part` ("": the package) refers to, by relation id."""
+        path = PurePosixPath(part or "/")
+        name = f"{path.parent}/_rels/{path.name}.rels".lstrip("/") if part else "_rels/.rels"
+        name = name.removeprefix("./")
+        if not self.has(name):
+            return {}
+        base = posixpath.dirname(part)
+        found = {}
+        for element in self.xml(name):
+            target, outside = element.get("Target", ""), element.get("TargetMode") == "External"
+            if not outside:
+                target = posixpath.normpath(posixpath.join("/" + base, unquote(target))).lstrip("/")
+            kind = element.get("Type", "").rpartition("/")[2]
+            found[element.get("Id", "")] = Relation(kind, target, outside)
+        return found
+
+    def main_part(self, usual: str) -> str:
+        """The part that the document begins with."""
+        for relation in self.relations("").values():
+            if relation.kind == "officeDocument" and self.has(relation.target):
+                return relation.target
+        return usual
+
+
+def local(element: Element) -> str:
+    """The tag without its namespace; "" for a comment or an instruction."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def attribute(element: Element, name: str, default: str = "") -> str:
+    """An attribute by its local name."""
+    for key, value in element.items():
+        if key.rpartition("}")[2] == name:
+            return value
+    return default
+
+
+def within(element: Element, *path: str) -> Iterator[Element]:
+    """The children of children that the local names of `path` lead to."""
+    if not path:
+        yield element
+        return
+    for child in element:
+        if local(child) == path[0]:
+            yield from within(child, *path[1:])
+
+
+def first(element: Element | None, *path: str) -> Element | None:
+    return None if element is None else next(within(element, *path), None)
+
+
+def descendants(element: Element, *names: str) -> Iterator[Element]:
+    return (one for one in element.iter() if local(one) in names)
+
+
+def value_of(element: Element | None, *path: str) -> str:
+    """The `val` attribute at the end of `path`; "" where there is none."""
+    found = first(element, *path)
+    return "" if found is None else attribute(found, "val")
+
+
+def properties(root: Element | None) -> tuple[str, str, str]:
+    """Title, author and date (YYYY-MM-DD) of Dublin Core metadata; "" what is not said."""
+    said: dict[str, str] = {}
+    for element in root.iter() if root is not None else ():
+        text = one_line(clean("".join(element.itertext())))[:300] if not len(element) else ""
+        if text:
+            said.setdefault(local(element), text)
+    moment = _DATE.match(said.get("modified") or said.get("date") or said.get("created") or "")
+    return said.get("title", ""), said.get("creator", ""), moment[0] if moment else ""
+
+
+def note_unread_media(package: Package, lines: Lines) -> None:
+    """Say how many pictures were not read, those that are to be described not counted, and what else was not."""
+    pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
+    note_unread_pictures(package, pictures, lines)
+    note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), lines)
+    if package.names(r".*vbaProject\.bin|Basic/.*\.xml"):
+        lines.note(Message("It holds macros; they were not read."))
+
+
+def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
+    """The documents and sheets embedded in Office Open XML, each at the end under a heading of its name; a note of
+    those that cannot be read. The sheet behind a chart is none of them: the chart was read."""
+    unpacking.check_depth(MOST_DEPTH)
+    charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
+    behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
+    unread = 0
+    for part in package.names(r"(?:.*/)?embeddings/[^/]+"):
+        if part.casefold() in behind:
+            continue
+        kind = media_type(Path(part))
+        if kind is None:
+            unread += 1
+            continue
+        try:
+            data = package.data(part)
+        except LoadError as exc:
+            lines.note(exc.message)
+            continue
+        add_part(lines, Path(part).name, data, kind, 1, unpacking)
+    note_unread_files(unread, lines)
+
+
+def note_unread_files(count: int, lines: Lines) -> None:
+    if count:
+        lines.note(Message("Embedded files that were not read: {count}.", {"count": count}))
+
+
+def note_unread_pictures(package: Package, parts: Sequence[str], lines: Lines) -> None:
+    """`parts` are all pictures of the package."""
+    gallery = lines.gallery
+    if gallery is not None:
+        gallery.leave_out(ELSEWHERE, sum(not _was_met(package, part, gallery) for part in parts))
+    elif parts:
+        lines.note(Message(UNREAD, {"count": len(parts)}))
+
+
+def _was_met(package: Package, part: str, gallery: Gallery) -> bool:
+    if part.casefold() in gallery.parts:
+        return True
+    try:
+        return gallery.has_met(package.data(part))
+    except LoadError:
+        return False
+
+
+def add_picture(package: Package, part: str, lines: Lines) -> None:
+    """The picture of that name at the end of the lines, where pictures are asked for."""
+    if lines.gallery is None or not package.has(part):
+        return
+    picture = accepted_picture(package, part, lines.gallery)
+    if picture is not None:
+        lines.picture(picture)
+
+
+def accepted_picture(package: Package, part: str, gallery: Gallery) -> bytes | None:
+    """As the gallery takes it; None: it does not."""
+    gallery.parts.add(part.lstrip("/").casefold())
+    try:
+        return gallery.accepted(package.data(part))
+    except LoadError:
+        gallery.leave_out(DAMAGED)
+        return None

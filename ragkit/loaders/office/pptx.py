@@ -1,0 +1,197 @@
+"""Presentations (.pptx): a page a slide, with its tables, charts, speaker notes and comments.
+
+Read from the XML itself: the strict form, broken relations and damaged pictures stop python-pptx
+(ECMA-376, part 1, chapter 19).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines
+from ragkit.loaders.building.tables import row_text
+from ragkit.loaders.office.drawings import add_figure, add_pictures, paragraph_text
+from ragkit.loaders.office.packages import (
+    Package,
+    Relation,
+    add_embedded,
+    attribute,
+    descendants,
+    first,
+    local,
+    note_unread_media,
+    properties,
+    within,
+)
+from ragkit.types.documents import Document, Page
+from ragkit.types.errors import LoadError
+
+if TYPE_CHECKING:
+    from ragkit.loaders.building.nested_files import Unpacking
+
+_TITLES = ("title", "ctrTitle")
+_NOT_READ = ("sldNum", "dt", "sldImg", "hdr")  # placeholders that hold no words of their own
+
+
+def read_slides(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """Raises NoText, LoadError."""
+    package = Package(data)
+    lines = Lines(unpacking.gallery)
+    title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
+    hidden = []
+    for number, part in enumerate(_slides(package), 1):
+        lines.blank()
+        start = lines.length
+        try:
+            if _add_slide(package, part, lines):
+                hidden.append(number)
+        except LoadError as exc:
+            lines.note(Message("Slide {number} was not read: {why}", {"number": number, "why": exc.message}))
+        if lines.length > start:
+            lines.pages.append(Page(number, start, lines.length, "slide"))
+    _add_masters(package, lines)
+    if hidden:
+        names = ", ".join(map(str, hidden))
+        lines.note(Message("Hidden slides, which were read all the same: {numbers}.", {"numbers": names}))
+    note_unread_media(package, lines)
+    add_embedded(package, lines, unpacking)
+    return lines.document(source, media_type, title, author=author, date=date)
+
+
+def _slides(package: Package) -> list[str]:
+    """The parts in the order in which they are shown."""
+    main = package.main_part("ppt/presentation.xml")
+    relations = package.relations(main)
+    order = first(package.xml(main), "sldIdLst")
+    found = []
+    for entry in order if order is not None else ():
+        names = [value for key, value in entry.items() if key.endswith("}id")]
+        relation = relations.get(names[0]) if names else None
+        if relation is not None and not relation.outside:
+            found.append(relation.target)
+    return found
+
+
+def _add_masters(package: Package, lines: Lines) -> None:
+    """What stands on every slide of a kind, each text once, on no page: layouts and masters, but for the
+    prompts of their placeholders."""
+    seen = set()
+    for part in package.names(r"ppt/slide(?:Layouts|Masters)/[^/]+\.xml"):
+        tree = first(package.optional_xml(part, lines), "cSld", "spTree")
+        for shape in _shapes(tree) if tree is not None else ():
+            text = "\n".join(_paragraphs(shape)) if not _kind(shape) else ""
+            if text and text not in seen:
+                seen.add(text)
+                lines.blank()
+                lines.add(text)
+
+
+def _add_slide(package: Package, part: str, lines: Lines) -> bool:
+    """True: the slide is hidden in the show."""
+    root = package.xml(part)
+    relations = package.relations(part)
+    tree = first(root, "cSld", "spTree")
+    if tree is not None:
+        shapes = list(_shapes(tree))
+        for shape in sorted(shapes, key=lambda shape: _kind(shape) not in _TITLES):  # else in their own order
+            _add_shape(package, shape, relations, lines)
+    for relation in relations.values():
+        if relation.kind == "notesSlide" and not relation.outside:
+            _add_notes(package, relation.target, lines)
+        elif relation.kind == "comments" and not relation.outside:
+            _add_comments(package, relation.target, lines)
+    return root.get("show") in ("0", "false")
+
+
+def _shapes(parent: Element) -> Iterator[Element]:
+    for element in parent:
+        name = local(element)
+        if name in ("sp", "graphicFrame", "pic", "cxnSp"):
+            yield element
+        elif name == "AlternateContent":
+            yield from _shapes(next(iter(element), element))
+        elif name == "grpSp":
+            yield from _shapes(element)
+
+
+def _kind(shape: Element) -> str:
+    """Of a placeholder; "": it is none."""
+    return next((one.get("type", "body") for one in descendants(shape, "ph")), "")
+
+
+def _add_shape(package: Package, shape: Element, relations: dict[str, Relation], lines: Lines) -> None:
+    kind = _kind(shape)
+    if kind in _NOT_READ:
+        return
+    texts = list(_paragraphs(shape)) if local(shape) != "graphicFrame" else []
+    if kind in _TITLES and texts:
+        lines.head(1, " ".join(texts))
+        return
+    if local(shape) == "pic" and not texts:
+        texts = [one.get("descr", "") for one in descendants(shape, "cNvPr") if one.get("descr")]
+    if texts:
+        lines.blank()
+        lines.add("\n".join(texts))
+    for table in descendants(shape, "tbl"):
+        _add_table(table, lines)
+    for reference in descendants(shape, "chart", "relIds"):
+        relation = relations.get(attribute(reference, "id") or attribute(reference, "dm"))
+        if relation is not None and not relation.outside:
+            add_figure(package, relation.target, lines)
+    add_pictures(package, shape, relations, lines)
+
+
+def _paragraphs(shape: Element) -> Iterator[str]:
+    """Its lines, indented as deep as their level; of a formula in two forms the first."""
+    for body in descendants(shape, "txBody"):
+        for paragraph in within(body, "p"):
+            text = paragraph_text(paragraph)
+            level = first(paragraph, "pPr")
+            depth = level.get("lvl", "0") if level is not None else "0"
+            if text:
+                yield "  " * (int(depth) if depth.isdecimal() and len(depth) == 1 else 0) + text
+
+
+def _add_table(table: Element, lines: Lines) -> None:
+    """A line a row; merged cells say their text in every row that they cover."""
+    lines.blank()
+    properties = first(table, "tblPr")
+    has_header = properties is not None and properties.get("firstRow") in ("1", "true")
+    names: list[str] = []
+    above: dict[int, str] = {}
+    for row in within(table, "tr"):
+        cells = []
+        for column, cell in enumerate(within(row, "tc")):
+            text = " ; ".join(filter(None, (paragraph_text(p) for p in descendants(cell, "p"))))
+            if cell.get("vMerge") in ("1", "true"):
+                text = text or above.get(column, "")
+            above[column] = text
+            cells.append("" if cell.get("hMerge") in ("1", "true") else text)
+        if any(cells):
+            lines.add(row_text(cells, names))
+            if has_header and not names and sum(map(bool, cells)) > 1:
+                names = cells
+    lines.blank()
+
+
+def _add_notes(package: Package, part: str, lines: Lines) -> None:
+    root = package.optional_xml(part, lines)
+    tree = first(root, "cSld", "spTree")
+    for shape in _shapes(tree) if tree is not None else ():
+        texts = list(_paragraphs(shape)) if _kind(shape) not in _NOT_READ else []
+        if texts:
+            lines.blank()
+            lines.add("\n".join(texts))
+
+
+def _add_comments(package: Package, part: str, lines: Lines) -> None:
+    root = package.optional_xml(part, lines)
+    for comment in descendants(root, "cm") if root is not None else ():
+        text = next((one.text for one in within(comment, "text") if one.text), "") or " ".join(
+            filter(None, (paragraph_text(p) for p in descendants(comment, "p")))
+        )
+        if text:
+            lines.add(f"({text})")

@@ -1,0 +1,43 @@
+"""Rich text (.rtf), by striprtf: the words, without their structure."""
+
+from __future__ import annotations
+
+import re
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines
+from ragkit.loaders.building.nested_files import needs_extra
+from ragkit.text.pictures import UNREAD
+from ragkit.types.documents import Document
+from ragkit.types.errors import LoadError, NoText
+
+_RUNNING_TITLE = re.compile(rb"\{\\(?:header|footer)[lrf]?\b")  # striprtf leaves headers and footers out
+_LOOSE_STAR = re.compile(rb"(?<!\{)\\\*")  # without a group of its own it hides nothing
+_PICTURE = re.compile(rb"\\pict\b")
+_CODEPAGE = re.compile(rb"\\ansicpg(\d{3,5})")
+_BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+
+
+def read_rtf(source: str, data: bytes, media_type: str) -> Document:
+    """Lines are those of the text. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
+    if not data.strip():
+        raise NoText("The file is empty.")
+    if not data.lstrip().startswith(b"{\\rtf"):
+        raise LoadError("It is not an RTF file, whatever its name says.")
+    try:
+        from striprtf.striprtf import rtf_to_text
+    except ImportError as exc:
+        raise needs_extra("docs", ".rtf") from exc
+    found = _CODEPAGE.search(data[:4000])
+    codec = f"cp{found[1].decode()}" if found else "cp1252"
+    marked = _LOOSE_STAR.sub(b"", _RUNNING_TITLE.sub(b"{", data)).decode("latin-1")
+    try:
+        text = str(rtf_to_text(marked, encoding=codec, errors="replace"))  # type: ignore[no-untyped-call]
+    except (ValueError, LookupError, IndexError) as exc:
+        raise LoadError("The file is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+    lines = Lines()
+    lines.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
+    pictures = len(_PICTURE.findall(data))
+    if pictures:
+        lines.note(Message(UNREAD, {"count": pictures}))
+    return lines.document(source, media_type)

@@ -1,0 +1,146 @@
+"""Spreadsheets (.xlsx, .xlsm, .xlsb, .xls, .ods): a page a sheet, a line a row, by calamine."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.nested_files import Unpacking, needs_extra
+from ragkit.loaders.building.tables import Row, write_rows
+from ragkit.loaders.office.drawings import add_figure, paragraph_text
+from ragkit.loaders.office.packages import Package, add_embedded, attribute, descendants, note_unread_media, properties
+from ragkit.loaders.office.sheet_facts import Facts, sheet_facts
+from ragkit.types.documents import Document, Page
+from ragkit.types.errors import LoadError, NoText
+
+_DAY = time(0, 0)
+_HIDDEN = "Hidden sheets, which were read all the same: {names}."
+_HIDDEN_ROWS = "Sheets with hidden rows or columns, which were read all the same: {names}."
+_EMPTY = "Sheets without text: {names}."
+
+
+def read_sheets(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+    """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
+    if not data:
+        raise NoText("The file is empty.")
+    package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
+    book = _opened(data)
+    lines = Lines()
+    known = sheet_facts(package, data, lines)
+    named: dict[str, list[str]] = {_HIDDEN: [], _HIDDEN_ROWS: [], _EMPTY: []}
+    for number, sheet in enumerate(book.sheets_metadata, 1):
+        lines.blank()
+        start = lines.length
+        name = one_line(clean(sheet.name))
+        facts = known[number - 1] if number <= len(known) else Facts()
+        if not _add_sheet(book, sheet, facts, lines):
+            named[_EMPTY].append(name)
+        if lines.length > start:
+            lines.pages.append(Page(number, start, lines.length, "sheet", name))
+        if not str(sheet.visible).endswith(".Visible"):
+            named[_HIDDEN].append(name)
+        elif (facts.hidden_rows or facts.hidden_columns) and lines.length > start:
+            named[_HIDDEN_ROWS].append(name)
+    lines.blank()
+    for text in dict.fromkeys(text for facts in known for text in facts.printed if text):
+        lines.add(text)
+    title, author, day = _about(package, lines) if package is not None else ("", "", "")
+    for template, names in named.items():
+        if names:
+            lines.note(Message(template, {"names": ", ".join(names)[:300]}))
+    if package is not None:
+        add_embedded(package, lines, unpacking)
+    return lines.document(source, media_type, title, author=author, date=day)
+
+
+def _opened(data: bytes) -> Any:
+    try:
+        import python_calamine
+    except ImportError as exc:
+        raise needs_extra("docs", ".xlsx, .xls, .ods") from exc
+    try:
+        return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    except python_calamine.PasswordError as exc:
+        raise LoadError("It needs a password: save a copy that needs none.") from exc
+    except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError) as exc:
+        raise LoadError("The spreadsheet is damaged ({why}).", why=one_line(str(exc))[:200]) from exc
+
+
+def _add_sheet(book: Any, about: Any, facts: Facts, lines: Lines) -> bool:
+    """The rows under a heading of the sheet's name; False: there are none."""
+    import python_calamine
+
+    try:
+        sheet = book.get_sheet_by_name(about.name)
+        rows = list(_rows(sheet, facts))
+    except (python_calamine.CalamineError, python_calamine.XmlError, ValueError) as exc:
+        why = one_line(str(exc))[:200]
+        lines.note(Message("Sheet {name} was not read ({why}).", {"name": one_line(about.name)[:100], "why": why}))
+        return True
+    if not rows:
+        return False
+    lines.head(1, about.name)
+    write_rows(lines, iter(rows))
+    return True
+
+
+def _rows(sheet: Any, facts: Facts) -> Iterator[Row]:
+    """The rows that hold something, by their number in the sheet; what was merged stands in all of its rows."""
+    if sheet.start is None:
+        return
+    left = sheet.start[1]
+    merged = {
+        (row, first[1]): first
+        for first, last in sheet.merged_cell_ranges or ()
+        if last[0] - first[0] < 1000
+        for row in range(first[0] + 1, last[0] + 1)
+    }
+    values: dict[tuple[int, int], str] = {}
+    starts = set(merged.values())
+    for number, row in enumerate(sheet.to_python(skip_empty_area=True), sheet.start[0]):
+        cells = [facts.shown(number, column, value) or _shown(value) for column, value in enumerate(row, left)]
+        for column, text in enumerate(cells, left):
+            if (number, column) in starts:
+                values[number, column] = text
+            elif not text and (number, column) in merged:
+                cells[column - left] = values.get(merged[number, column], "")
+        if any(cells):
+            yield number + 1, cells
+
+
+def _shown(value: object) -> str:
+    """As a person reads it: whole numbers without a point, days without midnight."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:.15g}" if abs(value) < 1e15 else f"{value:.0f}"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == _DAY else value.isoformat(" ", "seconds")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    return str(value)
+
+
+def _about(package: Package, lines: Lines) -> tuple[str, str, str]:
+    """What stands beside the cells, on no page, and the properties."""
+    for part in package.names(r"xl/comments\d*\.xml|xl/comments/comment\d*\.xml"):
+        root = package.optional_xml(part, lines)
+        for comment in descendants(root, "comment") if root is not None else ():
+            text = one_line("".join(t.text or "" for t in descendants(comment, "t")))
+            if text:
+                lines.add(f"{attribute(comment, 'ref')}: ({text})")
+    for part in package.names(r"xl/drawings/drawing\d*\.xml"):
+        root = package.optional_xml(part, lines)
+        for body in descendants(root, "txBody") if root is not None else ():
+            lines.add("\n".join(filter(None, (paragraph_text(p) for p in descendants(body, "p")))))
+    for part in package.names(r"xl/charts/chart\d*\.xml|xl/diagrams/data\d*\.xml"):
+        add_figure(package, part, lines)
+    note_unread_media(package, lines)
+    about = "meta.xml" if package.has("meta.xml") else "docProps/core.xml"
+    return properties(package.optional_xml(about, lines))

@@ -1,0 +1,159 @@
+"""The pictures on the pages of a PDF, as they look there, for a model that describes them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ragkit.loaders.building.picture_collector import BEHIND, DAMAGED, SMALL, Gallery, LeftOut, check_size
+from ragkit.types.documents import Page
+from ragkit.types.ports import Picture
+
+if TYPE_CHECKING:
+    from ragkit.loaders.images.ocr import Pixels
+
+_IMAGE = 3  # PDFium's number for an image among the objects of a page
+_DEEPEST = 3  # forms within forms that images are looked for in
+_LONGEST_SIDE = 1600  # pixels of what is drawn: models see no more
+_SCALE = 2.0  # pixels for a point (144 dpi): of a whole page, and at which a picture has to be of some size
+_WHOLE_PAGE = 0.8  # of its area
+_MUCH_TEXT = 200  # characters of a page: a picture of all of it is its scan, or its background
+_MOST_IN_ROW = 2000  # images of a page that are looked at: more are tiles of a drawing
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
+
+
+def place_pictures(document: Any, spans: Sequence[Page], texts: Sequence[str], bare: Collection[int], gallery: Gallery
+                   ) -> None:  # fmt: skip
+    """Gather the pictures of each page at its end: of the `bare` pages (by number) the page itself, of others those
+    that stand in it. Pages read by OCR are known by their words."""
+    try:
+        gallery.prepare()  # going through all pages takes time, too
+    except LeftOut:
+        return
+    for number, (span, text) in enumerate(zip(spans, texts, strict=True)):
+        if span.kind == "scan":
+            continue
+        page = None
+        try:
+            page = document[number]
+            is_bare = span.number in bare
+            found = iter([_page(page, number, gallery)]) if is_bare else _images(page, len(text), gallery)
+            gallery.placed += (Picture(span.end, data) for data in found if data is not None)
+        except MemoryError:
+            raise
+        except Exception:  # PDFium's, and what its wrapper raises on damaged pages
+            gallery.leave_out(DAMAGED)
+        finally:
+            if page is not None:
+                page.close()
+
+
+def _page(page: Any, number: int, gallery: Gallery) -> bytes | None:
+    """None: it is blank paper, or left out."""
+    width, height = page.get_size()
+    scale = min(_SCALE, _LONGEST_SIDE / max(width, height, 1))
+    try:
+        gallery.prepare()
+        pixels = _drawn(page, scale, (0, 0, 0, 0))
+    except LeftOut as why:
+        gallery.leave_out(str(why))
+        return None
+    if pixels.size == 0 or pixels.min() == pixels.max():
+        return None
+    return gallery.drawn(b"page %d\0" % number + pixels.tobytes(), partial(_png, pixels))
+
+
+def _images(page: Any, text_size: int, gallery: Gallery) -> Iterator[bytes | None]:
+    for count, image in enumerate(page.get_objects(filter=[_IMAGE], max_depth=_DEEPEST)):
+        if count >= _MOST_IN_ROW:
+            return
+        try:
+            box = _box(page, image)
+            original = b"%d %d\0" % image.get_px_size() + bytes(image.get_data(decode_simple=False))
+        except Exception:  # as above: one bad picture does not cost the others
+            gallery.leave_out(DAMAGED)
+            continue
+        width, height = page.get_size()
+        covered = (box[2] - box[0]) * (box[3] - box[1])
+        if covered > _WHOLE_PAGE * width * height and text_size > _MUCH_TEXT:
+            gallery.leave_out(BEHIND)
+            continue
+        try:
+            check_size(int((box[2] - box[0]) * _SCALE), int((box[3] - box[1]) * _SCALE))
+        except LeftOut as why:  # it may be larger elsewhere
+            gallery.leave_out(str(why))
+            continue
+        yield gallery.drawn(original, partial(_cut_out, page, image, box, gallery))
+
+
+def _cut_out(page: Any, image: Any, box: Box, gallery: Gallery) -> bytes:
+    """What is seen where the image stands, with all that is drawn upon it. Raises LeftOut."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    pixels_wide, pixels_high = image.get_px_size()
+    check_size(pixels_wide, pixels_high)
+    own = max(pixels_wide, pixels_high) / max(width, height)
+    scale = min(max(own, 1.0), _LONGEST_SIDE / max(width, height))
+    page_width, page_height = page.get_size()
+    gallery.prepare()
+    try:
+        pixels = _drawn(page, scale, (box[0], box[1], page_width - box[2], page_height - box[3]))
+    except MemoryError:
+        raise
+    except Exception as exc:  # as above
+        raise LeftOut(DAMAGED) from exc
+    if pixels.size == 0 or pixels.min() == pixels.max():
+        raise LeftOut(SMALL)
+    return _png(pixels)
+
+
+def _drawn(page: Any, scale: float, crop: Box) -> Pixels:
+    """As red, green, blue. `crop` is what is left out on each side."""
+    bitmap = page.render(scale=scale, crop=crop, rev_byteorder=True, prefer_bgrx=False)
+    try:
+        pixels: Pixels = bitmap.to_numpy()[:, :, :3].copy()
+        return pixels
+    finally:
+        bitmap.close()
+
+
+def _box(page: Any, image: Any) -> Box:
+    """Where it stands on the page as it is shown, from the lower left corner."""
+    left, bottom, right, top = image.get_bounds()
+    corners = [(x, y) for x in (left, right) for y in (bottom, top)]
+    form = image.container
+    while form is not None:
+        a, b, c, d, e, f = form.get_matrix().get()
+        corners = [(a * x + c * y + e, b * x + d * y + f) for x, y in corners]
+        form = form.container
+    points = [_as_shown(corner, page.get_cropbox(), page.get_rotation()) for corner in corners]
+    width, height = page.get_size()
+    xs = [min(max(x, 0.0), width) for x, _ in points]
+    ys = [min(max(y, 0.0), height) for _, y in points]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _as_shown(point: tuple[float, float], shown: Box, rotation: int) -> tuple[float, float]:
+    """`shown` is the part of the page's plane that is seen, `rotation` in degrees clockwise."""
+    (x, y), (left, bottom, right, top) = point, shown
+    if rotation == 90:
+        return y - bottom, right - x
+    if rotation == 180:
+        return right - x, top - y
+    return (top - y, x - left) if rotation == 270 else (x - left, y - bottom)
+
+
+def _png(pixels: Pixels) -> bytes:
+    """Pillow may not be there. (PNG, third edition, section 11.)"""
+    import numpy as np
+
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + width * 3), np.uint8)  # each begins with its filter: none
+    rows[:, 1:] = pixels.reshape(height, width * 3)
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\x00\x00\x00"  # 8 bits, RGB
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in parts
+    )

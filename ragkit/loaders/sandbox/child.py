@@ -1,0 +1,292 @@
+"""The process that reads the files of strangers; `SandboxLoader` starts it and may kill it.
+
+Frames on stdin and stdout: 8 bytes of length, then JSON; after a document's, one with its text. It ends when
+stdin does.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.nested_files import Unpacking
+from ragkit.loaders.building.picture_collector import Gallery
+from ragkit.loaders.files.access import MB, read_bytes
+from ragkit.loaders.formats import parse
+from ragkit.loaders.images.ocr import MEMORY_MB, Ocr, Reading, readings
+from ragkit.loaders.images.picture import as_png
+from ragkit.text.readability import hopeless, judged
+from ragkit.text.terms import language
+from ragkit.types.errors import LoadError, UnsupportedFormat
+
+_WITH_TEXT = frozenset({"document", "bare"})  # of which a reply has one at the most
+_GRACE_S = 10  # the parent is the first to stop a slow file; this ends us if the parent is gone
+_OWN_NETWORK, _OWN_USERS = 0x40000000, 0x10000000  # CLONE_NEWNET, CLONE_NEWUSER
+_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
+
+
+def main(limits: Mapping[str, Any]) -> None:
+    """Answer requests until stdin ends. `limits`: timeout_s and LoadingConfig's sizes in MB."""
+    requests, replies = sys.stdin.buffer, _private_stdout()
+    _confine(int(limits["memory_mb"]), MEMORY_MB if limits["ocr"] else 0)
+    ocr = _ocr(replies, limits) if limits["ocr"] else None
+    send(replies, {"ready": True}, limits["max_frame"])
+    while (request := receive(requests, MB)) is not None:
+        _arm(limits["timeout_s"])
+        gallery = _gallery(replies, limits) if request.get("pictures") else None
+        try:
+            answer = _answer(request, limits, ocr, gallery)
+            _arm(0)  # what follows may wait for the parent, who is at work on the files before
+            if gallery is not None and not answer.keys().isdisjoint(("document", "bare")):
+                _send_pictures(replies, gallery, limits)
+            _reply(replies, answer, limits)
+        except (MemoryError, RecursionError) as exc:
+            # What else the error has broken is unknown: a fresh process reads the next file.
+            _reply(replies, {**_failure("", _exhausted(exc, limits)), "last": True}, limits)
+            return
+
+
+def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) -> None:
+    """A text goes as it is: within JSON a large one would be in memory several times over."""
+    document = next((reply[name] for name in _WITH_TEXT & reply.keys()), None)
+    text = document.pop("text") if document is not None else ""
+    try:
+        size = sum(map(len, _encoded(text, "strict")))
+        send(replies, reply, limits["max_frame"])
+    except ValueError:
+        send(replies, _failure(reply["hash"], _too_much(limits)), limits["max_frame"])
+        return
+    if document is not None:
+        _write(replies, size, _encoded(text, "strict"))
+
+
+def receive(stream: BinaryIO, limit: int) -> Any:
+    """The next value; None at the end. Raises ValueError, TypeError, KeyError: too long, not JSON, no document."""
+    body = _frame(stream, limit)
+    if body is None:
+        return None
+    value = json.loads(body)
+    for name in _WITH_TEXT & value.keys() if isinstance(value, dict) else ():
+        text = _frame(stream, limit)
+        if text is None:
+            return None
+        value[name]["text"] = text.decode()
+    return value
+
+
+def send(stream: BinaryIO, value: Any, limit: int) -> None:
+    """Raises ValueError: `value` does not fit a frame of `limit` bytes. Nothing is sent then."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(body) > limit:
+        raise ValueError(f"a frame of {len(body)} bytes")
+    _write(stream, len(body), [body])
+
+
+def _write(stream: BinaryIO, size: int, parts: Iterable[bytes]) -> None:
+    stream.write(size.to_bytes(8, "big"))
+    for part in parts:
+        stream.write(part)
+    stream.flush()
+
+
+def _encoded(text: str, errors: str) -> Iterator[bytes]:
+    """UTF-8 in parts: at once, Python takes room for the longest that a text of this length might become."""
+    for at in range(0, len(text), MB):
+        yield text[at : at + MB].encode("utf-8", errors)
+
+
+def _frame(stream: BinaryIO, limit: int) -> bytes | None:
+    head = stream.read(8)
+    if len(head) < 8:
+        return None
+    length = int.from_bytes(head, "big")
+    if length > limit:
+        raise ValueError(f"a frame of {length} bytes")
+    body = stream.read(length)
+    return body if len(body) == length else None
+
+
+def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
+    """Whose readings are sent at once: the time limit is then one of a page, and no reading is lost."""
+
+    def tell(key: str, reading: Reading, done: int, total: int) -> None:
+        put({"reading": {"key": key, **asdict(reading)}, "done": done, "total": total})
+
+    def put(frame: dict[str, Any]) -> None:
+        _put(replies, frame, limits)
+
+    known = readings(Path(limits["readings"])) if limits["readings"] else {}
+    return Ocr(known, _make_room, lambda: put({"picture": True}), tell)
+
+
+def _put(replies: BinaryIO, frame: dict[str, Any], limits: Mapping[str, Any]) -> None:
+    """A frame before the reply, from which on the time limit counts anew."""
+    _arm(0)  # the parent may be at work on the files before
+    send(replies, frame, limits["max_frame"])
+    _arm(limits["timeout_s"])
+
+
+def _gallery(replies: BinaryIO, limits: Mapping[str, Any]) -> Gallery:
+    return Gallery(as_png, lambda: _put(replies, {"preparing": True}, limits))
+
+
+def _send_pictures(replies: BinaryIO, gallery: Gallery, limits: Mapping[str, Any]) -> None:
+    for picture in gallery.placed:
+        data = base64.b64encode(picture.data).decode()
+        send(replies, {"image": {"at": picture.at, "data": data}}, limits["max_frame"])
+
+
+def _answer(
+    request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None, gallery: Gallery | None
+) -> dict[str, Any]:
+    content_hash = ""
+    try:
+        data = read_bytes(request["path"], limits["max_file_mb"])
+        content_hash = hashlib.sha256(data).hexdigest()
+        if content_hash == request["known_hash"]:
+            return {"hash": content_hash}
+        unpacking = Unpacking(ocr if request["ocr"] else None, gallery)
+        document = parse(Path(request["path"]), data, request["media_type"], unpacking)
+        del data  # a large one is in the way of what follows
+    except UnsupportedFormat as exc:
+        return _failure(content_hash, exc.message, "unsupported")
+    except LoadError as exc:
+        return _failure(content_hash, exc.message)
+    except (MemoryError, RecursionError) as exc:
+        raise exc.with_traceback(None) from None  # its frames hold the memory
+    except Exception as exc:
+        reason = Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})
+        return _failure(content_hash, reason)
+    if sum(map(len, _encoded(document.text, "replace"))) > limits["max_text_mb"] * MB:
+        return _failure(content_hash, _too_much(limits))
+    if gallery is not None:
+        document = replace(document, notes=(*document.notes, *gallery.notes()))
+        if gallery.without is not None:
+            state = "unsupported" if isinstance(gallery.without, UnsupportedFormat) else "unreadable"
+            return {**_failure(content_hash, gallery.without.message, state), "bare": asdict(document)}
+    document = judged(document)
+    why = hopeless(document)
+    if why is not None:
+        return _failure(content_hash, Message("No page of it can be read: {why}.", {"why": why}))
+    document = replace(document, language=language(_sample(document.text)))
+    return {"hash": content_hash, "document": asdict(document)}
+
+
+def _sample(text: str) -> str:
+    """A long text by sixteen parts of it."""
+    if len(text) <= MB:
+        return text
+    return "".join(text[at : at + MB // 16] for at in range(0, len(text), len(text) // 15))
+
+
+def _failure(content_hash: str, reason: Message, state: str = "unreadable") -> dict[str, Any]:
+    return {"hash": content_hash, "failure": {"state": state, **_plain(reason)}}
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    values = {
+        name: _plain(value) if isinstance(value, Message) else value if isinstance(value, int) else str(value)
+        for name, value in message.values.items()
+    }
+    return {"template": message.template, "values": values}
+
+
+def _too_much(limits: Mapping[str, Any]) -> Message:
+    template = "It holds more than {limit} MB of text (setting loading.max_text_mb)."
+    return Message(template, {"limit": limits["max_text_mb"]})
+
+
+def _exhausted(exc: BaseException, limits: Mapping[str, Any]) -> Message:
+    if isinstance(exc, RecursionError):
+        return Message("Its parts are nested too deeply to be read.")
+    template = "Reading it takes more than {limit} MB of memory (setting loading.memory_mb)."
+    return Message(template, {"limit": limits["memory_mb"]})
+
+
+# -- confinement ---------------------------------------------------------------------------------
+
+
+def _private_stdout() -> BinaryIO:
+    """The reply pipe under a number of its own: what a library prints must not get into it."""
+    replies = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return replies
+
+
+def _confine(memory_mb: int, spare_mb: int) -> None:
+    """Bounded memory, no core dump, no file written (where the system has such limits); no network,
+    no other program. `_make_room` gives the spare memory free."""
+    try:
+        import resource
+    except ImportError:  # Windows: the time limit remains
+        pass
+    else:
+        for kind, most in (
+            (resource.RLIMIT_AS, (memory_mb + spare_mb) * MB),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_FSIZE, 0),
+        ):
+            _lower(resource, kind, most)
+        _soft(resource, memory_mb * MB)
+
+    _leave_the_network()
+
+    def audit(event: str, _arguments: tuple[object, ...]) -> None:
+        if event.startswith(_FORBIDDEN):
+            raise PermissionError(f"{event} is not for readers of files")
+
+    sys.addaudithook(audit)
+
+
+def _leave_the_network() -> None:
+    """Into a network of its own, which has no way out: what a library in C does is not seen by `audit`.
+
+    Linux alone has this, and not every container lets a process have it.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if libc.unshare(_OWN_NETWORK) != 0:  # not root: as the root of a world without rights
+            libc.unshare(_OWN_USERS | _OWN_NETWORK)
+
+
+def _make_room() -> None:
+    """For the OCR engine, which is large; from then on also what else is read has this room."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _soft(resource, resource.getrlimit(resource.RLIMIT_AS)[1])
+
+
+def _soft(resource: Any, most: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    with contextlib.suppress(ValueError, OSError):  # as in `_lower`; a lower hard limit holds anyway
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def _lower(resource: Any, kind: int, most: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    try:
+        resource.setrlimit(kind, (bound, bound))
+    except (ValueError, OSError):  # macOS knows RLIMIT_AS but refuses it
+        return
+
+
+def _arm(timeout_s: float) -> None:
+    """Have the system end this process later, whatever it is doing then; 0: do not."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S if timeout_s else 0)

@@ -1,0 +1,394 @@
+"""HTML to readable text that remembers the line of the file each piece came from.
+
+The parser is the standard library's. On 140 manual pages and on broken pages it found the same
+characters as lxml, and it alone gives the line of every piece of text: lxml knows the line of an
+element's start only, not of the text behind a <br>, and selectolax knows no lines at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.picture_collector import DAMAGED
+from ragkit.loaders.files.access import load_error
+from ragkit.loaders.text.encodings import WIDER
+from ragkit.loaders.text.plain import decode
+from ragkit.types.documents import Document, Heading
+from ragkit.types.errors import LoadError, NoText
+from ragkit.types.ports import Picture
+
+if TYPE_CHECKING:
+    from ragkit.loaders.building.picture_collector import Gallery
+
+_CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
+_DATA_PICTURE = re.compile(r"\s*data:image/[\w.+-]+(?:;[\w=.+-]+)*;base64", re.IGNORECASE)
+_HEAD_BYTES = 4096  # where a page may declare its charset
+_UNREAD = frozenset({"script", "style", "template", "noscript"})
+_PICTURES = frozenset({"img", "image"})  # of HTML, of drawings in it
+_CELLS = frozenset({"td", "th"})
+_LONGEST_NAME = 80  # characters of a column's name
+_MOST_SPANNED = 1000  # rows or columns of one cell
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_APART = frozenset(
+    """p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote section article figure hr details
+    fieldset""".split()
+)
+_LINES = frozenset(
+    """address aside body br caption center dd dir div dt fieldset figcaption footer form head header legend
+    li main menu nav option optgroup select summary tbody textarea tfoot thead title tr""".split()
+)
+_ONE_LINE_IN_CELLS = frozenset({"p", "div", "br", "center"})  # a cell of two paragraphs stays in its row
+_CJK = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_CJK_EDGE = re.compile(f"[{_CJK}]")
+_LOOSE_END = re.compile(r"</(script|style)\b[^>\n]*>", re.IGNORECASE)  # `</script x>`: an end to browsers
+_SPACE = re.compile(r"[ \t\n\r\f]+")
+
+
+def read_html(
+    source: str, data: bytes, gallery: Gallery | None = None, picture: Callable[[str], bytes | None] | None = None
+) -> Document:
+    """`picture` gives the picture of an address, if it is to be described; by default those that stand in the page
+    itself. Raises NoText, LoadError (not a text at all)."""
+    if data.startswith(b"%PDF-"):
+        raise LoadError("Its name says text, but it is a {kind} file.", kind="PDF")
+    markup, notes = decode(data, _declared(data))
+    if gallery is not None and picture is None:
+        picture = partial(_picture_within, gallery)
+    reader = _Reader(picture)
+    reader.feed(_LOOSE_END.sub(r"</\1>", markup))
+    reader.close()
+    text = "".join(reader.pieces)
+    if gallery is not None:
+        gallery.placed = reader.pictures
+    if not text.strip():
+        unread = reader.notes()
+        without = NoText("The file is empty." if not data else "The page holds no text.")
+        _check_pictures(load_error(unread[0]) if unread else without, gallery)
+    named = " ".join("".join(reader.title).split())
+    title = named or next((heading.title for heading in reader.headings if heading.level == 1), "")
+    return Document(
+        source, "text/html", title, text,
+        headings=tuple(reader.headings), line_marks=tuple(reader.marks), notes=(*notes, *reader.notes()),
+    )  # fmt: skip
+
+
+def _check_pictures(without: LoadError, gallery: Gallery | None) -> None:
+    """Raises `without`, unless there are pictures in place of text."""
+    if gallery is None or not gallery.placed:
+        raise without
+    gallery.without = without
+
+
+def _picture_within(gallery: Gallery, address: str) -> bytes | None:
+    """The picture of a data: address. What stands elsewhere is never fetched."""
+    head, comma, data = address.partition(",")
+    if not comma or not _DATA_PICTURE.fullmatch(head):
+        return None
+    try:
+        return gallery.accepted(base64.b64decode(unquote_to_bytes(data.strip())))
+    except ValueError:
+        gallery.leave_out(DAMAGED)
+        return None
+
+
+def _declared(data: bytes) -> list[str]:
+    """The page's own word on its encoding, as a codec name."""
+    head = data[:_HEAD_BYTES]
+    for match in filter(None, (_CHARSET.search(head), _XML_ENCODING.match(head))):
+        try:
+            name = codecs.lookup(match[1].decode("ascii")).name
+        except LookupError:
+            continue
+        if not name.startswith(("utf-16", "utf-32")):  # no ASCII declaration could stand in such a file
+            return [WIDER.get(name, name)]
+    return []
+
+
+def _span(said: str | None) -> int:
+    return int(said) if said and said.isdecimal() and 0 < int(said) < _MOST_SPANNED else 1
+
+
+def _first_number(start: str) -> int:
+    return int(start) if start.isdecimal() and len(start) < 9 else 1
+
+
+@dataclass
+class _Table:
+    """An open table: the names of its columns, and where the row that is being read has come to."""
+
+    names: dict[int, str] = field(default_factory=dict)  # column, from 0 -> the words of its header cell
+    heads: dict[int, str] | None = field(default_factory=dict)  # of this row; None: it holds more than headers
+    below: dict[int, int] = field(default_factory=dict)  # column -> rows that a cell above reaches down
+    column: int = 0  # of the next cell
+    cell: tuple[range, int] | None = None  # the open header cell's columns, and its first piece
+
+    def start_row(self) -> None:
+        self.below = {column: rows - 1 for column, rows in self.below.items() if rows > 1}
+        self.heads, self.column = {}, 0
+
+    def start_cell(self, width: int, height: int) -> range:
+        """The columns that it covers."""
+        while self.column in self.below:
+            self.column += 1
+        covered = range(self.column, self.column + width)
+        self.below.update((column, height) for column in covered if height > 1)
+        self.column += width
+        return covered
+
+    def end_row(self) -> None:
+        """A row of nothing but headers names the columns."""
+        if self.heads and len(set(self.heads.values()) - {""}) > 1:
+            self.names = self.names | self.heads
+        self.heads = {}
+
+
+class _Reader(HTMLParser):
+    """Collects text; white space and breaks wait until the next character shows they are needed, and a picture
+    waits for the next line."""
+
+    def __init__(self, picture: Callable[[str], bytes | None] | None) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pictures: list[Picture] = []
+        self._picture = picture
+        self._waiting: list[bytes] = []  # pictures of the line that is being written
+        self.pieces: list[str] = []
+        self.headings: list[Heading] = []
+        self.marks: list[tuple[int, int]] = []
+        self.title: list[str] = []
+        self._length = 0  # characters in pieces
+        self._last = ""  # the last character written
+        self._break = 0  # line ends that wait
+        self._space = ""  # white space that waits: "", " " or "\n" (it had a line end in the file)
+        self._lead = ""  # the bullet or number that waits for its item's text
+        self._cells = -1  # cell borders that wait; -1: the next cell is the row's first
+        self._row_is_fresh = False  # nothing of the table row has been written
+        self._in_cells = 0
+        self._tables: list[_Table] = []  # that are open
+        self._in_pre = 0
+        self._lists: list[int | None] = []  # the next number; None: bullets
+        self._unread: list[tuple[str, int]] = []  # open elements that are not for readers; lines
+        self._heading: tuple[str, int, int] | None = None  # tag, its pieces begin here, offset
+
+    def notes(self) -> list[Message]:
+        template = "<{tag}> in line {line} is never closed; what follows it was not read."
+        return [Message(template, {"tag": tag, "line": line}) for tag, line in self._unread[:1]]
+
+    # -- what the parser calls -------------------------------------------------------------------
+
+    def close(self) -> None:
+        super().close()
+        self._show_waiting()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._unread and self._unread[-1][0] == "title" and tag != "title":
+            self._unread.pop()  # a title that was never closed
+        if tag in _UNREAD or (tag == "title" and not self.title and not self._length):
+            self._unread.append((tag, self.getpos()[0]))
+        if self._unread:
+            return
+        if tag == "img" and (alt := dict(attrs).get("alt")):
+            self._inline(alt)
+        if tag in _PICTURES and self._picture is not None:
+            self._meet_picture(dict(attrs))
+        self._boundary(tag)
+        if tag in _HEADINGS:
+            self._end_heading()
+            self._heading = (tag, len(self.pieces), -1)
+        elif tag == "pre":
+            self._in_pre += 1
+        elif tag in ("ul", "ol", "menu"):
+            self._lists.append(_first_number(dict(attrs).get("start") or "") if tag == "ol" else None)
+        elif tag == "li":
+            self._lead = self._bullet()
+        elif tag in _CELLS:
+            self._start_cell(tag, dict(attrs))
+        elif tag == "table":
+            self._tables.append(_Table())
+        elif tag == "tr":
+            self._end_row()
+            if self._tables:
+                self._tables[-1].start_row()
+            self._row_is_fresh, self._cells, self._in_cells = True, -1, 0
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Only XHTML's empty elements: a `<p/>` opens nothing."""
+        if tag not in _UNREAD and tag != "title":
+            super().handle_startendtag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._unread:
+            if tag in [name for name, _ in self._unread]:
+                while self._unread.pop()[0] != tag:
+                    pass
+            return
+        if tag in _HEADINGS:
+            self._end_heading()
+        elif tag == "pre":
+            self._in_pre = max(self._in_pre - 1, 0)
+        elif tag in ("ul", "ol", "menu") and self._lists:
+            self._lists.pop()
+        elif tag in _CELLS:
+            self._in_cells = max(self._in_cells - 1, 0)
+            self._end_cell()
+        elif tag in ("tr", "thead", "table"):
+            self._end_row()
+        if tag == "table":
+            self._cells = 0
+            del self._tables[-1:]
+        self._boundary(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._unread:
+            if self._unread[-1][0] == "title":
+                self.title.append(data)
+            return
+        if data == "¶":
+            return  # the permalink that documentation tools put behind headings
+        line = self.getpos()[0]
+        for number, piece in enumerate(data.split("\n"), line):
+            if number > line:
+                self._line_end()
+            self._piece(piece, number)
+
+    def unknown_decl(self, data: str) -> None:
+        if data.startswith("CDATA["):
+            self.handle_data(data[6:])
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def _meet_picture(self, attributes: dict[str, str | None]) -> None:
+        assert self._picture is not None
+        address = attributes.get("src") or attributes.get("xlink:href") or attributes.get("href") or ""
+        found = self._picture(address)
+        if found is not None:
+            self._waiting.append(found)
+
+    def _show_waiting(self) -> None:
+        self.pictures += (Picture(self._length, data) for data in self._waiting)
+        self._waiting.clear()
+
+    def _inline(self, text: str) -> None:
+        self._piece(_SPACE.sub(" ", text), self.getpos()[0])
+
+    def _line_end(self) -> None:
+        if self._in_pre:
+            self._break += 1
+            self._space = ""
+        else:
+            self._space = "\n"
+
+    def _piece(self, piece: str, line: int) -> None:
+        """A stretch of text that stands on one `line` of the file."""
+        if self._in_pre:
+            if piece.strip():
+                self._write(piece, line)
+            elif piece and not self._break:
+                self._space = " "
+            return
+        words = _SPACE.sub(" ", piece.replace("\xad", ""))  # a place where a word may be cut
+        if words[:1] == " ":
+            self._space = self._space or " "
+        if words.strip():  # a no-break space alone fills an empty cell
+            self._write(words.strip(" "), line)
+            self._space = " " if words[-1] == " " else ""
+
+    def _write(self, text: str, line: int) -> None:
+        before = self._before(text[0])
+        if "\n" in before or not self._length:
+            self._show_waiting()
+        begin = self._length + len(before) - len(before.lstrip("\n"))  # bullets and names of columns belong to it
+        if self._heading and self._heading[2] < 0:
+            self._heading = (self._heading[0], len(self.pieces), begin)
+        self._append(before)
+        if not self.marks or self.marks[-1][1] != line:
+            self.marks.append((begin, line))
+        self._append(text)
+        self._break, self._space, self._lead = 0, "", ""
+
+    def _before(self, first: str) -> str:
+        """The breaks, borders, bullet or space that have to stand before the character `first`."""
+        borders, self._cells = max(self._cells, 0), min(self._cells, 0)
+        if self._in_cells and self._row_is_fresh:
+            self._row_is_fresh = False
+            return ("\n" * self._break if self._length else "") + "| " * borders + self._lead
+        if borders and not self._break:
+            return " |" * borders + " " + self._lead
+        if self._break or not self._length:
+            return ("\n" * self._break if self._length else "") + self._lead
+        if self._lead:
+            return " " + self._lead
+        joined = self._space == "\n" and _CJK_EDGE.match(self._last) and _CJK_EDGE.match(first)
+        return "" if joined or not self._space else " "
+
+    def _append(self, text: str) -> None:
+        if text:
+            self.pieces.append(text)
+            self._length += len(text)
+            self._last = text[-1]
+
+    def _boundary(self, tag: str) -> None:
+        """The break that `tag` makes, at its start and at its end."""
+        if tag in _ONE_LINE_IN_CELLS and self._in_cells and not self._in_pre:
+            self._space = self._space or " "
+        elif tag in _APART and not (tag in ("ul", "ol") and len(self._lists) > 1):
+            self._break = max(self._break, 2)
+        elif tag in _LINES or tag in _APART:
+            self._break = max(self._break, 1)
+
+    def _bullet(self) -> str:
+        number = self._lists[-1] if self._lists else None
+        indent = "  " * (len(self._lists) - 1)
+        if number is None:
+            return f"{indent}- "
+        self._lists[-1] = number + 1
+        return f"{indent}{number}. "
+
+    def _start_cell(self, tag: str, attrs: dict[str, str | None]) -> None:
+        """The first cell of a row has no border before it (`_cells` is -1 at the row's start)."""
+        self._end_cell()
+        self._in_cells += 1
+        self._cells += 1
+        self._space = ""
+        if not self._tables:
+            return
+        table = self._tables[-1]
+        covered = table.start_cell(_span(attrs.get("colspan")), _span(attrs.get("rowspan")))
+        if tag == "th" and attrs.get("scope") != "row":
+            table.cell = (covered, len(self.pieces))
+            return
+        table.heads = None
+        if name := table.names.get(covered.start, ""):
+            self._lead = f"{name}: "
+
+    def _end_cell(self) -> None:
+        table = self._tables[-1] if self._tables else None
+        if table is not None and table.cell is not None:
+            covered, begin = table.cell
+            words = " ".join("".join(self.pieces[begin:]).strip(" |\n").split())
+            if table.heads is not None:
+                table.heads |= dict.fromkeys(covered, words if len(words) <= _LONGEST_NAME else "")
+            table.cell = None
+        if table is not None and self._lead.endswith(": "):
+            self._lead = ""  # the cell is empty
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        if self._tables:
+            self._tables[-1].end_row()
+
+    def _end_heading(self) -> None:
+        if self._heading and self._heading[2] >= 0:
+            tag, first, start = self._heading
+            title = " ".join("".join(self.pieces[first:]).split())
+            self.headings.append(Heading(_HEADINGS[tag], title, start))
+        self._heading = None

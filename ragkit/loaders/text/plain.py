@@ -1,0 +1,152 @@
+"""Plain text, Markdown and reStructuredText; and `decode`, bytes to text, for every text format.
+
+A document's text is the file's own text, line for line, so a line number is that of an editor.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.text.encodings import best_guess, likely_utf16
+from ragkit.loaders.text.outline import Outline, markdown_outline, rst_outline
+from ragkit.types.documents import Document
+from ragkit.types.errors import LoadError, NoText
+
+_BOMS = (  # UTF-32's before UTF-16's: one begins with the other
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_SIGNATURES = (
+    (b"%PDF-", "PDF"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office"),
+    (b"\x89PNG\r\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\x7fELF", "ELF"),
+    (b"SQLite format 3\x00", "SQLite"),
+)
+_OUTLINES = {"text/markdown": markdown_outline, "text/x-rst": rst_outline}
+_SAMPLE = 64 * 1024  # bytes (or characters) that are looked at to recognise an encoding
+_MOST_CONTROLS = 0.02  # share of a text; more is no text
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # as a half of UTF-16, or no text
+_NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # feeds and escapes do occur
+
+
+def read_text(source: str, data: bytes, media_type: str) -> Document:
+    """Raises NoText (nothing but white space), LoadError (not a text)."""
+    text, notes = decode_words(data)
+    title, headings = _OUTLINES.get(media_type, _no_outline)(text)
+    return Document(source, media_type, title, text, headings=headings, notes=notes)
+
+
+def _no_outline(_: str) -> Outline:
+    return "", ()
+
+
+def decode_words(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
+    """As `decode`. Raises NoText too: nothing but white space."""
+    text, notes = decode(data, declared)
+    if not text or text.isspace():
+        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+    return text, notes
+
+
+def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
+    """The text with "\\n" line ends, and notes: a guessed encoding, bytes that fit no character.
+
+    Order: byte order mark, obvious UTF-16, UTF-8, the `declared` encodings, UTF-8 with a few wrong
+    bytes, a guess.
+    Raises LoadError: the bytes are no text.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return _decoded(data[len(mark) :], encoding)
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            raise LoadError("Its name says text, but it is a {kind} file.", kind=kind)
+    start = data[:_SAMPLE]
+    if _CONTROL_BYTE.search(start) and (wide := likely_utf16(start)):
+        return _decoded(data, wide, guessed=True)
+    for encoding in ("utf-8", *declared):
+        if (text := _strictly(data, encoding)) is not None:
+            return _checked(text), ()
+    if _is_nearly_utf8(data):
+        return _decoded(data, "utf-8")
+    telling = _telling(data)
+    guess = best_guess(telling, start) or _foreign_guess(telling)
+    if not guess:
+        raise LoadError("It is not a text file: its bytes make no text in any known encoding.")
+    return _decoded(data, guess, guessed=True)
+
+
+def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str, tuple[Message, ...]]:
+    """Notes name what is uncertain. Bytes that fit no character become U+FFFD and are counted."""
+    notes = []
+    if guessed:
+        template = "The file does not say its encoding; it was read as {encoding}."
+        notes.append(Message(template, {"encoding": encoding.upper()}))
+    text = _strictly(data, encoding)
+    if text is None:
+        text = data.decode(encoding, "replace")
+        template = "Bytes that are not {encoding} became \ufffd (places: {count})."
+        notes.append(Message(template, {"encoding": encoding.upper(), "count": text.count("\ufffd")}))
+    return _checked(text), tuple(notes)
+
+
+def _checked(text: str) -> str:
+    """Plain text. Raises LoadError: it is none."""
+    sample = text[:_SAMPLE]
+    if len(_NO_TEXT_CONTROL.findall(sample)) > _MOST_CONTROLS * len(sample) + 3:
+        raise LoadError("It is not a text file: it holds binary data.")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """One kind of line end; no NUL; other control characters but the tab are spaces, never lines."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return _CONTROL.sub(" ", text)
+
+
+def _strictly(data: bytes, encoding: str) -> str | None:
+    """None: some bytes are not of this encoding, or there is no such encoding."""
+    try:
+        return data.decode(encoding)
+    except (UnicodeError, LookupError):  # some codecs raise no more than UnicodeError
+        return None
+
+
+def _is_nearly_utf8(data: bytes) -> bool:
+    """At most one wrong place for ten right characters beyond ASCII: a damaged or mixed UTF-8 file."""
+    text = data.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    beyond = sum(map(len, re.findall(r"[^\x00-\x7f\ufffd]+", text)))
+    return wrong * 10 <= beyond
+
+
+def _telling(data: bytes) -> bytes:
+    """The lines with bytes beyond ASCII, up to the sample's size: only they tell encodings apart."""
+    found: list[bytes] = []
+    size = 0
+    for line in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*\n?", data):
+        found.append(line[0])
+        size += len(line[0])
+        if size >= _SAMPLE:
+            break
+    return b"".join(found)[:_SAMPLE]
+
+
+def _foreign_guess(sample: bytes) -> str | None:
+    """Cyrillic, Greek, Central European, ...: what the frequency tables of ragkit do not know."""
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(sample).best()
+    return found.encoding if found and found.encoding not in ("ascii", "utf_8") else None

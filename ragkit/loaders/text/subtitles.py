@@ -1,0 +1,53 @@
+"""Subtitles (SubRip, WebVTT): what is said, behind the time when it begins."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.text.plain import decode_words
+from ragkit.types.documents import Document
+
+_TIME = re.compile(r"\s*((?:\d{1,3}:)?\d{1,2}:\d{2})[.,]?\d*\s*-->\s*(?:\d{1,3}:)?\d{1,2}:\d{2}")
+_SPEAKER = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_TAG = re.compile(r"</?[a-zA-Z0-9][^<>]*>|\{\\[^{}]*\}")
+
+
+def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
+    """A line a cue: `[00:01:02] text`. Raises NoText, LoadError."""
+    text, notes = decode_words(data)
+    lines = Lines()
+    lines.notes += notes
+    rows = text.split("\n")
+    at, found = 0, False
+    while at < len(rows):
+        time = _TIME.match(rows[at])
+        at += 1
+        if time:
+            found = True
+            at = _write_cue(lines, time[1], rows, at)
+    if not found:
+        lines.note(Message("It holds no times; it was read as plain text."))
+        lines.add(text.rstrip("\n"), 1)
+    return lines.document(source, media_type)
+
+
+def _write_cue(lines: Lines, time: str, rows: list[str], at: int) -> int:
+    """The cue whose text begins at row `at`; where the next one may begin."""
+    begin = at
+    said = []
+    while at < len(rows) and rows[at].strip() and not _TIME.match(rows[at]):
+        said.append(_plain(rows[at]))
+        at += 1
+    if at < len(rows) and _TIME.match(rows[at]) and said and said[-1].isdecimal():
+        said.pop()  # no blank line before the next cue: its number is not part of this one
+    spoken = one_line(" ".join(said))
+    if spoken:
+        lines.add(f"[{time}] {spoken}", begin + 1)
+    return at
+
+
+def _plain(row: str) -> str:
+    return unescape(_TAG.sub("", _SPEAKER.sub(r"\1: ", row)))

@@ -1,0 +1,93 @@
+"""The text of XML, one block element a line, each with its line of the file."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Any
+from xml.parsers import expat
+
+from ragkit.i18n.messages import Message
+from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.text.encodings import WIDER
+from ragkit.loaders.text.plain import decode_words
+from ragkit.types.errors import LoadError
+
+_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+
+
+class Reader:
+    """An element is a block unless text of its parent stands before or after it on the same line."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._pieces: list[str] = []  # of the line being made
+        self._line = 0  # of the file where it begins
+        self._has_text: list[bool] = []  # of every open element: it has text of its own
+        self._parser = self._made_parser()
+
+    def read(self, data: bytes) -> None:
+        """Raises LoadError: entities are declared, or nothing could be read."""
+        text, notes = decode_words(data, _declared(data))
+        self._lines.notes += notes
+        try:
+            self._parser.Parse(_bare(text).encode(), True)
+        except expat.ExpatError as exc:
+            line, why = exc.lineno, expat.ErrorString(exc.code)
+            self._write()
+            if self._lines.is_blank():
+                raise LoadError("It is not well-formed XML (line {line}: {why}).", line=line, why=why) from exc
+            template = "It is not well-formed XML from line {line} on ({why}); the rest was not read."
+            self._lines.note(Message(template, {"line": line, "why": why}))
+        self._write()
+
+    def _made_parser(self) -> Any:
+        parser = expat.ParserCreate("utf-8")
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.EntityDeclHandler = self._refuse
+        return parser
+
+    def _refuse(self, *_: object) -> None:
+        raise LoadError("It declares entities of its own, which may unpack without bounds; it was not read.")
+
+    def _start(self, _name: str, _attributes: object) -> None:
+        if not (self._has_text and self._has_text[-1]):
+            self._write()
+        self._has_text.append(False)
+
+    def _end(self, _name: str) -> None:
+        self._has_text.pop()
+
+    def _text(self, data: str) -> None:
+        if not data.strip():
+            if self._pieces:
+                self._pieces.append(" ")
+            return
+        if self._has_text:
+            self._has_text[-1] = True
+        if not self._pieces:
+            self._line = self._parser.CurrentLineNumber  # the parser gives a text in pieces, none over a line
+        self._pieces.append(data)
+
+    def _write(self) -> None:
+        text = one_line("".join(self._pieces))
+        if text:
+            self._lines.add(text, self._line)
+        self._pieces = []
+
+
+def _declared(data: bytes) -> list[str]:
+    found = _ENCODING.match(data[:400])
+    try:
+        name = codecs.lookup(found[1].decode("ascii")).name if found else ""
+    except LookupError:
+        return []
+    return [WIDER.get(name, name)] if name and not name.startswith(("utf-16", "utf-32")) else []
+
+
+def _bare(text: str) -> str:
+    """Without its declaration: the encoding that it names is not that of the text any more."""
+    return _DECLARATION.sub(lambda match: "\n" * match[0].count("\n"), text, count=1).lstrip(" \t\ufeff")

@@ -1,0 +1,179 @@
+"""From a question to chunks:
+(expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> among alike -> (rerank) -> select; for an answer,
+with what stands beside the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ragkit.config.sections import RetrievalConfig
+from ragkit.retrieval import reranking, selection
+from ragkit.retrieval.fusion import (
+    ALIKE,
+    Candidates,
+    Fusion,
+    Hit,
+    by_one_search,
+    dealt_anew,
+    feedback,
+    merged,
+    term_weights,
+)
+from ragkit.retrieval.fusion import (
+    columns as ranking_columns,
+)
+from ragkit.retrieval.selection import ReadChunk, Selection
+from ragkit.text import terms
+from ragkit.types.documents import Chunk, ChunkRef, Vector
+from ragkit.types.ports import Assistant, Catalog, DenseIndex, Embedder
+from ragkit.types.search import Condition
+
+_LOOKED_AROUND = 3  # of the best chunks, times those that are wanted: their neighbours are scored
+_READ_AT_ONCE = 16  # chunks: few more than are wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What retrieval works with."""
+
+    catalog: Catalog
+    dense: DenseIndex
+    embedder: Embedder
+    settings: RetrievalConfig
+    assistant: Assistant | None = None  # for `settings.rerank` and `settings.expand`
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What each stage made of a question."""
+
+    ranked: list[Hit]
+    reranked: list[Hit]  # the same as `ranked` where nothing reranks
+    selection: Selection
+
+
+def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
+    """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
+    there are fewer."""
+    found = _found(question, max(index.settings.candidates, k), index, where)
+    read = _reader(found.ranked, index.catalog)
+    return selection.select(_reranked(question, found, read, index), read, k, index.settings)
+
+
+def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
+    """The chunks that an answer is made from: up to `k` of the best, with the neighbours that belong to them."""
+    return stages(question, k, index, where).selection
+
+
+def stages(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Stages:
+    found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
+    read = _reader([*found.ranked, *found.beside], index.catalog)
+    ordered = _reranked(question, found, read, index)
+    return Stages(found.ranked, ordered, selection.for_answer(ordered, found.beside, read, k, index.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    vector: Vector  # of the question
+    ranked: list[Hit]
+    beside: list[Hit]  # neighbours of the best that are not among them
+
+
+def _found(question: str, limit: int, index: Index, where: Sequence[Condition], around: int = 0) -> _Found:
+    """All that the two searches find, `limit` each, best first; for each of the queries that the question is
+    expanded to."""
+    found = _of_one_query(question, limit, index, where, around)
+    if index.assistant is None or index.settings.expand == "off":
+        return found
+    others = index.assistant.other_queries(question, index.settings.expand)
+    lists = [found.ranked, *(_of_one_query(query, limit, index, where, 0).ranked for query in others)]
+    return _Found(found.vector, merged(lists), [])
+
+
+def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
+    """Reads the chunks of `hits` some at once, in their order: of what is ranked, most is never used."""
+    ids = [hit.ref.id for hit in hits]
+    places = {name: place for place, name in enumerate(ids)}
+    known: dict[str, Chunk] = {}
+
+    def read(name: str) -> Chunk:
+        if name not in known:
+            known.update(catalog.chunks(ids[places[name] : places[name] + _READ_AT_ONCE]))
+        return known[name]
+
+    return read
+
+
+def _reranked(question: str, found: _Found, read: ReadChunk, index: Index) -> list[Hit]:
+    settings, ranked = index.settings, found.ranked
+    if settings.rerank == "chat" and index.assistant is not None:
+        return reranking.by_assistant(question, ranked, read, index.assistant, settings.rerank_passages)
+    if settings.rerank == "sentences" and selection.of_one_scale(ranked, settings):
+        ordinary = index.dense.ordinary(found.vector)
+        return reranking.by_sentences(question, found.vector, ranked, read, index.embedder, ordinary)
+    return ranked
+
+
+def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition], around: int) -> _Found:
+    catalog, dense, settings = index.catalog, index.dense, index.settings
+    vector = index.embedder.embed_query(question)
+    question_terms = terms.query_terms(question)
+    near = dense.nearest(vector, limit, where)
+    weights = term_weights(question_terms, catalog.document_frequencies(question_terms), catalog.counts()["chunks"])
+    lexical = catalog.lexical(question_terms, limit, where)
+    refs = catalog.refs(sorted({*near, *lexical}))
+    if not refs:
+        return _Found(vector, [], [])
+    found = _candidates(refs, near, lexical, weights, catalog)
+    fusion = Fusion(found, settings)
+    vectors = dense.among(vector, [ref.id for ref in refs])
+    like = dict[str, float]()
+    scores = fusion.scores(vectors.nearer(like))
+    if settings.mode != "hybrid":
+        ranked = fusion.ranked(scores, vectors.similarities)
+        return _Found(vector, by_one_search(found, ranked, settings.mode), [])
+    if settings.feedback and fusion.trust:
+        best = feedback(scores, settings.feedback, fusion.trust)
+        like = {refs[place].id: weight for place, weight in best.items()}
+        scores = fusion.scores(vectors.nearer(like))
+    if settings.neighbours and fusion.trust:
+        smooth = vectors.smoothed(scores, settings.neighbours, ALIKE * fusion.trust)
+        scores = dealt_anew(scores, smooth)
+    ranked = fusion.ranked(scores, vectors.similarities)
+    return _Found(vector, ranked, _beside(ranked[:around], vector, like, found, index, where))
+
+
+def _beside(
+    best: Sequence[Hit],
+    vector: Vector,
+    like: Mapping[str, float],
+    found: Candidates,
+    index: Index,
+    where: Sequence[Condition],
+) -> list[Hit]:
+    """The chunks beside the `best` that no search found, scored together with these: on one scale with them."""
+    if not best or not index.settings.join:
+        return []
+    near = index.catalog.neighbours([hit.ref for hit in best], index.settings.join, where)
+    liked = [ref for ref in found.refs if ref.id in like]
+    refs = sorted({*near, *liked, *(hit.ref for hit in best)})
+    together = _candidates(refs, found.dense, found.lexical, found.term_weights, index.catalog)
+    fusion = Fusion(together, index.settings)
+    vectors = index.dense.among(vector, [ref.id for ref in refs])
+    scored = fusion.ranked(fusion.scores(vectors.nearer(like)), vectors.similarities)
+    known = {ref.id for ref in found.refs}
+    return [hit for hit in scored if hit.ref.id not in known]
+
+
+def _candidates(
+    refs: Sequence[ChunkRef],
+    near: Mapping[str, float],
+    lexical: Mapping[str, float],
+    weights: Mapping[str, float],
+    catalog: Catalog,
+) -> Candidates:
+    openings = catalog.openings(sorted({ref.source for ref in refs if ref.ordinal}))
+    columns = ranking_columns(refs, openings)
+    scores = catalog.term_scores(list(weights), columns)
+    return Candidates(refs, openings, near, lexical, weights, columns, scores)

@@ -1,0 +1,173 @@
+"""Which of the ranked chunks are used: no text twice, not all from one document, none that is much weaker than
+the best; and which chunks beside them are read with them.
+
+Every chunk that a rule keeps out is named with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import PurePath
+
+from ragkit.config.sections import RetrievalConfig
+from ragkit.i18n.messages import Message
+from ragkit.retrieval.fusion import Hit
+from ragkit.text import terms
+from ragkit.types.documents import Chunk
+from ragkit.types.search import LeftOut, ScoredChunk
+
+ReadChunk = Callable[[str], Chunk]
+"""The chunk of an id."""
+
+_SAME = 0.95  # of the pieces of two texts in common: one says what the other says
+_PIECE = 5  # characters
+# Numbers and codes tell two reports of one form apart, however alike the rest is.
+_NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|(?<![^\W\d_])[^\W\d_]*+\d[^\W_]*|\d[^\W_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chunks to use, best first with ranks from 1, and those that a rule kept from being among them."""
+
+    kept: tuple[ScoredChunk, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    joined: Mapping[str, tuple[ScoredChunk, ...]] = field(default_factory=dict)  # id of a kept one -> read with it
+
+
+def select(ranked: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalConfig) -> Selection:
+    """The first `k` of `ranked` that are no repeats of a kept one and not more of one document than
+    `settings.per_source`; with `settings.diversity`, those that say something new come sooner."""
+    return _selected(ranked, read, k, settings, {})
+
+
+def for_answer(
+    ranked: Sequence[Hit], beside: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalConfig
+) -> Selection:
+    """What `select` keeps and is not much weaker than the best, each with the neighbours that fit the question
+    too: short chunks are found well, and read with as much around them as speaks for itself.
+
+    `beside`: neighbours that are not among the ranked. A chunk that is read with a better one takes no place.
+    """
+    if not of_one_scale(ranked, settings):
+        return select(ranked, read, k, settings)
+    best = max(hit.score for hit in ranked)
+    places = {(hit.ref.source, hit.ref.ordinal): hit for hit in (*beside, *ranked)}
+    around = {hit.ref.id: _around(hit, places, settings.join, settings.join_share * best) for hit in ranked}
+    least = least_score(ranked, settings)
+    strong = [hit for hit in ranked if hit.score >= least]
+    found = _selected(strong, read, k, settings, around)
+    held = {hit.chunk.id for hits in found.joined.values() for hit in hits}
+    weak = [hit for hit in ranked if hit.score < least and hit.ref.id not in held][: k - len(found.kept)]
+    reason = Message("has less than {percent} % of the best score", {"percent": round(100 * settings.least_share)})
+    return replace(found, left_out=(*found.left_out, *(LeftOut(read(hit.ref.id), reason) for hit in weak)))
+
+
+def least_score(ranked: Sequence[Hit], settings: RetrievalConfig) -> float:
+    """What a chunk must score to be used for an answer; minus infinity where scores did not make the order."""
+    if not settings.least_share or settings.rerank == "chat" or not of_one_scale(ranked, settings):
+        return float("-inf")
+    return settings.least_share * max(hit.score for hit in ranked)
+
+
+def of_one_scale(ranked: Sequence[Hit], settings: RetrievalConfig) -> bool:
+    """Whether shares of the best score mean anything."""
+    return (
+        settings.mode == "hybrid" and settings.expand == "off" and max((hit.score for hit in ranked), default=0.0) > 0
+    )
+
+
+def _around(hit: Hit, places: Mapping[tuple[str, int], Hit], reach: int, least: float) -> tuple[Hit, ...]:
+    """The neighbours of `hit` on either side, up to the first that scores less than `least`."""
+    found = []
+    for step in (-1, 1):
+        for away in range(1, reach + 1):
+            other = places.get((hit.ref.source, hit.ref.ordinal + step * away))
+            if other is None or other.score < least:
+                break
+            found.append(other)
+    return tuple(found)
+
+
+def _selected(
+    ranked: Sequence[Hit],
+    read: ReadChunk,
+    k: int,
+    settings: RetrievalConfig,
+    around: Mapping[str, tuple[Hit, ...]],
+) -> Selection:
+    kept: list[ScoredChunk] = []
+    left_out: list[LeftOut] = []
+    joined: dict[str, tuple[ScoredChunk, ...]] = {}
+    held: set[str] = set()
+    waiting = list(ranked)
+    while waiting and len(kept) < k:
+        hit = waiting.pop(_best(waiting, read, kept, settings.diversity))
+        name = hit.ref.id
+        if name in held:
+            continue
+        chunk = read(name)
+        reason = _reason(chunk, kept, settings)
+        if reason is None:
+            kept.append(hit.with_text(chunk))
+            held.add(name)
+            beside = [one for one in around.get(name, ()) if one.ref.id not in held]
+            joined[name] = tuple(one.with_text(read(one.ref.id)) for one in beside)
+            held.update(one.ref.id for one in beside)
+        else:
+            left_out.append(LeftOut(chunk, reason))
+    ranks = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1))
+    return Selection(ranks, tuple(left_out), {name: hits for name, hits in joined.items() if hits})
+
+
+def _best(waiting: Sequence[Hit], read: ReadChunk, kept: Sequence[ScoredChunk], diversity: float) -> int:
+    """The place of the next one: by rank, or by maximal marginal relevance (Carbonell and Goldstein 1998),
+    with the share of common pieces as likeness."""
+    if not diversity or not kept:
+        return 0
+    scores = [hit.score for hit in waiting]
+    low, span = min(scores), (max(scores) - min(scores)) or 1.0
+    worth = []
+    for at, hit in enumerate(waiting):
+        mine = _pieces(read(hit.ref.id).text)
+        alike = max(_likeness(mine, _pieces(other.chunk.text)) for other in kept)
+        worth.append(((1 - diversity) * (hit.score - low) / span - diversity * alike, -at))
+    return -max(worth)[1]
+
+
+def _reason(chunk: Chunk, kept: Sequence[ScoredChunk], settings: RetrievalConfig) -> Message | None:
+    """Why `chunk` is not used; None: it is."""
+    most = settings.per_source
+    for other in kept if settings.repeats == "once" else ():
+        if _says_the_same(chunk.text, other.chunk.text):
+            return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
+    if most and sum(other.chunk.source == chunk.source for other in kept) >= most:
+        return Message("comes after {count} passages of its document that are used already", {"count": most})
+    return None
+
+
+def _says_the_same(one: str, other: str) -> bool:
+    return _numbers(one) == _numbers(other) and _nearly_all_common(_pieces(one), _pieces(other))
+
+
+@lru_cache(maxsize=256)
+def _pieces(text: str) -> frozenset[str]:
+    folded = "".join(terms.fold(text).split())
+    return frozenset(folded[at : at + _PIECE] for at in range(max(len(folded) - _PIECE + 1, 1)))
+
+
+@lru_cache(maxsize=256)
+def _numbers(text: str) -> tuple[str, ...]:
+    return tuple(_NUMBER.findall(terms.fold(text)))
+
+
+def _nearly_all_common(one: frozenset[str], other: frozenset[str]) -> bool:
+    fewer, more = sorted((len(one), len(other)))
+    return fewer >= _SAME * more and _likeness(one, other) >= _SAME
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard: the share of all pieces that both have."""
+    return len(one & other) / max(len(one | other), 1)

@@ -1,1 +1,0 @@
-"""Serving over HTTP. `models_app` is the embedded models behind the Ollama and OpenAI APIs."""

@@ -1,0 +1,27 @@
+"""The gauge that an index was found to have, kept beside it: finding it costs a few dozen embeddings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ragkit.types.search import EvidenceThreshold
+
+_NAME = "gauge.json"
+
+
+def load(directory: Path, key: str) -> EvidenceThreshold | None:
+    """None: none is kept, or it is of another state of the index."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads((directory / _NAME).read_text("utf-8"))
+        if kept["key"] == key:
+            return EvidenceThreshold(kept["scale"], float(kept["refuse_below"]), float(kept["cover_weight"]))
+    return None
+
+
+def save(directory: Path, key: str, gauge: EvidenceThreshold) -> None:
+    """Where it can be written."""
+    with contextlib.suppress(OSError):
+        (directory / _NAME).write_text(json.dumps({"key": key, **asdict(gauge)}), "utf-8")

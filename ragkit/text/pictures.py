@@ -1,0 +1,162 @@
+"""Pictures as bytes, and the words of a model put where the pictures of a document stand."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+from ragkit.types.documents import Document, Page, PageKind
+
+# What readers say of pictures that a model has not described, by which it is known which files to read again.
+UNREAD = "Pictures that were not read: {count}."
+OCR_IS_OFF = "Pictures are read by OCR, which is off (setting loading.ocr)."
+NO_TEXT = "No text was found on the picture."
+IS_DAMAGED = "The picture is damaged ({why})."
+BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
+MOST = 48  # of one document that are described
+MOST_BYTES = 8 << 20  # of one
+MOST_BYTES_IN_ALL = 64 << 20  # of those of one document
+MOST_PIXELS = 200_000_000  # of one: more is a bomb, or a map
+_FORMATS = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))  # first bytes; from the ninth on
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # markers of JPEG that a size comes with
+_KINDS: dict[PageKind, PageKind] = {  # of a page -> of a picture on it
+    "page": "described_page",
+    "scan": "described_page",
+    "slide": "described_slide",
+    "described": "described",
+}
+_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
+
+
+def is_picture(data: bytes) -> bool:
+    """Of a format that models take."""
+    return any(data.startswith(first) and data[8:].startswith(ninth) for first, ninth in _FORMATS)
+
+
+def size_in_pixels(data: bytes) -> tuple[int, int] | None:
+    """(width, height) as a picture of these formats says; None: it does not."""
+    if data.startswith(b"\x89PNG") and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if data.startswith(b"\xff\xd8"):
+        return _jpeg_size(data)
+    return _webp_size(data) if data.startswith(b"RIFF") and len(data) >= 30 else None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _FRAMES:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        at += 1 if marker == 0xFF else 2  # 0xFF fills
+        if marker not in _BARE and marker != 0xFF:
+            at += max(int.from_bytes(data[at : at + 2], "big"), 2)
+    return None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+    return None
+
+
+def with_words(document: Document, words: Sequence[tuple[int, str]]) -> Document:
+    """`document` with a paragraph of its own at each (character, text), in rising order.
+
+    The paragraph is a page of its own, of a kind that says whose words it holds: what is before and behind it stays
+    on the page that it is put on. A heading or a line mark at the very place comes after it.
+    """
+    if not words:
+        return document
+    text, spans = _with_paragraphs(document.text, words)
+    places = [at for at, _ in words]
+    shifts = [0, *accumulate(end - start for start, end in spans)]
+
+    def behind(at: int) -> int:
+        return at + shifts[bisect_right(places, at)]
+
+    def in_front(at: int) -> int:
+        return at + shifts[bisect_left(places, at)]
+
+    owners = _owners(document.pages, places)
+    own = [[span for span, owner in zip(spans, owners, strict=True) if owner == n] for n in range(len(document.pages))]
+    pages = [
+        piece
+        for page, inner in zip(document.pages, own, strict=True)
+        for piece in _pieces(page, text, in_front(page.start), in_front(page.end), inner)
+    ]
+    for number, (span, owner) in enumerate(zip(spans, owners, strict=True), 1):
+        pages.append(_described(number, span, document.pages[owner] if owner >= 0 else None))
+    marks = [(behind(at), line) for at, line in document.line_marks]
+    marks += [(span[1], line) for span, line in zip(spans, _lines_at(document, places, owners), strict=True) if line]
+    return replace(
+        document,
+        text=text,
+        pages=tuple(sorted(pages, key=lambda page: (page.start, page.end))),
+        headings=tuple(replace(heading, start=behind(heading.start)) for heading in document.headings),
+        line_marks=tuple(sorted(marks, key=lambda mark: mark[0])),
+    )
+
+
+def _with_paragraphs(text: str, words: Sequence[tuple[int, str]]) -> tuple[str, list[tuple[int, int]]]:
+    """The new text, and where in it the paragraphs stand, with the empty lines around them."""
+    pieces: list[str] = []
+    spans = []
+    last, tail, length = 0, "\n\n", 0
+    for at, words_there in words:
+        tail = (tail + text[last:at])[-2:]
+        block = "\n" * (2 - _breaks(tail[::-1])) + words_there + "\n" * (2 - _breaks(text[at : at + 2]))
+        pieces += (text[last:at], block)
+        start = length + at - last
+        length = start + len(block)
+        spans.append((start, length))
+        last, tail = at, block[-2:]
+    return "".join(pieces) + text[last:], spans
+
+
+def _owners(pages: Sequence[Page], places: Sequence[int]) -> list[int]:
+    """For each place the page that holds it, its end included unless another begins there; -1: none does."""
+    starts = [page.start for page in pages]
+    found = (bisect_right(starts, at) - 1 for at in places)
+    return [n if n >= 0 and at <= pages[n].end else -1 for n, at in zip(found, places, strict=True)]
+
+
+def _pieces(page: Page, text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) -> Iterator[Page]:
+    """`page`, now from `start` to `end`, around the paragraphs that are put on it; what is blank is no piece."""
+    for first, last in inner:
+        if text[start:first].strip():
+            yield replace(page, start=start, end=first)
+        start = last
+    if not inner or text[start:end].strip():
+        yield replace(page, start=start, end=end)
+
+
+def _described(number: int, span: tuple[int, int], page: Page | None) -> Page:
+    """The `number`th paragraph, which stands on `page`."""
+    if page is None or page.kind not in _KINDS:
+        return Page(number, *span, "described_picture", page.name if page is not None else "")
+    return Page(page.number, *span, _KINDS[page.kind], page.name)
+
+
+def _lines_at(document: Document, places: Sequence[int], owners: Sequence[int]) -> Iterator[int]:
+    """The line of the file that goes on at each place, by the mark before it; 0: none does, or another begins."""
+    marks = document.line_marks
+    for at, owner in zip(places, owners, strict=True):
+        found = bisect_left(marks, at, key=lambda mark: mark[0]) - 1
+        begins = found + 1 < len(marks) and marks[found + 1][0] == at
+        ended = (page.end for page in document.pages if page.end <= at)
+        since = document.pages[owner].start if owner >= 0 else max(ended, default=0)
+        yield marks[found][1] if found >= 0 and not begins and marks[found][0] >= since else 0
+
+
+def _breaks(text: str) -> int:
+    """Line ends that it begins with, up to two."""
+    return min(len(text) - len(text.lstrip("\n")), 2)

@@ -1,0 +1,108 @@
+"""Values that say what was found: conditions, scored chunks, passages, and why a passage was not found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ragkit.i18n.messages import Message
+
+if TYPE_CHECKING:
+    pass
+from ragkit.types.documents import Chunk, Place, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What has to hold of a passage to be found; made by `filters.parse`."""
+
+    field: str
+    operator: str  # =, !=, >=, <=, >, <
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CosineBaseline:
+    """How near an ordinary passage of the index is to one question: cosines to a sample of all chunks."""
+
+    mean: float
+    deviation: float  # above 0
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceThreshold:
+    """The least evidence for an answer. `scale`: of cosines as they are, of deviations from an ordinary passage,
+    or of words alone."""
+
+    scale: Literal["cosine", "deviations", "words"]
+    refuse_below: float
+    cover_weight: float
+
+    def enough(self, similarity: float, cover: float, ordinary: CosineBaseline) -> bool:
+        """`similarity`: the cosine of the best passage; `cover`: the share of the question's words in it."""
+        if self.scale == "words":
+            return cover >= self.refuse_below
+        nearness = similarity if self.scale == "cosine" else (similarity - ordinary.mean) / ordinary.deviation
+        return nearness + self.cover_weight * cover >= self.refuse_below
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """How near some chunks are to a query, and how near an ordinary chunk is."""
+
+    cosines: Scores  # one for each chunk, NaN for one without a vector
+    ordinary: CosineBaseline
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredChunk:
+    """A retrieved chunk and what spoke for it. Ranks count from 1; None: not among the candidates."""
+
+    chunk: Chunk
+    score: float  # higher is better; comparable only within one retrieval
+    rank: int
+    dense_rank: int | None
+    lexical_rank: int | None
+    similarity: float | None  # cosine to the question, -1 to 1; None: the chunk has no vector
+    cover: float  # 0 to 1: share of the question's weighted words that the chunk holds
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered piece of context: one chunk, or neighbours of one document joined."""
+
+    marker: int  # from 1; what [n] in an answer means
+    source: str
+    title: str
+    text: str
+    start: int
+    end: int
+    place: Place
+    heading_path: tuple[str, ...]
+    chunk_ids: tuple[str, ...]
+    score: float
+    similarity: float | None
+    cover: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A chunk that ranked well enough and was kept out by a rule."""
+
+    chunk: Chunk
+    reason: Message
+
+
+Stage = Literal[
+    "index", "reading", "splitting", "conditions", "candidates", "ranking", "reranking", "selection", "packing", "given"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """What became of an expected passage on its way into an answer."""
+
+    stage: Stage  # that lost it; "given": none did, the answerer had it
+    why: Message
+    fix: Message  # the one thing that would have kept it; empty for "given"
+    seen: tuple[Message, ...] = ()  # what the stages before made of it
