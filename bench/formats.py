@@ -29,8 +29,8 @@ from ragkit.text import terms
 
 _WORD = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|https?://\S+|data:image\S+")
-_LEAST_SHARE = 0.8
-_LEAST_OF_REFERENCE = 0.6
+_MIN_SHARE = 0.8
+_MIN_OF_REFERENCE = 0.6
 _ENDS = (  # of reasons and notes
     ("Reading it took longer than", "took longer than a file may"),
     ("OCR took longer than", "were read without their slow OCR"),
@@ -153,9 +153,9 @@ def table(found: list[Read], *, with_peer: bool) -> list[str]:
 def outliers(found: list[Read]) -> list[str]:
     lines = ["", "Not read, by name:", ""]
     lines += [f"- {one.path.name} ({one.seconds:.1f} s): {one.reason}" for one in found if one.reason]
-    lines += ["", f"Fewer than {_LEAST_SHARE:.0%} of the peer's words:", ""]
+    lines += ["", f"Fewer than {_MIN_SHARE:.0%} of the peer's words:", ""]
     for one in sorted(found, key=Read.share):
-        if one.share() < _LEAST_SHARE:
+        if one.share() < _MIN_SHARE:
             missing = " ".join(sorted(one.peer_words - one.words)[:12])
             lines.append(f"- {one.path.name} {one.share():.0%} ({one.state} {one.reason}): {missing}")
     return lines
@@ -168,10 +168,10 @@ def beside_reference(found: list[Read], folder: Path) -> list[str]:
         return []
     with manifest.open(encoding="utf-8", newline="") as rows:
         counts = {row["path"]: row.get("poppler_text_chars") or "" for row in csv.DictReader(rows, delimiter="\t")}
-    lines = ["", f"Less than {_LEAST_OF_REFERENCE:.0%} of the characters of the reference:", ""]
+    lines = ["", f"Less than {_MIN_OF_REFERENCE:.0%} of the characters of the reference:", ""]
     for one in found:
         said = counts.get(one.path.relative_to(folder).as_posix(), "")
-        if said.isdecimal() and one.characters < _LEAST_OF_REFERENCE * int(said):
+        if said.isdecimal() and one.characters < _MIN_OF_REFERENCE * int(said):
             lines.append(f"- {one.path.name}: {one.characters} of {said} ({one.state} {one.reason})")
     return lines if len(lines) > 3 else []
 

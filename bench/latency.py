@@ -28,7 +28,7 @@ import shared
 
 from ragkit.config.resolving import DEFAULTS
 from ragkit.indexing.update import generation_of
-from ragkit.retrieval.search import Index, retrieve
+from ragkit.retrieval.search import RetrievalContext, retrieve
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.store.vectors.search import DenseVectors
 from ragkit.testing import HashEmbedder
@@ -118,7 +118,7 @@ def measured(size: int, texts: list[str], questions: list[str], rounds: int, fol
     bare = bare_collection(folder / "bare", made)
     dense = DenseVectors(folder / "index", catalog, DEFAULTS.store.exact_mb)
     dense.publish(wait=True)
-    index = Index(catalog, dense, embedder, DEFAULTS.retrieval)
+    index = RetrievalContext(catalog, dense, embedder, DEFAULTS.retrieval)
 
     def ours(question: str) -> None:
         with catalog.snapshot():

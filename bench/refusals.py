@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from bench import shared
 from ragkit.answering.extractive import evidence
-from ragkit.answering.extractive.answerer import gauge_of
+from ragkit.answering.extractive.answerer import threshold_of
 from ragkit.evaluation.data.questions import Dataset
 from ragkit.models.embedded.embedder import EmbeddedEmbedder
 from ragkit.retrieval import fusion
@@ -79,7 +79,7 @@ def refusals(dataset: Dataset, make: Callable[[Sequence[str]], Embedder]) -> lis
     embedder = make(texts)
     vectors = embedder.embed_documents(texts)
     matrix = np.array([list(vector) for vector in vectors], dtype=np.float32)  # type: ignore[arg-type]
-    own = gauge_of(embedder, texts, matrix)
+    own = threshold_of(embedder, texts, matrix)
     refused: Counter[tuple[str, bool]] = Counter()
     for question in asked:
         near = matrix @ np.asarray(embedder.embed_query(question.text), dtype=np.float32)
@@ -88,8 +88,8 @@ def refusals(dataset: Dataset, make: Callable[[Sequence[str]], Embedder]) -> lis
         ranked = np.argsort(-((near - usual.mean) / usual.deviation + 3 * covers), kind="stable")
         for removed in (False, True):
             best = next(int(at) for at in ranked if not (removed and names[at] in question.relevant))
-            for name, gauge in (("fixed", _FIXED), ("own", own)):
-                refused[name, removed] += not gauge.enough(float(near[best]), float(covers[best]), usual)
+            for name, threshold in (("fixed", _FIXED), ("own", own)):
+                refused[name, removed] += not threshold.enough(float(near[best]), float(covers[best]), usual)
     return [f"{refused[name, removed] / len(asked):.2f}" for name in ("fixed", "own") for removed in (False, True)]
 
 

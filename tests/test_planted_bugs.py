@@ -67,7 +67,7 @@ BUGS = {
     ),
     "a graph of mostly deleted points is kept": (
         "ragkit/store/vectors/graph.py",
-        "deleted > _MOST_DELETED * self._stored.count()",
+        "deleted > _MAX_DELETED * self._stored.count()",
         "False",
         "store/test_store.py::test_a_graph_of_mostly_deleted_points_is_built_anew",
     ),

@@ -21,7 +21,7 @@ from ragkit.types.answers import (
     Completion,
     Context,
     ContextLedger,
-    Shown,
+    QuestionImages,
     Turn,
     Withdrawn,
 )
@@ -36,9 +36,9 @@ _FRAME_TOKENS = 288  # of the question and of the chat template around the messa
 
 _OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
 _IMAGE_TOKENS = 768  # of a picture, as Ollama counts it
-_NOT_SHOWN = Shown()
-_LEAST_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
-_MOST_COMPLAINTS = 8  # named when a model is asked again
+_NOT_SHOWN = QuestionImages()
+_MIN_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
+_MAX_COMPLAINTS = 8  # named when a model is asked again
 _ASKED_AGAIN = Message("Not all of this was proved. Asked once more, the model says:")
 
 Retrieve = Callable[[str], Selection]
@@ -54,8 +54,8 @@ class PromptedAnswerer:
         self._chat = chat
         self._ask_again = ask_again
         self.model = chat.model
-        self.sees = chat.sees
-        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())), Shown())
+        self.accepts_images = chat.accepts_images
+        frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())), QuestionImages())
         self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
 
     @property
@@ -76,15 +76,15 @@ class PromptedAnswerer:
         rewritten = completion.text.strip().splitlines()[:1]
         return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
 
-    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: QuestionImages) -> Iterator[str | Completion]:
         """The model's reply, streamed. Raises ContextOverflow, ModelError."""
         for piece in self._chat.stream(prompts.answer_prompt(question, context, shown)):
             if isinstance(piece, Completion):
                 piece = replace(piece, refused=prompts.is_refusal(piece.text))
             yield piece
 
-    def again(
-        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    def retry(
+        self, question: str, context: Context, shown: QuestionImages, reply: Completion, complaints: Sequence[str]
     ) -> Completion | None:
         """A second reply, after the first was found wanting; None where there is no second one to be had."""
         if not self._ask_again or reply.done_reason == "length":
@@ -92,7 +92,7 @@ class PromptedAnswerer:
         messages = [
             *prompts.answer_prompt(question, context, shown),
             ChatMessage("assistant", reply.text),
-            prompts.answer_again(question, complaints[:_MOST_COMPLAINTS]),
+            prompts.retry_prompt(question, complaints[:_MAX_COMPLAINTS]),
         ]
         try:
             *_, completion = self._chat.stream(messages)
@@ -109,7 +109,7 @@ class PromptedAnswerer:
         return completion
 
 
-def room(answerer: Answerer, read: Read, widen_tokens: int = 0, shown: Shown = _NOT_SHOWN) -> Room:
+def room(answerer: Answerer, read: Read, widen_tokens: int = 0, shown: QuestionImages = _NOT_SHOWN) -> Room:
     """What the answerer has for passages, beside the pictures and the words on them."""
     used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
     passage_tokens = max(answerer.passage_tokens - used, 0)
@@ -125,7 +125,7 @@ def stream(
     answerer: Answerer,
     unread_count: int,
     widen_tokens: int = 0,
-    shown: Shown = _NOT_SHOWN,
+    shown: QuestionImages = _NOT_SHOWN,
 ) -> Iterator[str | Withdrawn | Answer]:
     """The answer's text as it comes, and last, once, the whole `Answer`.
 
@@ -145,9 +145,9 @@ def stream(
     if completion is None:
         raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
     reply = checked = _checked(question, completion, context, read)
-    again = answerer.again(query, context, shown, completion, checked.complaints) if checked.complaints else None
-    if again is not None:
-        second = _checked(question, again, context, read)
+    retry = answerer.retry(query, context, shown, completion, checked.complaints) if checked.complaints else None
+    if retry is not None:
+        second = _checked(question, retry, context, read)
         reply = max(checked, second, key=lambda one: one.worth)  # the first, if they are worth the same
         if reply is second:
             yield Withdrawn(_ASKED_AGAIN)
@@ -164,8 +164,8 @@ def stream(
         ledger=replace(context.ledger, prompt_eval_count=reply.completion.prompt_eval_count),
         nearest=found.kept,
         unread_count=unread_count,
-        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(checked, again, reply)),
-        asked=1 if again is None else 2,
+        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(checked, retry, reply)),
+        asked=1 if retry is None else 2,
     )
 
 
@@ -209,11 +209,11 @@ def _checked(question: str, completion: Completion, context: Context, read: Read
 def _in_another_language(question: str, text: str) -> bool:
     """Of the answer's own words; a few are often a name."""
     own = citations.prose(text)
-    return len(own.split()) + len(terms.cjk(own)) >= _LEAST_WORDS and terms.language(own) != terms.language(question)
+    return len(own.split()) + len(terms.cjk(own)) >= _MIN_WORDS and terms.language(own) != terms.language(question)
 
 
-def _asked_notes(first: _Checked, again: Completion | None, used: _Checked) -> tuple[Message, ...]:
-    if again is None:
+def _asked_notes(first: _Checked, retry: Completion | None, used: _Checked) -> tuple[Message, ...]:
+    if retry is None:
         return ()
     if used is first:
         return (Message("The model was asked twice; its second reply is not proved better."),)

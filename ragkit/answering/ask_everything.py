@@ -12,7 +12,7 @@ from dataclasses import replace
 from ragkit.answering import citations
 from ragkit.i18n.messages import Message
 from ragkit.retrieval.selection import Selection
-from ragkit.types.answers import Citation, Collected, Completion, Row
+from ragkit.types.answers import Citation, Completion, ExhaustiveAnswer, Row
 from ragkit.types.documents import Chunk, Document
 from ragkit.types.errors import ContextOverflow
 from ragkit.types.ports import KeptReplies, RowReader
@@ -26,13 +26,13 @@ Read = Callable[[str], Document | None]
 
 def collect(
     question: str, chunks: Sequence[Chunk], *, reader: RowReader, read: Read, kept: KeptReplies
-) -> Iterator[Collected]:
+) -> Iterator[ExhaustiveAnswer]:
     """What has been found after each batch, and last with everything read.
 
     `kept` holds the replies of before by batch, so that a run that was cut off goes on where it stopped.
     Raises ModelError.
     """
-    found = Collected(question, (), 0, len(chunks), reader.mode, reader.model)
+    found = ExhaustiveAnswer(question, (), 0, len(chunks), reader.mode, reader.model)
     waiting = _batches(chunks, reader)[::-1]
     documents: dict[str, Document | None] = {}
     while waiting:
@@ -61,7 +61,7 @@ def collect(
         yield found
 
 
-def as_selection(found: Collected, read: Read) -> Selection:
+def as_selection(found: ExhaustiveAnswer, read: Read) -> Selection:
     """The verified findings as chunks of their own, each exactly the words that prove it, to answer from."""
     kept: list[ScoredChunk] = []
     for row in found.rows:
@@ -113,8 +113,8 @@ def _key(question: str, model: str, passages: Sequence[Passage]) -> str:
 
 
 def _with_rows(
-    found: Collected, reply: str, passages: Sequence[Passage], documents: Mapping[str, Document]
-) -> Collected:
+    found: ExhaustiveAnswer, reply: str, passages: Sequence[Passage], documents: Mapping[str, Document]
+) -> ExhaustiveAnswer:
     """`found` and the rows of a reply; what was found before, in the overlap of two passages, is left out."""
     rows = list(found.rows)
     seen = {_span(citation) for row in rows for citation in row.citations if citation.verified}

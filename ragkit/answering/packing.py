@@ -16,7 +16,7 @@ from ragkit.types.search import Passage, ScoredChunk
 
 PASSAGE_OVERHEAD_TOKENS = 40  # of a passage's frame in the prompt: number, source, fences
 
-_MOST_CHARACTERS_OF_TOKEN = 8  # text further away than so many is not looked at
+_MAX_CHARACTERS_OF_TOKEN = 8  # text further away than so many is not looked at
 _DID_NOT_FIT = Message("did not fit into the context")
 
 
@@ -167,7 +167,7 @@ def _grown(
 ) -> tuple[int, int]:
     """The whole of both spans if they have no more than `most_tokens`, else the nearest sentences of each, of
     half as many."""
-    far = most_tokens * _MOST_CHARACTERS_OF_TOKEN
+    far = most_tokens * _MAX_CHARACTERS_OF_TOKEN
     low, high = max(before[0], before[1] - far), min(after[1], after[0] + far)
     whole = count_tokens(text[low : before[1]]) + count_tokens(text[after[0] : high])
     if whole <= most_tokens and (low, high) == (before[0], after[1]):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ragkit.text.fencing import _fenced, _fenced_text
 from ragkit.text.terms import language
-from ragkit.types.answers import ChatMessage, Context, Shown, Turn
+from ragkit.types.answers import ChatMessage, Context, QuestionImages, Turn
 from ragkit.types.search import Passage
 
 REFUSALS = {"en": "The documents do not say.", "zh": "文档中没有说明。"}
@@ -79,7 +79,7 @@ _AGAIN = {
 }
 
 
-def answer_prompt(question: str, context: Context, shown: Shown) -> list[ChatMessage]:
+def answer_prompt(question: str, context: Context, shown: QuestionImages) -> list[ChatMessage]:
     """The messages that ask for a grounded answer, in the question's language."""
     spoken = language(question)
     passages = "\n\n".join(_fenced(passage) for passage in context.passages)
@@ -93,7 +93,7 @@ def answer_prompt(question: str, context: Context, shown: Shown) -> list[ChatMes
     return [ChatMessage("system", system), ChatMessage("user", asked, shown.images)]
 
 
-def answer_again(question: str, complaints: Sequence[str]) -> ChatMessage:
+def retry_prompt(question: str, complaints: Sequence[str]) -> ChatMessage:
     """The message that asks for the answer once more, and says what was wrong with it."""
     spoken = language(question)
     return ChatMessage("user", _AGAIN[spoken].format(complaints=_listed(complaints), refusal=REFUSALS[spoken]))

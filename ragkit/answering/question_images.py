@@ -7,25 +7,27 @@ from pathlib import Path
 
 from ragkit.i18n.messages import Message
 from ragkit.text.pictures import is_picture
-from ragkit.types.answers import Shown
+from ragkit.types.answers import QuestionImages
 from ragkit.types.errors import InputError, ModelUnable
 from ragkit.types.ports import Loader
 
-_MOST_WORDS = 1200  # characters of all pictures that are searched for
+_MAX_WORDS = 1200  # characters of all pictures that are searched for
 
 ReadBytes = Callable[[Path], bytes]
 
 
-def shown(paths: Sequence[Path], *, read: ReadBytes, loader: Loader, sees: bool, model: str) -> Shown:
-    """The pictures, for a model that `sees` or by their words. Raises InputError for a file that is no picture
-    or cannot be read, and ModelUnable when neither the model nor OCR can make anything of one."""
+def shown(
+    paths: Sequence[Path], *, read: ReadBytes, loader: Loader, accepts_images: bool, model: str
+) -> QuestionImages:
+    """The pictures, for a model that `accepts_images` or by their words. Raises InputError for a file that is no
+    picture or cannot be read, and ModelUnable when neither the model nor OCR can make anything of one."""
     images = tuple(_picture(path, read(path)) for path in paths)
     words: list[str] = []
     notes: list[Message] = []
     for path, loaded in zip(paths, loader.load_all([(path, "") for path in paths]), strict=True):
         if loaded.document is not None:
             words.append(loaded.document.text.strip())
-        elif not sees:
+        elif not accepts_images:
             raise ModelUnable(
                 "{model} cannot look at pictures, and the words on {path} are not known: {why}",
                 hint="Use a chat model with the capability vision, or install the extra: ragkit-docqa[ocr].",
@@ -34,14 +36,14 @@ def shown(paths: Sequence[Path], *, read: ReadBytes, loader: Loader, sees: bool,
                 why=loaded.failure.reason if loaded.failure else "",
             )
     text = "\n".join(words)
-    if len(text) > _MOST_WORDS:
+    if len(text) > _MAX_WORDS:
         template = "Only the first {most} characters of the words on the pictures were used."
-        notes.append(Message(template, {"most": _MOST_WORDS}))
-    if not sees:
+        notes.append(Message(template, {"most": _MAX_WORDS}))
+    if not accepts_images:
         notes.append(
             Message("{model} cannot look at pictures: only the words on them, by OCR, were used.", {"model": model})
         )
-    return Shown(images if sees else (), text[:_MOST_WORDS], tuple(notes))
+    return QuestionImages(images if accepts_images else (), text[:_MAX_WORDS], tuple(notes))
 
 
 def _picture(path: Path, data: bytes) -> bytes:

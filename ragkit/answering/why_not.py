@@ -14,7 +14,7 @@ from ragkit.answering import packing
 from ragkit.answering.ask import room as answering_room
 from ragkit.i18n.messages import Message, runs
 from ragkit.retrieval import reranking, selection
-from ragkit.retrieval.search import Index, Stages
+from ragkit.retrieval.search import RetrievalContext, Stages
 from ragkit.retrieval.search import stages as retrieval_stages
 from ragkit.text import quotes, terms
 from ragkit.types.documents import Chunk, Document
@@ -23,7 +23,7 @@ from ragkit.types.reports import FileOutcome
 from ragkit.types.search import Condition, Stage, WhyNot
 
 _UNREAD = ("unreadable", "unsupported", "skipped")
-_MOST_RANKED = 20_000  # candidates that a true rank is looked for among
+_MAX_RANKED = 20_000  # candidates that a true rank is looked for among
 _FILE = re.compile(r"\S[^\n]*\.[A-Za-z0-9]{1,5}(:\d+)?")
 _LEFT_OUT = Message("It was left out: it {why}.")
 _FEW = 40  # documents that a passage is first looked for in
@@ -39,7 +39,9 @@ class Expected:
     span: tuple[int, int] | None  # of the quote, in characters of the document's text
 
 
-def why_not(question: str, expected: Expected, where: Sequence[Condition], index: Index, answerer: Answerer) -> WhyNot:
+def why_not(
+    question: str, expected: Expected, where: Sequence[Condition], index: RetrievalContext, answerer: Answerer
+) -> WhyNot:
     """The stages in order, up to the one that lost it. Raises what retrieval raises."""
     stages = retrieval_stages(question, index.settings.k, index, where)
     search = _Search(question, expected, _chunks(expected, index.catalog), where, index, answerer, stages)
@@ -59,7 +61,7 @@ class _Search:
     expected: Expected
     chunks: Sequence[Chunk]  # that hold a part of what is expected
     where: Sequence[Condition]
-    index: Index
+    index: RetrievalContext
     answerer: Answerer
     stages: Stages
 
@@ -155,7 +157,7 @@ def _conditions(search: _Search) -> WhyNot | Message:
     if not search.where:
         return Message()
     vector = search.index.embedder.embed_query(search.question)
-    if search.rank(search.index.dense.nearest(vector, _MOST_RANKED, search.where)) is None:
+    if search.rank(search.index.dense.nearest(vector, _MAX_RANKED, search.where)) is None:
         return _lost("conditions", Message("The conditions leave it out."), Message("Ask without --where."))
     return Message("The conditions leave it in.")
 
@@ -163,8 +165,8 @@ def _conditions(search: _Search) -> WhyNot | Message:
 def _candidates(search: _Search) -> WhyNot | Message:
     index, settings = search.index, search.index.settings
     vector = index.embedder.embed_query(search.question)
-    dense = search.rank(index.dense.nearest(vector, _MOST_RANKED, search.where))
-    lexical = search.rank(index.catalog.lexical(terms.query_terms(search.question), _MOST_RANKED, search.where))
+    dense = search.rank(index.dense.nearest(vector, _MAX_RANKED, search.where))
+    lexical = search.rank(index.catalog.lexical(terms.query_terms(search.question), _MAX_RANKED, search.where))
     ranks = {"dense": dense or "–", "lexical": lexical or "–"}
     most = max(settings.candidates, settings.k)
     best = min((rank for rank in (dense, lexical) if rank), default=None)

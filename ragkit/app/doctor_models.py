@@ -165,7 +165,7 @@ def _chat(name: str, chat: Chat, asked_tokens: int, able: Message) -> Iterator[C
 
 def _image(chat: Chat) -> Iterator[Check]:
     """Whether a model that is to describe pictures can look at them, as far as the server tells."""
-    if chat.sees:
+    if chat.accepts_images:
         yield Check("image model", "ok", Message("{model} looks at pictures", {"model": chat.model}))
         return
     blind = Message("{model} cannot look at pictures", {"model": chat.model})

@@ -35,7 +35,7 @@ from ragkit.indexing import picture_descriptions
 from ragkit.indexing.update import plan as indexing_plan
 from ragkit.indexing.update import published, update
 from ragkit.retrieval import chat_assistant, filters
-from ragkit.retrieval.search import Index, for_answer, retrieve
+from ragkit.retrieval.search import RetrievalContext, for_answer, retrieve
 from ragkit.retrieval.selection import Selection
 from ragkit.store.catalog import maintenance
 from ragkit.store.catalog.writer import SqliteCatalog
@@ -44,7 +44,7 @@ from ragkit.store.sidecars import evidence_cache, last_answer, reply_cache
 from ragkit.store.sidecars.reply_cache import NAME as REPLIES
 from ragkit.store.sidecars.reply_cache import RepliesFile
 from ragkit.store.vectors.stored import StoredVectors
-from ragkit.types.answers import Answer, Citation, Collected, Shown, Turn, Withdrawn
+from ragkit.types.answers import Answer, Citation, ExhaustiveAnswer, QuestionImages, Turn, Withdrawn
 from ragkit.types.bundle import BundleCheck, BundledModel, BundledSource
 from ragkit.types.documents import Chunk, Document, EmbedFault, Generation, Vector
 from ragkit.types.errors import BadReply, IndexMissing, InputError, LoadError, ModelError, ModelUnavailable, StoreError
@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from ragkit.answering.extractive.answerer import ExtractiveAnswerer
     from ragkit.models.ollama.client import Ollama
 
-_Select = Callable[[str, int, Index, Sequence[Condition]], Selection]
+_Select = Callable[[str, int, RetrievalContext, Sequence[Condition]], Selection]
 
 _READINGS = "ocr.jsonl"  # what OCR read in a run that is not over
-_MOST_PICTURE_MB = 20  # of one that a model looks at
+_MAX_PICTURE_MB = 20  # of one that a model looks at
 
 
 def default_index_directory() -> Path:
@@ -74,7 +74,7 @@ def _picture_bytes(path: Path) -> bytes:
     """Raises LoadError."""
     from ragkit.loaders.files.access import read_bytes
 
-    return read_bytes(str(path), _MOST_PICTURE_MB)
+    return read_bytes(str(path), _MAX_PICTURE_MB)
 
 
 def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
@@ -156,7 +156,7 @@ class RagKit:
         from ragkit.loaders.sandbox.loader import SandboxLoader
 
         roots, found = self._found(paths, include, exclude)
-        catalog = self._index.to_write()
+        catalog = self._index.writer()
         if labels is not None:
             for root in roots:
                 catalog.set_labels(str(root), labels)
@@ -208,7 +208,7 @@ class RagKit:
 
         roots, found = self._found(paths, include, exclude)
         try:
-            known = self._index.to_read().files()
+            known = self._index.reader().files()
         except IndexMissing:
             known = {}
         with closing(SandboxLoader(self.config.loading)) as sandbox:
@@ -261,7 +261,7 @@ class RagKit:
         that belong to it, as far as they fit the answering model; [] when nothing is indexed. Unlike those of
         `search`, much weaker ones than the best are left out. Raises what `search` raises."""
         found = self._selected(question, k, where, for_answer)
-        answerer = self._answerer_of(self._index.to_read().active())
+        answerer = self._answerer_of(self._index.reader().active())
         return list(packing.pack(found, room(answerer, self.document, self.config.retrieval.widen_tokens)).passages)
 
     def _selected(self, question: str, k: int, where: Sequence[str], select: _Select) -> Selection:
@@ -270,7 +270,7 @@ class RagKit:
         if k < 1:
             raise InputError("k is {k}; it must be at least 1.", k=k)
         conditions = filters.parse(where)
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         active = catalog.active()
         if active is None:
             return Selection(())
@@ -302,7 +302,7 @@ class RagKit:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
         form = form_of(schema)
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         return filling_ask(
             question,
             form,
@@ -318,7 +318,7 @@ class RagKit:
         if not question.strip() or not expect.strip():
             raise InputError("The question is empty." if not question.strip() else "The expected passage is empty.")
         conditions = filters.parse(where)
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         active = catalog.active()
         if active is None:
             raise InputError("The index is empty.", hint="Run: ragkit index FOLDER")
@@ -353,7 +353,7 @@ class RagKit:
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         answerer = self._answerer_of(catalog.active())
         yield from answering_stream(
             question,
@@ -363,10 +363,10 @@ class RagKit:
             answerer=answerer,
             unread_count=catalog.counts()["unread"],
             widen_tokens=self.config.retrieval.widen_tokens,
-            shown=self._shown(images, answerer) if images else Shown(),
+            shown=self._shown(images, answerer) if images else QuestionImages(),
         )
 
-    def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> Shown:
+    def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> QuestionImages:
         from ragkit.loaders.sandbox.loader import SandboxLoader
 
         def read(path: Path) -> bytes:
@@ -377,11 +377,13 @@ class RagKit:
 
         paths = [Path(image).expanduser().resolve() for image in images]
         with closing(SandboxLoader(self.config.loading)) as loader:
-            return question_images.shown(paths, read=read, loader=loader, sees=answerer.sees, model=answerer.model)
+            return question_images.shown(
+                paths, read=read, loader=loader, accepts_images=answerer.accepts_images, model=answerer.model
+            )
 
     def stream_everything(
         self, question: str, where: Sequence[str] = ()
-    ) -> Iterator[Collected | str | Withdrawn | Answer]:
+    ) -> Iterator[ExhaustiveAnswer | str | Withdrawn | Answer]:
         """The question put to every passage for which the conditions hold: what was found after each batch of
         them, and, from a language model, last an answer out of all findings, as `stream` gives it.
 
@@ -391,7 +393,7 @@ class RagKit:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --everything "Which fees?"')
         conditions = filters.parse(where)
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         active = catalog.active()
         answerer = self._answerer_of(active)
         with catalog.snapshot():
@@ -416,7 +418,7 @@ class RagKit:
         """Load what answering needs, so that the first question waits no longer than the others. Raises what
         `search` and `ask` raise for an index or a model that cannot be used."""
         self.search("?", 1)
-        self._answerer_of(self._index.to_read().active())
+        self._answerer_of(self._index.reader().active())
 
     def remember(self, answer: Answer) -> None:
         """Keep in the index's folder where the sources of `answer` stand. Done where it can be written."""
@@ -428,7 +430,7 @@ class RagKit:
 
     def bundle(self, answer: Answer, language: str = "en") -> str:
         """`answer` with everything that proves it, as one HTML page in `language` ("en" or "zh")."""
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         with catalog.snapshot():
             made = make(
                 answer,
@@ -457,11 +459,11 @@ class RagKit:
 
     def document(self, source: str) -> Document | None:
         """The document read from the file `source` (absolute path); None when there is none."""
-        return self._index.to_read().document(source)
+        return self._index.reader().document(source)
 
     def status(self) -> IndexStatus:
         """What the index holds. Raises IndexMissing."""
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         counts = catalog.counts()
         unread = tuple(
             facts.outcome
@@ -509,13 +511,13 @@ class RagKit:
 
     def files(self, pattern: str = "") -> list[FileOutcome]:
         """Every file that the index knows, read or not; with `pattern`, those whose path holds it."""
-        known = self._index.to_read().files()
+        known = self._index.reader().files()
         return [facts.outcome for source, facts in known.items() if pattern in source]
 
     def read(self, name: str) -> tuple[Document, list[Chunk]]:
         """A document with its text, and its passages in order. `name` is a path or the end of one.
         Raises InputError: there is none, or several."""
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         sources = maintenance.named([name], catalog.files())
         document = catalog.document(sources[0]) if len(sources) == 1 else None
         if document is None:
@@ -525,7 +527,7 @@ class RagKit:
     def remove(self, names: Sequence[str]) -> list[str]:
         """Take documents out of every answer at once; what was removed. A file that is still in an
         indexed folder comes back with the next `index`. Raises InputError for an unknown name."""
-        catalog = self._index.to_write()
+        catalog = self._index.writer()
         sources = maintenance.named(names, catalog.files())
         for source in sources:
             catalog.remove(source)
@@ -534,37 +536,37 @@ class RagKit:
 
     def forget(self, names: Sequence[str]) -> list[str]:
         """`remove`, and leave no byte of them in the index's files."""
-        catalog = self._index.to_write()
+        catalog = self._index.writer()
         sources = maintenance.named(names, catalog.files())
         maintenance.forget(catalog, sources)
         last_answer.forget(self.directory)
         (self.directory / _READINGS).unlink(missing_ok=True)
         reply_cache.remove_all(self.directory)
-        self._index.rebuild(apart=True)
+        self._index.rebuild(in_subprocess=True)
         return sources
 
     def verify(self, *, deep: bool = False) -> list[Message]:
         """What is wrong with the index, a line each; [] when it is sound. `deep` reads every byte and
         compares texts, passages and vectors with each other and with Chroma's copy."""
-        catalog = self._index.to_write()
+        catalog = self._index.writer()
         return [*maintenance.problems(catalog, deep=deep), *self._index.dense().problems(deep=deep)]
 
     def rebuild(self) -> int:
         """Make Chroma's copy again from the catalog, without one embedding; how many vectors it holds: 0 where
         the index is small enough to be searched without it."""
-        catalog = self._index.to_write()
+        catalog = self._index.writer()
         self._index.rebuild()
         return StoredVectors(catalog).count() if self._index.dense().has_graph() else 0
 
     def compact(self) -> tuple[int, int]:
         """Give back the space of what was removed; bytes of the catalog before and after."""
-        sizes = maintenance.compact(self._index.to_write())
+        sizes = maintenance.compact(self._index.writer())
         self.rebuild()
         return sizes
 
     def export(self, target: str | os.PathLike[str]) -> int:
         """Write the whole index into one file, which `import_from` reads; its bytes."""
-        return maintenance.export(self._index.to_write(), Path(target).expanduser().absolute())
+        return maintenance.export(self._index.writer(), Path(target).expanduser().absolute())
 
     def import_from(self, file: str | os.PathLike[str]) -> IndexStatus:
         """Make this index the one that was exported to `file`. Raises InputError: this index is not
@@ -576,8 +578,8 @@ class RagKit:
                 hint="Choose another place with --index DIR.",
                 directory=self.directory,
             )
-        maintenance.admit(path, self.directory)
-        self._index.to_write()
+        maintenance.import_file(path, self.directory)
+        self._index.writer()
         self._index.publish(wait=True)
         return self.status()
 
@@ -586,7 +588,7 @@ class RagKit:
     def _known_files(self) -> list[FileFacts]:
         """[] also when there is no index that can be read."""
         with contextlib.suppress(StoreError):
-            return list(self._index.to_read().files().values())
+            return list(self._index.reader().files().values())
         return []
 
     def _bundled_models(self, answer: Answer, active: Generation | None) -> list[BundledModel]:
@@ -629,24 +631,24 @@ class RagKit:
                 if embedder is None:
                     raise
         return ExtractiveAnswerer(
-            embedder, f"extractive ({embedder.model})", partial(self._gauge, embedder), self._index.dense().ordinary
+            embedder, f"extractive ({embedder.model})", partial(self._threshold, embedder), self._index.dense().ordinary
         )
 
-    def _gauge(self, embedder: Embedder) -> EvidenceThreshold:
+    def _threshold(self, embedder: Embedder) -> EvidenceThreshold:
         """How much evidence this index shows that an answer needs; found once for each state of it."""
-        from ragkit.answering.extractive.answerer import gauge_of
+        from ragkit.answering.extractive.answerer import threshold_of
 
-        catalog = self._index.to_read()
+        catalog = self._index.reader()
         stored = StoredVectors(catalog)
         key = f"{embedder.model} {catalog.active_id()} {stored.count()}"
-        gauge = evidence_cache.load(self.directory, key)
-        if gauge is None:
+        threshold = evidence_cache.load(self.directory, key)
+        if threshold is None:
             with catalog.snapshot():
                 names, vectors = stored.sample(evidence.SAMPLE)
                 chunks = catalog.chunks(names)
-            gauge = gauge_of(embedder, [chunks[name].text for name in names], vectors)
-            evidence_cache.save(self.directory, key, gauge)
-        return gauge
+            threshold = threshold_of(embedder, [chunks[name].text for name in names], vectors)
+            evidence_cache.save(self.directory, key, threshold)
+        return threshold
 
     def _make_filler(self, active: Generation | None) -> Filler:
         chat = self._chosen.language_model()
@@ -656,14 +658,14 @@ class RagKit:
 
         return ExtractiveFiller(self._quoting_answerer(active))
 
-    def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> Index:
+    def _retrieval_index(self, catalog: SqliteCatalog, embedder: Embedder) -> RetrievalContext:
         settings = self.config.retrieval
         assistant = None
         if settings.rerank == "auto":
             settings = replace(settings, rerank="sentences" if embedder.backend == "embedded" else "off")
         if settings.rerank == "chat" or settings.expand != "off":
             assistant = chat_assistant.ChatAssistant(self._chosen.chat())
-        return Index(catalog, self._index.dense(), embedder, settings, assistant)
+        return RetrievalContext(catalog, self._index.dense(), embedder, settings, assistant)
 
 
 def _known_names(name: str, files: Mapping[str, FileOutcome]) -> list[str]:

@@ -45,7 +45,7 @@ class EmbeddedModels:
         return self._loaded().count_tokens(text)
 
     def embed(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
-        return self._loaded().embed_heads(texts, most_tokens)
+        return self._loaded().embed_truncated(texts, most_tokens)
 
     def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
         return ExtractiveChat(self._loaded()).reply(messages, check_in)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ragkit.types.documents import Place
 
 if TYPE_CHECKING:
-    from ragkit.types.answers import Answer, Citation, Collected, ContextLedger, LedgerEntry
+    from ragkit.types.answers import Answer, Citation, ContextLedger, ExhaustiveAnswer, LedgerEntry
     from ragkit.types.search import ScoredChunk, WhyNot
 
 
@@ -123,7 +123,7 @@ def hits_list_json(hits: Sequence[ScoredChunk]) -> list[dict[str, object]]:
     return [_hit_json(hit) for hit in hits]
 
 
-def collected_json(found: Collected, answer: Answer | None) -> dict[str, object]:
+def collected_json(found: ExhaustiveAnswer, answer: Answer | None) -> dict[str, object]:
     return {
         "question": found.question,
         "rows": [

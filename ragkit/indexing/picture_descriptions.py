@@ -62,9 +62,9 @@ class DescribingLoader:
         self._chat: Chat | None = None
         self._gone: ModelError | None = None  # why the model is not asked any more
 
-    def trusts(self, before: FileFacts) -> bool:
+    def is_current(self, before: FileFacts) -> bool:
         """Not a picture that had no description yet, or whose description failed."""
-        if not self._inner.trusts(before):
+        if not self._inner.is_current(before):
             return False
         if has_failed(before.outcome):
             return False
@@ -96,7 +96,7 @@ class DescribingLoader:
                 words.append((picture.at, _in_document(text, self._model)))
             except ModelError as exc:
                 failures.append(exc.message)
-        document = loaded.document or loaded.bare
+        document = loaded.document or loaded.textless_document
         assert document is not None
         notes = list(document.notes)
         if words:
@@ -163,7 +163,7 @@ class DescribingLoader:
 
     def _seeing(self) -> Chat:
         chat = self._make_chat()
-        if not chat.sees:
+        if not chat.accepts_images:
             raise ModelUnable("the model cannot look at pictures.")
         return chat
 

@@ -191,7 +191,7 @@ def plan(
             continue
         source = str(item.path)
         before = known.get(source)
-        trusted = before is not None and loader.trusts(before)
+        trusted = before is not None and loader.is_current(before)
         if before is None or before.outcome.state in ("unreadable", "unsupported", "skipped"):
             state: FileState = "added"
         elif trusted and (_surely_same(item, before, loader) or same_content(item, before.content_hash)):
@@ -272,7 +272,7 @@ def _load_changed(
             surely_same = before is not None and trust_times and _surely_same(item, before, loader)
             asked.append(_Read(item, time.time_ns(), is_same=surely_same))
             if not surely_same:
-                trusted = before is not None and loader.trusts(before)
+                trusted = before is not None and loader.is_current(before)
                 yield item.path, before.content_hash if before is not None and trusted else ""
 
     for loaded in loader.load_all(changed(), on_page):
@@ -307,7 +307,7 @@ def _ready(
 
 def _surely_same(item: FoundFile, before: FileFacts, loader: Loader) -> bool:
     return (
-        loader.trusts(before)
+        loader.is_current(before)
         and bool(before.content_hash)
         and (item.size_bytes, item.modified_ns) == (before.size_bytes, before.modified_ns)
         and before.modified_ns < before.seen_ns - _RACY_NS

@@ -11,7 +11,7 @@ from ragkit.types.documents import Document
 from ragkit.types.errors import UnsupportedFormat
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import Unpacking
+    from ragkit.loaders.building.nested_files import ReadContext
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
 SUFFIXES = {
@@ -117,7 +117,7 @@ def media_type(path: Path) -> str | None:
     return inner if inner in ("text/markdown", "text/x-rst") else found
 
 
-def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None = None) -> Document:
+def parse(path: Path, data: bytes, media_type: str, unpacking: ReadContext | None = None) -> Document:
     """The text of `data`; `path` only names it. Run on files of strangers, this may crash or hang.
 
     `unpacking` tells how pictures are read, and of a file within a file what the one around it has unpacked
@@ -133,10 +133,10 @@ def parse(path: Path, data: bytes, media_type: str, unpacking: Unpacking | None 
         read: Callable[[str, bytes, str], Document] = _reader(*_READERS[media_type])
         return read(str(path), data, media_type)
     if media_type in _CONTAINERS:
-        from ragkit.loaders.building.nested_files import Unpacking
+        from ragkit.loaders.building.nested_files import ReadContext
 
-        open_it: Callable[[str, bytes, str, Unpacking], Document] = _reader(*_CONTAINERS[media_type])
-        return open_it(str(path), data, media_type, unpacking or Unpacking())
+        open_it: Callable[[str, bytes, str, ReadContext], Document] = _reader(*_CONTAINERS[media_type])
+        return open_it(str(path), data, media_type, unpacking or ReadContext())
     if media_type in SUFFIXES.values():
         from ragkit.loaders.text.plain import read_text
 

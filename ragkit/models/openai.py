@@ -129,7 +129,7 @@ class OpenAIChat:
         self.model = model
         asked = openai.config.window_tokens
         told = self._told()
-        self.sees = _may_see(told)
+        self.accepts_images = _may_see(told)
         self.window_tokens = min(asked, _window(told) or asked)
         self.answer_tokens = min(openai.config.answer_tokens, self.window_tokens // 2)
         self._notes = window_notes(model, asked, self.window_tokens)

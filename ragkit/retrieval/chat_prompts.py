@@ -36,7 +36,7 @@ _RERANK = {
 }
 
 
-_MOST_PARAPHRASES = 3
+_MAX_PARAPHRASES = 3
 
 
 _ITEM = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)、）])\s*")
@@ -55,7 +55,7 @@ def read_expansions(reply: str, way: str) -> list[str]:
     if way == "hyde":
         return [reply.strip()] if reply.strip() else []
     lines = [_ITEM.sub("", line).strip().strip('"“”') for line in reply.strip().splitlines()]
-    return [line for line in lines if line][: 1 if way == "translate" else _MOST_PARAPHRASES]
+    return [line for line in lines if line][: 1 if way == "translate" else _MAX_PARAPHRASES]
 
 
 def rerank_prompt(question: str, texts: Sequence[str]) -> list[ChatMessage]:

@@ -140,7 +140,7 @@ def feedback(scores: Scores, most: int, trust: float) -> dict[int, float]:
     return dict(zip(best.tolist(), (moved * shares).tolist(), strict=True))
 
 
-def dealt_anew(scores: Scores, smooth: Scores) -> Scores:
+def reorder_keeping_scores(scores: Scores, smooth: Scores) -> Scores:
     """The scores in the order of `smooth`, where a chunk's score is averaged with those most like it: what answers
     a question comes in groups (Diaz 2005). The first stays the first: for a question with one answer, that is the
     likely one. The scores are those of before, dealt out in the new order: averages lie closer together, and would

@@ -15,9 +15,9 @@ from ragkit.retrieval.fusion import (
     Fusion,
     Hit,
     by_one_search,
-    dealt_anew,
     feedback,
     merged,
+    reorder_keeping_scores,
     term_weights,
 )
 from ragkit.retrieval.fusion import (
@@ -34,7 +34,7 @@ _READ_AT_ONCE = 16  # chunks: few more than are wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class RetrievalContext:
     """What retrieval works with."""
 
     catalog: Catalog
@@ -53,7 +53,7 @@ class Stages:
     selection: Selection
 
 
-def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
+def retrieve(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Selection:
     """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
     found = _found(question, max(index.settings.candidates, k), index, where)
@@ -61,12 +61,12 @@ def retrieve(question: str, k: int, index: Index, where: Sequence[Condition] = (
     return selection.select(_reranked(question, found, read, index), read, k, index.settings)
 
 
-def for_answer(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Selection:
+def for_answer(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Selection:
     """The chunks that an answer is made from: up to `k` of the best, with the neighbours that belong to them."""
     return stages(question, k, index, where).selection
 
 
-def stages(question: str, k: int, index: Index, where: Sequence[Condition] = ()) -> Stages:
+def stages(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Stages:
     found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
     read = _reader([*found.ranked, *found.beside], index.catalog)
     ordered = _reranked(question, found, read, index)
@@ -80,7 +80,7 @@ class _Found:
     beside: list[Hit]  # neighbours of the best that are not among them
 
 
-def _found(question: str, limit: int, index: Index, where: Sequence[Condition], around: int = 0) -> _Found:
+def _found(question: str, limit: int, index: RetrievalContext, where: Sequence[Condition], around: int = 0) -> _Found:
     """All that the two searches find, `limit` each, best first; for each of the queries that the question is
     expanded to."""
     found = _of_one_query(question, limit, index, where, around)
@@ -105,7 +105,7 @@ def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
     return read
 
 
-def _reranked(question: str, found: _Found, read: ReadChunk, index: Index) -> list[Hit]:
+def _reranked(question: str, found: _Found, read: ReadChunk, index: RetrievalContext) -> list[Hit]:
     settings, ranked = index.settings, found.ranked
     if settings.rerank == "chat" and index.assistant is not None:
         return reranking.by_assistant(question, ranked, read, index.assistant, settings.rerank_passages)
@@ -115,7 +115,9 @@ def _reranked(question: str, found: _Found, read: ReadChunk, index: Index) -> li
     return ranked
 
 
-def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condition], around: int) -> _Found:
+def _of_one_query(
+    question: str, limit: int, index: RetrievalContext, where: Sequence[Condition], around: int
+) -> _Found:
     catalog, dense, settings = index.catalog, index.dense, index.settings
     vector = index.embedder.embed_query(question)
     question_terms = terms.query_terms(question)
@@ -139,7 +141,7 @@ def _of_one_query(question: str, limit: int, index: Index, where: Sequence[Condi
         scores = fusion.scores(vectors.nearer(like))
     if settings.neighbours and fusion.trust:
         smooth = vectors.smoothed(scores, settings.neighbours, ALIKE * fusion.trust)
-        scores = dealt_anew(scores, smooth)
+        scores = reorder_keeping_scores(scores, smooth)
     ranked = fusion.ranked(scores, vectors.similarities)
     return _Found(vector, ranked, _beside(ranked[:around], vector, like, found, index, where))
 
@@ -149,7 +151,7 @@ def _beside(
     vector: Vector,
     like: Mapping[str, float],
     found: Candidates,
-    index: Index,
+    index: RetrievalContext,
     where: Sequence[Condition],
 ) -> list[Hit]:
     """The chunks beside the `best` that no search found, scored together with these: on one scale with them."""

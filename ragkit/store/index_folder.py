@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OpenIndex:
-    """Opens what is asked for, once. Reading needs no lock; `to_write` takes the index's one writer lock and keeps
+    """Opens what is asked for, once. Reading needs no lock; `writer` takes the index's one writer lock and keeps
     it until `close()`, which may be repeated, and after which all can be opened again."""
 
     def __init__(self, directory: Path, exact_mb: int) -> None:
@@ -43,13 +43,13 @@ class OpenIndex:
         self._dense = self._catalog = None
         self._writer_lock.release()
 
-    def to_read(self) -> SqliteCatalog:
+    def reader(self) -> SqliteCatalog:
         """Raises IndexMissing, IndexMismatch, IndexDamaged."""
         if self._catalog is None:
             self._catalog = SqliteCatalog.open(self.directory, write=False)
         return self._catalog
 
-    def to_write(self) -> SqliteCatalog:
+    def writer(self) -> SqliteCatalog:
         """Makes the index where there is none. Raises IndexBusy, StoreError."""
         if self._writer_lock.held and self._catalog is not None:
             return self._catalog
@@ -75,7 +75,7 @@ class OpenIndex:
         from ragkit.store.vectors.search import DenseVectors
 
         if self._dense is None:
-            self._dense = DenseVectors(self.directory, self.to_read(), self._exact_mb)
+            self._dense = DenseVectors(self.directory, self.reader(), self._exact_mb)
         return self._dense
 
     def publish(self, *, wait: bool) -> tuple[int, tuple[Message, ...]]:
@@ -91,12 +91,12 @@ class OpenIndex:
             )
             return self.dense().unpublished_count(), (note,)
 
-    def rebuild(self, *, apart: bool = False) -> None:
+    def rebuild(self, *, in_subprocess: bool = False) -> None:
         """Make Chroma's copy again from the catalog, without one embedding; `apart`: by a process that never read
         a document."""
-        self.to_write()
+        self.writer()
         self.dense().discard()
-        if apart and self.dense().has_graph():
+        if in_subprocess and self.dense().has_graph():
             publish_apart(self.directory, self._exact_mb)
         else:
             self.publish(wait=True)

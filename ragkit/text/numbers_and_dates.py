@@ -71,7 +71,7 @@ class Unread:
 # -- is it there? ------------------------------------------------------------------------------
 
 
-def standing(value: Scalar, quote: str, *, closed: bool) -> Standing:
+def support_of(value: Scalar, quote: str, *, closed: bool) -> Standing:
     """Of `value` in `quote`. Every number and date of the value has to be there, and half of its words if both
     are in one language; `closed`: it is a choice of the schema's, so its words need not be."""
     if isinstance(value, bool) or value is None:

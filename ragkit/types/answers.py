@@ -62,7 +62,7 @@ class ChatMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class QuestionImages:
     """The pictures that go with a question."""
 
     images: tuple[bytes, ...] = ()  # for a model that sees; of PNG, JPEG or WebP files
@@ -153,7 +153,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class ExhaustiveAnswer:
     """What was found in all passages that were read so far."""
 
     question: str

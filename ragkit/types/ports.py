@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ragkit.i18n.messages import Message
-from ragkit.types.answers import ChatMessage, Completion, Context, Shown, Turn
+from ragkit.types.answers import ChatMessage, Completion, Context, QuestionImages, Turn
 from ragkit.types.documents import Chunk, ChunkRef, Document, EmbedFault, Generation, Scores, Vector
 from ragkit.types.model_server import Format
 from ragkit.types.reports import FileOutcome, Progress
@@ -58,7 +58,7 @@ class Chat(Protocol):
     """A language model that writes."""
 
     model: str
-    sees: bool  # whether it takes pictures; True also where its server does not tell
+    accepts_images: bool  # whether it takes pictures; True also where its server does not tell
     window_tokens: int
     answer_tokens: int  # kept free in the window for the reply
 
@@ -116,7 +116,7 @@ class Answerer(Protocol):
 
     model: str
     mode: str  # "extractive" or "generative"
-    sees: bool  # as a Chat's
+    accepts_images: bool  # as a Chat's
 
     @property
     def window_tokens(self) -> int | None: ...
@@ -132,12 +132,12 @@ class Answerer(Protocol):
         """The question made to stand without the turns before it."""
         ...
 
-    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: QuestionImages) -> Iterator[str | Completion]:
         """Pieces of text, and last the Completion; refuses when the context holds no answer."""
         ...
 
-    def again(
-        self, question: str, context: Context, shown: Shown, reply: Completion, complaints: Sequence[str]
+    def retry(
+        self, question: str, context: Context, shown: QuestionImages, reply: Completion, complaints: Sequence[str]
     ) -> Completion | None:
         """Another reply, after what is unproved in the first was named; None: it would say the same."""
         ...
@@ -208,13 +208,13 @@ class Loaded:
     document: Document | None = None
     failure: LoadFailure | None = None
     pictures: Sequence[Picture] = ()  # in rising order
-    bare: Document | None = None  # with a failure that says there is no text: what the pictures stand in
+    textless_document: Document | None = None  # with a failure that says there is no text: what the pictures stand in
 
 
 class Loader(Protocol):
     fingerprint: str  # of how it reads; what was read with one is written down beside it
 
-    def trusts(self, before: FileFacts) -> bool:
+    def is_current(self, before: FileFacts) -> bool:
         """Whether the same bytes would be read again as they were."""
         ...
 

@@ -16,7 +16,7 @@ from ragkit import RagKit
 from ragkit.config.resolving import resolve
 from ragkit.frontends.cli import main
 from ragkit.testing import Scripted, ScriptedOllama, chat_reply, json_reply
-from ragkit.types.answers import Answer, Collected
+from ragkit.types.answers import Answer, ExhaustiveAnswer
 from ragkit.types.errors import ModelError
 
 FEES = {f"fee{n:02}.md": f"# Office {n}\n\nOffice {n} charges {n + 10} pounds for a visit.\n" for n in range(20)}
@@ -57,9 +57,11 @@ def opened(folder: Path, server: ScriptedOllama, **more: str) -> Iterator[RagKit
         yield kit
 
 
-def collected(kit: RagKit, question: str, *where: str) -> tuple[list[Collected], list[Answer]]:
+def collected(kit: RagKit, question: str, *where: str) -> tuple[list[ExhaustiveAnswer], list[Answer]]:
     steps = list(kit.stream_everything(question, where))
-    return [one for one in steps if isinstance(one, Collected)], [one for one in steps if isinstance(one, Answer)]
+    return [one for one in steps if isinstance(one, ExhaustiveAnswer)], [
+        one for one in steps if isinstance(one, Answer)
+    ]
 
 
 def test_every_passage_is_read_and_every_row_proved(docs: tuple[Path, str]) -> None:

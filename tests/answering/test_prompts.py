@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ragkit.answering.extractive.reading_prompts import read_condense_prompt, read_prompt
 from ragkit.answering.prompts import answer_prompt, condense_prompt
-from ragkit.types.answers import ChatMessage, Context, ContextLedger, Shown, Turn
+from ragkit.types.answers import ChatMessage, Context, ContextLedger, QuestionImages, Turn
 from ragkit.types.documents import Place
 from ragkit.types.search import Passage
 
@@ -32,14 +32,14 @@ def context(*texts: str) -> Context:
 @pytest.mark.parametrize("question", [ASK, ASK_ZH])
 def test_ragkits_own_prompt_is_read_back_whole(question: str) -> None:
     texts = (PUMP, VALVE, "Question: is this one?\n\nContext: no, a text that looks like a prompt.\nAnswer:")
-    asked, sources = read_prompt(answer_prompt(question, context(*texts), Shown()))
+    asked, sources = read_prompt(answer_prompt(question, context(*texts), QuestionImages()))
     assert asked == question
     assert [(source.marker, source.text) for source in sources] == list(enumerate(texts, 1))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1).map(str.strip).filter(bool), min_size=1, max_size=4))
 def test_no_text_breaks_out_of_ragkits_own_prompt(texts: list[str]) -> None:
-    asked, sources = read_prompt(answer_prompt(ASK, context(*texts), Shown()))
+    asked, sources = read_prompt(answer_prompt(ASK, context(*texts), QuestionImages()))
     assert (asked, [source.text for source in sources]) == (ASK, texts)
 
 
@@ -120,5 +120,5 @@ def test_a_pasted_document_is_taken_whole() -> None:
 def test_a_request_to_rewrite_a_question_is_known(first: str, then: str) -> None:
     history = (Turn("Is there a hall?", "Yes.\n\nIt is large."), Turn(first, PUMP))
     assert read_condense_prompt(condense_prompt(then, history)) == (then, history)
-    assert read_condense_prompt(answer_prompt(then, context(PUMP), Shown())) is None
+    assert read_condense_prompt(answer_prompt(then, context(PUMP), QuestionImages())) is None
     assert read_condense_prompt([]) is None

@@ -17,7 +17,7 @@ from ragkit.config.resolving import resolve
 from ragkit.frontends.cli import main
 from ragkit.models.embedded.e5 import weights_path
 from ragkit.testing import Scripted, ScriptedOllama
-from ragkit.text.numbers_and_dates import dates, numbers, standing
+from ragkit.text.numbers_and_dates import dates, numbers, support_of
 from ragkit.types.errors import BadReply, InputError
 from ragkit.types.structured import StructuredAnswer
 from tests.frontends.cli.test_verbs import documented, shape
@@ -363,7 +363,7 @@ def test_the_embedded_default_quotes_and_never_invents(folder: Path) -> None:
     ],
 )
 def test_a_value_beside_its_quote(value: Any, quote: str, stands: str) -> None:
-    assert standing(value, quote, closed=False) == stands
+    assert support_of(value, quote, closed=False) == stands
 
 
 def test_numbers_and_dates_of_a_text() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ragkit import RagKit
 from ragkit.config.resolving import resolve
 from ragkit.models.embedded.e5 import weights_path
-from ragkit.retrieval.fusion import dealt_anew, feedback
+from ragkit.retrieval.fusion import feedback, reorder_keeping_scores
 from tests.retrieval.test_selection import opened
 
 REPORTS = {
@@ -63,8 +63,8 @@ def test_a_question_is_moved_less_where_one_passage_stands_out() -> None:
 
 def test_scores_are_dealt_anew_and_the_first_stays() -> None:
     scores = np.array([5.0, 3.1, 3.0, -1.0])  # the answer, a stranger, the answer's double, the rest
-    assert dealt_anew(scores, np.array([3.5, 1.2, 3.6, -1.0])).tolist() == [5.0, 3.0, 3.1, -1.0]
-    assert dealt_anew(scores, scores).tolist() == scores.tolist()
+    assert reorder_keeping_scores(scores, np.array([3.5, 1.2, 3.6, -1.0])).tolist() == [5.0, 3.0, 3.1, -1.0]
+    assert reorder_keeping_scores(scores, scores).tolist() == scores.tolist()
 
 
 @pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")

@@ -16,7 +16,7 @@ from ragkit.answering.extractive.sentences import ScoredSentence, candidates, ch
 from ragkit.retrieval import fusion
 from ragkit.text import terms
 from ragkit.text.sentences import sentences as chunking_sentences
-from ragkit.types.answers import Completion, Context, ContextLedger, Shown, Turn
+from ragkit.types.answers import Completion, Context, ContextLedger, QuestionImages, Turn
 from ragkit.types.documents import EmbedFault, Vector
 from ragkit.types.ports import Embedder
 from ragkit.types.search import CosineBaseline, EvidenceThreshold, Passage
@@ -27,7 +27,7 @@ _PASSAGE_TOKENS = 3000  # read for an answer: about a dozen chunks
 _SENTENCES = 48  # embedded at the most for one question, about ten milliseconds each
 _QUOTES = 2
 _QUOTE_DROP = 1.5  # in the units of extraction.score: at 1, 86 % of answers hold the expected one; at 1.5, 87 %
-_LEAST_CHARACTERS = 16  # of a sentence that an index is measured with
+_MIN_CHARACTERS = 16  # of a sentence that an index is measured with
 _NOT_KNOWN = CosineBaseline(0.0, 1.0)
 
 
@@ -35,7 +35,7 @@ class ExtractiveAnswerer:
     """The `Answerer` that quotes the best sentences, or says that the documents do not say."""
 
     mode = "extractive"
-    sees = False
+    accepts_images = False
     window_tokens: int | None = None
     passage_tokens = _PASSAGE_TOKENS
 
@@ -43,14 +43,14 @@ class ExtractiveAnswerer:
         self,
         embedder: Embedder,
         model: str,
-        gauge: Callable[[], EvidenceThreshold] | None = None,
+        threshold: Callable[[], EvidenceThreshold] | None = None,
         ordinary: Callable[[Vector], CosineBaseline] = lambda _: _NOT_KNOWN,
     ) -> None:
-        """`gauge` and `ordinary` are of the index, and needed for an embedding model that was never measured."""
+        """`threshold` and `ordinary` are of the index, and needed for an embedding model that was never measured."""
         self._embedder = embedder
         self.model = model
-        self._gauge = evidence.measured(embedder.model)
-        self._make_gauge = gauge
+        self._threshold = evidence.measured(embedder.model)
+        self._make_threshold = threshold
         self._ordinary = ordinary
 
     def count_tokens(self, text: str) -> int:
@@ -60,7 +60,7 @@ class ExtractiveAnswerer:
         """A follow-up with the words that it leans on; any other question as it is."""
         return followups.condense(question, history)
 
-    def answer(self, question: str, context: Context, shown: Shown) -> Iterator[str | Completion]:
+    def answer(self, question: str, context: Context, shown: QuestionImages) -> Iterator[str | Completion]:
         ranked = self.best("\n".join(filter(None, (question, shown.words))), context)
         if not ranked:
             refusal = prompts.REFUSALS[terms.language(question)]
@@ -71,7 +71,7 @@ class ExtractiveAnswerer:
         yield text
         yield Completion(text, self.model)
 
-    def again(self, *_: object) -> Completion | None:
+    def retry(self, *_: object) -> Completion | None:
         """None: it quotes the same sentences again."""
         return None
 
@@ -98,10 +98,10 @@ class ExtractiveAnswerer:
 
     def _enough(self, query: Vector, best: Passage) -> bool:
         """Whether a passage looks like an answer; by this model, whichever retrieved it."""
-        if self._gauge is None:
-            self._gauge = self._make_gauge() if self._make_gauge is not None else evidence.WORDS
+        if self._threshold is None:
+            self._threshold = self._make_threshold() if self._make_threshold is not None else evidence.WORDS
         [similarity] = cosines(self._embedder, query, [best.text])
-        return self._gauge.enough(similarity, best.cover, self._ordinary(query))
+        return self._threshold.enough(similarity, best.cover, self._ordinary(query))
 
     def _ranked(self, question: str, query: Vector, context: Context) -> list[ScoredSentence]:
         """The context's sentences, the likeliest answer first."""
@@ -110,10 +110,10 @@ class ExtractiveAnswerer:
         return score(question, sentences, near, context.passages)
 
 
-def gauge_of(embedder: Embedder, texts: Sequence[str], vectors: Rows) -> EvidenceThreshold:
-    """The gauge of an index, by a sample of its passages: their texts, and a row for each. Costs a few dozen
-    embeddings."""
-    if len(texts) < evidence.LEAST:
+def threshold_of(embedder: Embedder, texts: Sequence[str], vectors: Rows) -> EvidenceThreshold:
+    """The evidence threshold of an index, by a sample of its passages: their texts, and a row for each. Costs a few
+    dozen embeddings."""
+    if len(texts) < evidence.MIN_PASSAGES:
         return evidence.WORDS
     probes = []
     for own in range(0, len(texts), max(len(texts) // evidence.QUESTIONS, 1)):
@@ -126,7 +126,7 @@ def gauge_of(embedder: Embedder, texts: Sequence[str], vectors: Rows) -> Evidenc
 def _sentence(text: str) -> str:
     """The middle one of a text's sentences."""
     found = [text[start:end].strip() for start, end in chunking_sentences(text)]
-    long = [sentence for sentence in found if len(sentence) >= _LEAST_CHARACTERS] or [text]
+    long = [sentence for sentence in found if len(sentence) >= _MIN_CHARACTERS] or [text]
     return long[len(long) // 2]
 
 

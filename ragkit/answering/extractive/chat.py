@@ -9,7 +9,7 @@ from ragkit.answering.extractive import reading_prompts
 from ragkit.answering.extractive.answerer import ExtractiveAnswerer, cosines
 from ragkit.retrieval import fusion
 from ragkit.text import chunking, terms
-from ragkit.types.answers import ChatMessage, Completion, Context, ContextLedger, Shown
+from ragkit.types.answers import ChatMessage, Completion, Context, ContextLedger, QuestionImages
 from ragkit.types.documents import Document
 from ragkit.types.ports import CheckIn, Embedder
 from ragkit.types.search import Passage
@@ -42,7 +42,7 @@ class ExtractiveChat:
         split = [passage for text in texts for passage in self._split(text)]
         passages = self._ranked(question, split, check_in)
         context = Context(passages, ContextLedger(None, 0, 0, (), ()))
-        *_, completion = self._answerer.answer(question, context, Shown())
+        *_, completion = self._answerer.answer(question, context, QuestionImages())
         assert isinstance(completion, Completion)
         return replace(completion, model=self.model)
 

@@ -17,7 +17,7 @@ from ragkit.types.search import CosineBaseline, EvidenceThreshold
 
 SAMPLE = 384  # passages of an index that it is measured on
 QUESTIONS = 48  # sentences that are put to them
-LEAST = 24  # passages; fewer tell nothing about the others
+MIN_PASSAGES = 24  # passages; fewer tell nothing about the others
 
 _COVER_WEIGHT = 4.0  # of the share of the question's words, in deviations
 _BEATS = 0.6  # of the sentences that a question has to score higher than
@@ -35,8 +35,10 @@ _MEASURED: Mapping[str, EvidenceThreshold] = {"multilingual-e5-small": EvidenceT
 
 
 def measured(model: str) -> EvidenceThreshold | None:
-    """The gauge of an embedding model that is in the table."""
-    return next((gauge for name, gauge in _MEASURED.items() if name in model.casefold().replace("_", "-")), None)
+    """The threshold of an embedding model that is in the table."""
+    return next(
+        (threshold for name, threshold in _MEASURED.items() if name in model.casefold().replace("_", "-")), None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Probe:
 
 
 def of_index(probes: Sequence[Probe]) -> EvidenceThreshold:
-    """A gauge in deviations: what `_BEATS` of the probes score where their own passage is not looked at."""
+    """A threshold in deviations: what `_BEATS` of the probes score where their own passage is not looked at."""
     scores = sorted(_best_elsewhere(probe) for probe in probes)
     return EvidenceThreshold("deviations", scores[min(int(len(scores) * _BEATS), len(scores) - 1)], _COVER_WEIGHT)
 

@@ -70,7 +70,7 @@ _INSTRUCTION = re.compile(
 )
 
 
-_LEAST_CHARACTERS = 200  # of an unmarked text that is taken for a source, not for talk or instructions
+_MIN_CHARACTERS = 200  # of an unmarked text that is taken for a source, not for talk or instructions
 
 
 def read_prompt(messages: Sequence[ChatMessage]) -> tuple[str, tuple[SourceText, ...]]:
@@ -146,7 +146,7 @@ def _given(text: str) -> list[str]:
         return [ruled[2].strip()]
     labels = list(_GIVING.finditer(text))
     before = _without_instructions(text[: labels[0].start()]) if labels else ""
-    found = [before] if len(before) >= _LEAST_CHARACTERS else []  # a document with such a word in it
+    found = [before] if len(before) >= _MIN_CHARACTERS else []  # a document with such a word in it
     for label, end in zip(labels, _ends(labels, text), strict=True):
         number = f"[{label['number']}] " if label["number"] else ""
         if part := text[label.end() : end].strip():
@@ -177,7 +177,7 @@ def _ends(marks: Sequence[re.Match[str]], text: str) -> list[int]:
 
 
 def _long(messages: Sequence[ChatMessage]) -> list[str]:
-    return [message.content for message in messages if len(message.content) >= _LEAST_CHARACTERS]
+    return [message.content for message in messages if len(message.content) >= _MIN_CHARACTERS]
 
 
 def _bare(texts: Sequence[str]) -> list[str]:

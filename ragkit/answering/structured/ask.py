@@ -25,8 +25,8 @@ from ragkit.types.search import Passage
 from ragkit.types.structured import Field, FieldState, Filling, FindPassages, Form, StructuredAnswer, path_text
 
 _FRAME_TOKENS = 288  # of the question and of the chat template around the messages
-_LEAST_TOKENS = 200  # of passages, for a form to be filled in at all
-_MOST_COMPLAINTS = 8  # named when a model is asked again
+_MIN_TOKENS = 200  # of passages, for a form to be filled in at all
+_MAX_COMPLAINTS = 8  # named when a model is asked again
 
 _NOT_SAID = Message("the documents do not say")
 
@@ -102,7 +102,7 @@ def _proof(part: Leaf | Gap, passages: Sequence[Passage]) -> Proof:
     for passage in (*named, *(one for one in passages if one.marker != part.marker)):
         span = quotes.find_quote(part.quote, passage.text)
         if span is not None:
-            stands = numbers_and_dates.standing(part.value, part.quote, closed=part.closed)
+            stands = numbers_and_dates.support_of(part.value, part.quote, closed=part.closed)
             if stands == "absent":
                 return Proof(part, "unverified", passage, span, Message("its quote does not say this value"))
             return Proof(part, stands, passage, span)
@@ -163,7 +163,7 @@ class PromptedFiller:
         frame = prompts.form_prompt(question, form.schema, ())
         used = sum(self._chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
         room = self._chat.window_tokens - self._chat.answer_tokens - used
-        if room < _LEAST_TOKENS:
+        if room < _MIN_TOKENS:
             raise InputError(
                 "The form leaves no room for passages in a window of {window} tokens.",
                 hint="Raise options.num_ctx, or make the schema smaller.",
@@ -181,7 +181,7 @@ class PromptedFiller:
         messages = [
             *prompts.form_prompt(question, form.schema, context.passages),
             ChatMessage("assistant", first.completion.text),
-            prompts.form_again(question, first.complaints[:_MOST_COMPLAINTS]),
+            prompts.form_retry_prompt(question, first.complaints[:_MAX_COMPLAINTS]),
         ]
         try:
             return self._reply(messages, form, context)

@@ -60,6 +60,6 @@ def form_prompt(question: str, schema: Mapping[str, object], passages: Sequence[
     ]
 
 
-def form_again(question: str, complaints: Sequence[str]) -> ChatMessage:
+def form_retry_prompt(question: str, complaints: Sequence[str]) -> ChatMessage:
     """The message that asks once more, and says what was wrong."""
     return ChatMessage("user", _FORM_AGAIN[language(question)].format(complaints=_listed(complaints)))

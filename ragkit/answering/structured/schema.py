@@ -24,7 +24,7 @@ _NOT_SUPPORTED = (
     "contains", "propertyNames", "unevaluatedProperties", "unevaluatedItems",
 )  # fmt: skip
 _KEPT_OF_LISTS = ("title", "description", "maxItems", "uniqueItems")
-_MOST_NODES = 2000  # of a schema, its references resolved
+_MAX_NODES = 2000  # of a schema, its references resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class FilledForm:
     """A reply without its quotes. `leaves` and `gaps` are in the order of the schema."""
 
     value: object
@@ -89,8 +89,8 @@ class _Resolving:
 
     def node(self, node: object, open_references: tuple[str, ...]) -> dict[str, Any]:
         self._nodes += 1
-        if self._nodes > _MOST_NODES:
-            raise InputError("The schema is too large: it has more than {most} parts.", most=_MOST_NODES)
+        if self._nodes > _MAX_NODES:
+            raise InputError("The schema is too large: it has more than {most} parts.", most=_MAX_NODES)
         if not isinstance(node, Mapping):  # true: anything
             return {}
         if "$ref" in node:
@@ -189,11 +189,11 @@ def _asked(node: Node) -> dict[str, Any]:
 # -- from a reply to a value -------------------------------------------------------------------
 
 
-def taken(filled: object, form: Form) -> Taken:
+def taken(filled: object, form: Form) -> FilledForm:
     """The value that a reply by `Form.asked` fills in; what it has no value for is null where the schema
     allows it, else left out."""
     value, parts = _taken(filled, [form.schema], (), True)
-    return Taken(None if value is _NOTHING else value, tuple(parts))
+    return FilledForm(None if value is _NOTHING else value, tuple(parts))
 
 
 def problem(value: object, schema: Mapping[str, object]) -> str:

@@ -14,9 +14,9 @@ from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.picture_collector import Gallery
+    from ragkit.loaders.building.picture_collector import PictureCollector
 
-_MOST_NOTES = 30
+_MAX_NOTES = 30
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
 
 
@@ -32,13 +32,13 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-class Lines:
+class DocumentBuilder:
     """Collects the lines, where in the file they came from, and what stands beside them.
 
     `gallery` takes the pictures that are placed among them; None: they are not asked for.
     """
 
-    def __init__(self, gallery: Gallery | None = None) -> None:
+    def __init__(self, gallery: PictureCollector | None = None) -> None:
         self.gallery = gallery
         self.pictures: list[Picture] = []
         self.length = 0  # characters so far
@@ -83,7 +83,7 @@ class Lines:
         self.add("")
 
     def note(self, message: Message) -> None:
-        if len(self.notes) < _MOST_NOTES:
+        if len(self.notes) < _MAX_NOTES:
             self.notes.append(message)
         else:
             self._unsaid += 1
@@ -110,7 +110,7 @@ class Lines:
         for note in notes:
             self.note(note)
 
-    def take_over(self, other: Lines, *, with_places: bool) -> None:
+    def extend(self, other: DocumentBuilder, *, with_places: bool) -> None:
         """What another collected. Without its places, the page that is being written holds all of it."""
         shift = self.length
         self.headings += (replace(heading, start=heading.start + shift) for heading in other.headings)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.files.access import MB
 from ragkit.types.errors import LoadError, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.picture_collector import Gallery
+    from ragkit.loaders.building.picture_collector import PictureCollector
     from ragkit.loaders.images.ocr import Ocr
     from ragkit.types.documents import Document
     from ragkit.types.ports import Picture
@@ -22,11 +22,11 @@ _LONGEST_NAME = 300  # characters that a note shows
 
 
 @dataclass
-class Unpacking:
+class ReadContext:
     """What the readers of one file and of everything inside it share, however deep."""
 
     ocr: Ocr | None = None  # None: pictures are not read
-    gallery: Gallery | None = None  # None: pictures are not gathered to be described
+    gallery: PictureCollector | None = None  # None: pictures are not gathered to be described
     depth: int = 0  # files around the one that is read now
     bytes_left: int = 512 * MB
     parts_left: int = 10_000
@@ -57,7 +57,9 @@ def shown(name: str) -> str:
     return clean(one_line(name))[-_LONGEST_NAME:] or "?"
 
 
-def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int, unpacking: Unpacking) -> bool:
+def add_part(
+    lines: DocumentBuilder, name: str, data: bytes, kind: str | None, level: int, unpacking: ReadContext
+) -> bool:
     """The text of a part under a heading of its name; a note that says why where there is none.
 
     `kind` is its media type. True: it was read.
@@ -88,7 +90,7 @@ def add_part(lines: Lines, name: str, data: bytes, kind: str | None, level: int,
     return True
 
 
-def _with_pictures(gallery: Gallery | None, read: Callable[[], Document]) -> tuple[Document, list[Picture]]:
+def _with_pictures(gallery: PictureCollector | None, read: Callable[[], Document]) -> tuple[Document, list[Picture]]:
     """What is read of a part, and its pictures; the gallery is left with those of the file around it."""
     if gallery is None:
         return read(), []

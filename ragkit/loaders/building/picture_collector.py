@@ -9,19 +9,19 @@ from collections.abc import Callable
 from ragkit.i18n.messages import Message
 from ragkit.text.pictures import (
     IS_DAMAGED,
-    MOST,
-    MOST_BYTES,
-    MOST_BYTES_IN_ALL,
-    MOST_PIXELS,
+    MAX_BYTES,
+    MAX_BYTES_IN_ALL,
+    MAX_PICTURES,
+    MAX_PIXELS,
     is_picture,
     size_in_pixels,
 )
 from ragkit.types.errors import LoadError
 from ragkit.types.ports import Picture
 
-MOST_PREPARED = 4 * MOST  # pictures of one file that are made anew, or tried
-_LEAST_BYTES = 2000
-_LEAST_PIXELS = 64 * 64
+MAX_PREPARED = 4 * MAX_PICTURES  # pictures of one file that are made anew, or tried
+_MIN_BYTES = 2000
+_MIN_PIXELS = 64 * 64
 _THINNEST_PIXELS = 24  # of the shorter side: less is a rule
 SMALL = "Pictures too small to be described (icons, bullets, rules): {count}."
 FORMAT = "Pictures of a format that was not described: {count}."
@@ -36,7 +36,7 @@ class LeftOut(Exception):
     """Why a picture is not described: its only argument, one of the templates above."""
 
 
-class Gallery:
+class PictureCollector:
     """Of one file. `as_png` makes a picture of any format one that models take, or raises LoadError; `on_picture` is
     called before each that takes time to make ready."""
 
@@ -63,10 +63,10 @@ class Gallery:
                 self._left_out[AGAIN] += 1
             return None
         try:
-            if self._count >= MOST:
+            if self._count >= MAX_PICTURES:
                 raise LeftOut(MANY)
             picture = draw()
-            if len(picture) > MOST_BYTES or self._bytes + len(picture) > MOST_BYTES_IN_ALL:
+            if len(picture) > MAX_BYTES or self._bytes + len(picture) > MAX_BYTES_IN_ALL:
                 raise LeftOut(MANY)
         except (LeftOut, MemoryError) as exc:
             why = str(exc) if isinstance(exc, LeftOut) else MANY
@@ -85,7 +85,7 @@ class Gallery:
     def prepare(self) -> None:
         """To be called before work on a picture that takes time. Raises LeftOut: there was too much of it."""
         self._prepared_count += 1
-        if self._prepared_count > MOST_PREPARED:
+        if self._prepared_count > MAX_PREPARED:
             raise LeftOut(MANY)
         self._on_picture()
 
@@ -99,12 +99,12 @@ class Gallery:
 
     def _prepared(self, data: bytes) -> bytes:
         """`data`, or the same picture in another format. Raises LeftOut."""
-        if len(data) < _LEAST_BYTES:
+        if len(data) < _MIN_BYTES:
             raise LeftOut(SMALL)
         size = size_in_pixels(data) if is_picture(data) else None
         if size is not None:
             check_size(*size)
-            if len(data) <= MOST_BYTES:
+            if len(data) <= MAX_BYTES:
                 return data
         self.prepare()
         try:
@@ -118,7 +118,7 @@ class Gallery:
 
 def check_size(width: int, height: int) -> None:
     """Raises LeftOut: a picture of so many pixels is of no matter, or a bomb."""
-    if width * height < _LEAST_PIXELS or min(width, height) < _THINNEST_PIXELS:
+    if width * height < _MIN_PIXELS or min(width, height) < _THINNEST_PIXELS:
         raise LeftOut(SMALL)
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise LeftOut(MANY)

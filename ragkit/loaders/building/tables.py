@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
 
@@ -25,7 +25,7 @@ Row = tuple[int, list[str]]  # the line of the file that it begins in, and its c
 def read_table(source: str, data: bytes, media_type: str) -> Document:
     """CSV with any usual delimiter, whatever the name says. Raises NoText, LoadError."""
     text, notes = decode_words(data)
-    lines = Lines()
+    lines = DocumentBuilder()
     lines.notes += notes
     declared = _DECLARED.match(text)
     first = 2 if declared else 1
@@ -35,7 +35,7 @@ def read_table(source: str, data: bytes, media_type: str) -> Document:
     return lines.document(source, media_type)
 
 
-def write_rows(lines: Lines, rows: Iterator[Row]) -> None:
+def write_rows(lines: DocumentBuilder, rows: Iterator[Row]) -> None:
     """The rows down to the header as they are; then every value with the name of its column."""
     held = list(islice(rows, _SAMPLE_ROWS))
     at = header_at([cells for _, cells in held])
@@ -87,7 +87,7 @@ def _evenness(text: str, delimiter: str) -> float:
     return count / widths.total() if width > 1 else 0.0
 
 
-def _is_quoted(text: str, delimiter: str, lines: Lines) -> bool:
+def _is_quoted(text: str, delimiter: str, lines: DocumentBuilder) -> bool:
     """Whether quotation marks are read as such: as letters, all of them, where one is never closed."""
     try:
         for _ in csv.reader(_ended(text), delimiter=delimiter, strict=True):

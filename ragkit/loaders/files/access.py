@@ -16,7 +16,7 @@ from ragkit.types.errors import LoadError
 MB = 1 << 20
 NOT_UTF8 = Message("Its name is not valid UTF-8; rename it to have it read.")
 _PIECE = 1 << 20
-_MOST_LOOKED_AT = 20_000  # files of a folder, for one that was moved
+_MAX_LOOKED_AT = 20_000  # files of a folder, for one that was moved
 # A FIFO must not block the open, a link that took the file's place must not be followed.
 _WHERE_THE_SYSTEM_HAS_THEM = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WHERE_THE_SYSTEM_HAS_THEM)
@@ -109,7 +109,7 @@ def has_hash(path: str, content_hash: str) -> bool:
 def where_is(content_hash: str, size_bytes: int, files: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:
     """The files that have this SHA-256: of `files`, then of those under `folders` that have the size. Links
     are not followed, and a folder is looked through only so far."""
-    under = (path for folder in folders for path in islice(_files_under(folder), _MOST_LOOKED_AT))
+    under = (path for folder in folders for path in islice(_files_under(folder), _MAX_LOOKED_AT))
     for path in chain(files, (path for path in under if _size(path) == size_bytes)):
         if has_hash(str(path), content_hash):
             yield path

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 VERSION = "ocr1"  # of what is made of the same picture
 DPI = 200  # at which a page is drawn to be read
-MOST_PIXELS = 3000  # of the longer side: more costs memory and finds no more
+MAX_PIXELS = 3000  # of the longer side: more costs memory and finds no more
 MEMORY_MB = 3072  # address space of the engine, its models and a picture
 UNSURE = 0.8  # mean confidence; below it a page is tried in the other three directions
 _MARGIN_PIXELS = 24
 _FAINT = 48  # difference of brightness, of 255, that is still paper
-_LEAST_PIXELS = 24  # of the shorter side: less is a bullet or a rule
-_LEAST_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
+_MIN_PIXELS = 24  # of the shorter side: less is a bullet or a rule
+_MIN_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
 _ON_END = 1.5  # times as high as wide: the engine turns such a line to read it
-_LEAST_LETTERS = 2  # of a page: less is a spot
+_MIN_LETTERS = 2  # of a page: less is a spot
 _PATIENCE_S = 25  # after which no other direction is tried: a page has a time limit
 _CLEARLY = 0.1  # better, for another direction to be the right one
 
@@ -79,7 +79,7 @@ class Ocr:
 
     def _read(self, pixels: Pixels, done: int, total: int) -> Reading:
         pixels = _trimmed(pixels)
-        if min(pixels.shape[:2]) < _LEAST_PIXELS:
+        if min(pixels.shape[:2]) < _MIN_PIXELS:
             return Reading("", 1.0)
         key = hashlib.sha256(repr((VERSION, pixels.shape)).encode() + pixels.tobytes()).hexdigest()
         if key not in self._readings:
@@ -116,9 +116,9 @@ class Ocr:
             return Reading("", 1.0), 1.0
         confidence = sum(score * len(line.text) for score, line in zip(scores, lines, strict=True)) / size
         on_end = sum(len(line.text) for line in lines if line.bottom - line.top > _ON_END * (line.right - line.left))
-        kept = [line for line, score in zip(lines, scores, strict=True) if line.text and score >= _LEAST_CONFIDENCE]
+        kept = [line for line, score in zip(lines, scores, strict=True) if line.text and score >= _MIN_CONFIDENCE]
         worth = confidence if on_end < size / 2 else confidence / 2
-        if sum(character.isalnum() for line in kept for character in line.text) < _LEAST_LETTERS:
+        if sum(character.isalnum() for line in kept for character in line.text) < _MIN_LETTERS:
             return Reading("", 1.0), worth
         return Reading(in_reading_order(kept), round(confidence, 3)), worth
 
@@ -178,7 +178,7 @@ def _engine() -> Any:
             "Global.use_cls": False,  # it only knows upside down, line by line; a page is turned as a whole
             "Global.log_level": "critical",
             "Global.text_score": 0,  # lines that it would drop tell that a page lies on its side
-            "Global.max_side_len": MOST_PIXELS,
+            "Global.max_side_len": MAX_PIXELS,
             "EngineConfig.onnxruntime.intra_op_num_threads": min(threads, 4),
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }

@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ragkit.loaders.building.document_builder import clean
-from ragkit.loaders.building.nested_files import Unpacking, needs_extra
+from ragkit.loaders.building.nested_files import ReadContext, needs_extra
 from ragkit.loaders.building.picture_collector import DAMAGED, LeftOut
-from ragkit.loaders.images.ocr import MOST_PIXELS, is_installed, reading_notes, weak_reading
-from ragkit.text.pictures import IS_DAMAGED, MOST_BYTES, NO_TEXT, OCR_IS_OFF
-from ragkit.text.pictures import MOST_PIXELS as MOST_PIXELS_IN_ALL
+from ragkit.loaders.images.ocr import MAX_PIXELS, is_installed, reading_notes, weak_reading
+from ragkit.text.pictures import IS_DAMAGED, MAX_BYTES, NO_TEXT, OCR_IS_OFF
+from ragkit.text.pictures import MAX_PIXELS as MAX_PIXELS_IN_ALL
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, NoText, UnsupportedFormat
 from ragkit.types.ports import Picture
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.picture_collector import Gallery
+    from ragkit.loaders.building.picture_collector import PictureCollector
     from ragkit.loaders.images.ocr import Ocr, Pixels, Reading
 
 _BETWEEN_PAGES = "\n\n"
-_MOST_PAGES = 2000
+_MAX_PAGES = 2000
 _MADE_ANEW = ("image/tiff", "image/bmp")
 _FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX")
 _LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
 
 
-def read_picture(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_picture(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """A page for each picture in the file. Raises NoText; LoadError: it is no picture, or damaged;
     UnsupportedFormat: the libraries are not installed, or OCR is off."""
     if not data:
@@ -70,7 +70,7 @@ def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
     """`formats` by Pillow's names; None: all. Raises LoadError: it is no such picture, too large, or damaged."""
     from PIL import Image, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS_IN_ALL // 2  # Pillow refuses at twice as many
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS_IN_ALL // 2  # Pillow refuses at twice as many
     try:
         picture = Image.open(io.BytesIO(data), formats=formats)
         picture.load()
@@ -88,7 +88,7 @@ def _damaged(exc: Exception) -> LoadError:
 
 
 def _pages(picture: Any, media_type: str) -> int:
-    return min(getattr(picture, "n_frames", 1) if media_type == "image/tiff" else 1, _MOST_PAGES)
+    return min(getattr(picture, "n_frames", 1) if media_type == "image/tiff" else 1, _MAX_PAGES)
 
 
 # -- for a model that sees -----------------------------------------------------------------------
@@ -110,13 +110,13 @@ def _encoded(picture: Any, page: int) -> bytes:
     image = _upright(picture, page, _LONGEST_SIDE)
     made = io.BytesIO()
     image.save(made, "PNG")
-    if made.tell() > MOST_BYTES:
+    if made.tell() > MAX_BYTES:
         made = io.BytesIO()
         image.save(made, "JPEG", quality=85)
     return made.getvalue()
 
 
-def _without_text(data: bytes, source: str, media_type: str, gallery: Gallery) -> Document:
+def _without_text(data: bytes, source: str, media_type: str, gallery: PictureCollector) -> Document:
     """The pages of a file in a format that models do not take; the gallery has their pictures."""
     count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
     places = [number * len(_BETWEEN_PAGES) for number in range(count)]
@@ -125,7 +125,7 @@ def _without_text(data: bytes, source: str, media_type: str, gallery: Gallery) -
     return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=pages)
 
 
-def _place_pages(data: bytes, pages: Sequence[Page], gallery: Gallery) -> None:
+def _place_pages(data: bytes, pages: Sequence[Page], gallery: PictureCollector) -> None:
     """The pictures of `pages`, which have no text."""
     for page in pages:
         original = b"%d\0" % page.number + data
@@ -134,7 +134,7 @@ def _place_pages(data: bytes, pages: Sequence[Page], gallery: Gallery) -> None:
             gallery.placed.append(Picture(page.start, picture))
 
 
-def _made_ready(data: bytes, number: int, gallery: Gallery) -> bytes:
+def _made_ready(data: bytes, number: int, gallery: PictureCollector) -> bytes:
     """Raises LeftOut."""
     gallery.prepare()
     try:
@@ -156,7 +156,7 @@ def _pixels(picture: Any, number: int) -> Pixels:
     """No larger than OCR profits from."""
     import numpy as np
 
-    return np.ascontiguousarray(np.asarray(_upright(picture, number, MOST_PIXELS))[:, :, ::-1])
+    return np.ascontiguousarray(np.asarray(_upright(picture, number, MAX_PIXELS))[:, :, ::-1])
 
 
 def _upright(picture: Any, number: int, longest_side: int) -> Any:

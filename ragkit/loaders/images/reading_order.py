@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _FULL_LINE = 0.6  # of a column's width: a line of running text; a table's cells are shorter
-_LEAST_LINES = 3  # of a column
-_LEAST_WIDTH = 0.25  # of the block: narrower is a margin, not a column
-_MOST_BANDS = 100  # looked at together: the work grows with their square
+_MIN_LINES = 3  # of a column
+_MIN_WIDTH = 0.25  # of the block: narrower is a margin, not a column
+_MAX_BANDS = 100  # looked at together: the work grows with their square
 _PARAGRAPH_GAP = 0.8  # of a line's height
 
 
@@ -51,7 +51,7 @@ def _blocks(lines: list[Line]) -> list[list[Line]]:
 
 def _longest_columns(bands: list[list[Line]], first: int) -> tuple[int, list[list[Line]]]:
     """As many bands from `first` on as stand in columns: (the band after them, the columns); [] if none do."""
-    for end in range(min(len(bands), first + _MOST_BANDS), first, -1):
+    for end in range(min(len(bands), first + _MAX_BANDS), first, -1):
         columns = _columns([line for band in bands[first:end] for line in band])
         if columns:
             return end, columns
@@ -60,7 +60,7 @@ def _longest_columns(bands: list[list[Line]], first: int) -> tuple[int, list[lis
 
 def _columns(lines: list[Line]) -> list[list[Line]]:
     """Left and right of a gap that runs from top to bottom between running text; []: there is none."""
-    if len(lines) < 2 * _LEAST_LINES:
+    if len(lines) < 2 * _MIN_LINES:
         return []
     height = statistics.median(line.bottom - line.top for line in lines)
     width = max(line.right for line in lines) - min(line.left for line in lines)
@@ -78,7 +78,7 @@ def _columns(lines: list[Line]) -> list[list[Line]]:
 def _is_running_text(lines: list[Line], block_width: float) -> bool:
     width = max(line.right for line in lines) - min(line.left for line in lines)
     middle = statistics.median(line.right - line.left for line in lines)
-    return len(lines) >= _LEAST_LINES and width >= _LEAST_WIDTH * block_width and middle >= _FULL_LINE * width
+    return len(lines) >= _MIN_LINES and width >= _MIN_WIDTH * block_width and middle >= _FULL_LINE * width
 
 
 def _bands(lines: list[Line]) -> list[list[Line]]:

@@ -12,14 +12,14 @@ from email.message import Message as Letter
 from typing import Any
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines
-from ragkit.loaders.building.nested_files import Unpacking, add_part, shown, unread
+from ragkit.loaders.building.document_builder import DocumentBuilder
+from ragkit.loaders.building.nested_files import ReadContext, add_part, shown, unread
 from ragkit.loaders.mail.headers import SHOWN, add_headers, header_text, letter_text
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, NoText
 
-MOST_DEPTH = 3  # of mails attached to mails
+MAX_DEPTH = 3  # of mails attached to mails
 _FROM = re.compile(rb"^From [^\r\n]*(?:\r?\n|\Z)", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
@@ -30,23 +30,23 @@ _SEALED = frozenset("multipart/encrypted application/pkcs7-mime application/x-pk
 _SUFFIX_OF = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".pdf", "text/csv": ".csv"}
 
 
-def read_mail(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_mail(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Lines are those of the text: a file's own are coded. Raises NoText, LoadError."""
-    unpacking.check_depth(MOST_DEPTH)
+    unpacking.check_depth(MAX_DEPTH)
     data = _eight_bit(data)
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     title = _write_letter(lines, data, 0, unpacking)  # its files are parts with places of their own
     return lines.document(source, media_type, title)
 
 
-def read_mailbox(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_mailbox(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Every message is a page, under its subject. Raises NoText, LoadError: it is no mailbox."""
-    unpacking.check_depth(MOST_DEPTH)
+    unpacking.check_depth(MAX_DEPTH)
     data = _eight_bit(data)
     starts = [match for match in _FROM.finditer(data) if _begins(data, match.start())]
     if not starts or data[: starts[0].start()].strip():
         raise LoadError("It is not a mailbox: it does not begin with a line `From ...`.")
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     ends = [match.start() for match in starts[1:]] + [len(data)]
     for number, (match, end) in enumerate(zip(starts, ends, strict=True), 1):
         lines.blank()
@@ -70,17 +70,17 @@ def _eight_bit(data: bytes) -> bytes:
     return data
 
 
-def _write_letter(lines: Lines, data: bytes, level: int, unpacking: Unpacking) -> str:
+def _write_letter(lines: DocumentBuilder, data: bytes, level: int, unpacking: ReadContext) -> str:
     """One message; its subject. The newer policy fails on some headers that the older one bears."""
     for rules in (policy.default, policy.compat32):
-        trial = Lines(unpacking.gallery)
+        trial = DocumentBuilder(unpacking.gallery)
         try:
             letter = email.message_from_bytes(data, policy=rules)
             title = _Writer(trial, level, unpacking).write(letter)
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
             why = type(exc).__name__
             continue
-        lines.take_over(trial, with_places=level == 0)
+        lines.extend(trial, with_places=level == 0)
         return title
     lines.note(Message("A message could not be read ({why}).", {"why": why}))
     return ""
@@ -89,7 +89,7 @@ def _write_letter(lines: Lines, data: bytes, level: int, unpacking: Unpacking) -
 class _Writer:
     """Writes one message, and the messages within it."""
 
-    def __init__(self, lines: Lines, level: int, unpacking: Unpacking) -> None:
+    def __init__(self, lines: DocumentBuilder, level: int, unpacking: ReadContext) -> None:
         self._lines = lines
         self._level = level  # of the message's own heading; 0: it has none
         self._unpacking = unpacking
@@ -171,7 +171,7 @@ class _Writer:
         name = _header(letter, "Subject") or "message/rfc822"
         self._unpacking.depth += 1
         try:
-            self._unpacking.check_depth(MOST_DEPTH)
+            self._unpacking.check_depth(MAX_DEPTH)
             self._unpacking.take(0)
             self._lines.blank()
             _Writer(self._lines, self._level + 1, self._unpacking).write(letter)
@@ -181,7 +181,7 @@ class _Writer:
             self._unpacking.depth -= 1
 
 
-def add_file(lines: Lines, name: str, data: bytes, kind: str, level: int, unpacking: Unpacking) -> None:
+def add_file(lines: DocumentBuilder, name: str, data: bytes, kind: str, level: int, unpacking: ReadContext) -> None:
     """An attachment, by its name, else by the media type that the mail gives it."""
     from pathlib import Path
 

@@ -7,7 +7,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode
 
@@ -52,7 +52,7 @@ def header_text(raw: str) -> str:
     return one_line(clean("".join(words)))
 
 
-def add_headers(lines: Lines, values: dict[str, str]) -> None:
+def add_headers(lines: DocumentBuilder, values: dict[str, str]) -> None:
     """`From: ...` and the others that there are, and an empty line."""
     shown = [f"{name}: {values[name]}" for name in SHOWN if values.get(name)]
     if shown:

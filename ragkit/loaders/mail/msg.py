@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
-from ragkit.loaders.building.nested_files import Unpacking, unread
-from ragkit.loaders.mail.eml import MOST_DEPTH, add_file, html_text
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.nested_files import ReadContext, unread
+from ragkit.loaders.mail.eml import MAX_DEPTH, add_file, html_text
 from ragkit.loaders.mail.headers import add_headers, letter_text
 from ragkit.loaders.office.ole import MAGIC, opened
 from ragkit.types.documents import Document
@@ -23,14 +23,14 @@ _CLASS, _NAMES, _DATA, _WITHIN = "001A", ("3707", "3704", "3001"), "3701", "3701
 _CODECS = {65001: "utf-8", 936: "gb18030", 950: "big5hkscs", 20127: "ascii", 28591: "iso8859-1", 50220: "iso2022_jp"}
 
 
-def read_outlook(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_outlook(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
-    unpacking.check_depth(MOST_DEPTH)
+    unpacking.check_depth(MAX_DEPTH)
     if not data:
         raise NoText("The file is empty.")
     if not data.startswith(MAGIC):
         raise LoadError("It is not an Outlook message, whatever its name says.")
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     try:
         title = _Item(opened(data, ".msg"), "", lines, unpacking).write(0)
     except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:
@@ -41,7 +41,7 @@ def read_outlook(source: str, data: bytes, media_type: str, unpacking: Unpacking
 class _Item:
     """A message, at the container's root or in one of its attachments."""
 
-    def __init__(self, ole: Any, at: str, lines: Lines, unpacking: Unpacking) -> None:
+    def __init__(self, ole: Any, at: str, lines: DocumentBuilder, unpacking: ReadContext) -> None:
         self._ole = ole
         self._at = at  # the storage that it is, with a slash at the end; "": the root
         self._lines = lines
@@ -97,7 +97,7 @@ class _Item:
         within = f"{storage}__substg1.0_{_WITHIN}/"
         self._unpacking.depth += 1
         try:
-            self._unpacking.check_depth(MOST_DEPTH)
+            self._unpacking.check_depth(MAX_DEPTH)
             self._unpacking.take(0)
             self._lines.blank()
             _Item(self._ole, within, self._lines, self._unpacking).write(level)

@@ -9,16 +9,16 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines
-from ragkit.loaders.building.nested_files import Unpacking, add_part, unread
+from ragkit.loaders.building.document_builder import DocumentBuilder
+from ragkit.loaders.building.nested_files import ReadContext, add_part, unread
 from ragkit.loaders.files.access import MB
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
-_MOST_DEPTH = 2  # of archives within archives
-_MOST_MEMBERS = 5_000
-_MOST_RATIO = 200  # unpacked to packed; text reaches 20, a bomb 1000
+_MAX_DEPTH = 2  # of archives within archives
+_MAX_MEMBERS = 5_000
+_MAX_RATIO = 200  # unpacked to packed; text reaches 20, a bomb 1000
 _HARMLESS_BYTES = 10 * MB  # a ratio says nothing about less
 FAILURES = (
     zipfile.BadZipFile,
@@ -32,9 +32,9 @@ FAILURES = (
 )
 
 
-def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_zip(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """A place is a line of the member that the heading above it names. Raises NoText, LoadError."""
-    unpacking.check_depth(_MOST_DEPTH)
+    unpacking.check_depth(_MAX_DEPTH)
     if not data:
         raise NoText("The file is empty.")
     try:
@@ -45,7 +45,7 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
         raise LoadError("The archive is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
     members = [member for member in archive.infolist() if not member.is_dir()]
     check_members(members, unpacking)
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     inner_of = f"{Path(source).name}!/" if unpacking.depth else ""  # the document's own name need not be said
     for member, name in zip(members, _names(members), strict=True):
         _add_member(lines, archive, member, name, inner_of, unpacking)
@@ -54,15 +54,15 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     return lines.document(source, media_type)
 
 
-def check_members(members: list[zipfile.ZipInfo], unpacking: Unpacking) -> None:
+def check_members(members: list[zipfile.ZipInfo], unpacking: ReadContext) -> None:
     """Raises LoadError before anything is unpacked: too many files, too large, or a bomb."""
-    if len(members) > _MOST_MEMBERS:
+    if len(members) > _MAX_MEMBERS:
         raise LoadError(
-            "It has more parts than are read ({found}, at most {most}).", found=len(members), most=_MOST_MEMBERS
+            "It has more parts than are read ({found}, at most {most}).", found=len(members), most=_MAX_MEMBERS
         )
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
-    if unpacked > _HARMLESS_BYTES and unpacked > packed * _MOST_RATIO:
+    if unpacked > _HARMLESS_BYTES and unpacked > packed * _MAX_RATIO:
         raise LoadError("It unpacks to {count} MB out of hardly anything; it was not unpacked.", count=unpacked // MB)
     if unpacked > unpacking.bytes_left:
         raise LoadError("The files inside it are too many or too large to be unpacked.")
@@ -83,7 +83,12 @@ def _names(members: list[zipfile.ZipInfo]) -> list[str]:
 
 
 def _add_member(
-    lines: Lines, archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, inner_of: str, unpacking: Unpacking
+    lines: DocumentBuilder,
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    name: str,
+    inner_of: str,
+    unpacking: ReadContext,
 ) -> None:
     from ragkit.loaders.formats import media_type
 

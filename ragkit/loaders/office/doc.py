@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.ole import about, opened, stream
 from ragkit.text.pictures import UNREAD
@@ -42,7 +42,7 @@ def read_old_word(source: str, data: bytes, media_type: str) -> Document:
     """Lines are those of the text: the format has none. Raises NoText, LoadError; UnsupportedFormat: the
     library for it is not installed."""
     container = opened(data, ".doc")
-    lines = Lines()
+    lines = DocumentBuilder()
     try:
         main = stream(container, "WordDocument")
         magic, version = struct.unpack_from("<2H", main)
@@ -59,7 +59,7 @@ def read_old_word(source: str, data: bytes, media_type: str) -> Document:
     return lines.document(source, media_type, title, author=author, date=date)
 
 
-def _write(main: bytes, table: bytes, lines: Lines) -> None:
+def _write(main: bytes, table: bytes, lines: DocumentBuilder) -> None:
     text, offsets = _text(main, table)
     looks = _Looks(main, table)
     counts = struct.unpack_from("<8i", main, _COUNTS)
@@ -139,7 +139,7 @@ def _paragraph(page: bytes, at: int) -> _Paragraph:
     return _Paragraph(struct.pack("<HB", _ROW_ENDS, 1) in body[2:], style if 1 <= style <= 9 else 0)
 
 
-def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, lines: Lines) -> None:
+def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, lines: DocumentBuilder) -> None:
     cells: list[str] = []  # of the row that is being read
     begin = 0
     for found in re.finditer("[\r\x07\x0c]", part):
@@ -160,7 +160,7 @@ def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, lines:
     _add_row([*cells, _plain(part[begin:])], lines)
 
 
-def _add_row(cells: list[str], lines: Lines) -> None:
+def _add_row(cells: list[str], lines: DocumentBuilder) -> None:
     row = row_text(cells, [])
     if row:
         lines.add(row)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.tables import header_at, row_text
 from ragkit.loaders.office.docx_numbering import Numbering
 from ragkit.loaders.office.drawings import add_figure, paragraph_text, picture_parts
@@ -34,7 +34,7 @@ from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import Unpacking
+    from ragkit.loaders.building.nested_files import ReadContext
 
 _HEADING = re.compile(r"(?:heading|标题|標題|überschrift|titre|título|見出し|제목)\s*([1-9])", re.IGNORECASE)
 _TITLES = ("title", "标题", "標題")
@@ -44,7 +44,7 @@ _NOT_READ = frozenset(
     "fldData proofErr rt drawing_ annotationRef".split()
 )
 _ON = ("1", "true", "on")
-_MOST_SPANNED = 100  # columns of one cell
+_MAX_SPANNED = 100  # columns of one cell
 _FIRST_ROW = 0x0020  # of a table's look: the first row is another
 _HIDDEN_MARKS = ("softHyphen", "lastRenderedPageBreak")
 
@@ -59,10 +59,10 @@ class _Notes:
     pictures: list[str] = field(default_factory=list)  # their parts
 
 
-def read_word(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_word(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Lines are those of the text: the format has none. Raises NoText, LoadError."""
     package = Package(data)
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
     reader = _Reader(package, lines)
     reader.read()
@@ -71,7 +71,7 @@ def read_word(source: str, data: bytes, media_type: str, unpacking: Unpacking) -
 
 
 class _Reader:
-    def __init__(self, package: Package, lines: Lines) -> None:
+    def __init__(self, package: Package, lines: DocumentBuilder) -> None:
         self._package = package
         self._lines = lines
         self._main = package.main_part("word/document.xml")
@@ -209,7 +209,7 @@ class _Reader:
         """Its paragraphs and tables on one line."""
         inner = _Reader.__new__(_Reader)
         inner.__dict__.update(self.__dict__)
-        inner._lines = Lines(self._lines.gallery)
+        inner._lines = DocumentBuilder(self._lines.gallery)
         inner._waiting = []
         inner._blocks(cell)
         self._changes = inner._changes
@@ -239,7 +239,7 @@ class _Reader:
         for relation in self._relations.values():
             if relation.kind in ("header", "footer") and not relation.outside:
                 root = self._package.optional_xml(relation.target, self._lines)
-                inner = Lines()
+                inner = DocumentBuilder()
                 if root is not None:
                     outer, self._lines = self._lines, inner
                     self._blocks(root)
@@ -385,7 +385,7 @@ def _has_first_row(look: Element) -> bool:
 
 
 def _span(said: str, *, least: int) -> int:
-    return max(int(said), least) if said.isdecimal() and int(said) < _MOST_SPANNED else least
+    return max(int(said), least) if said.isdecimal() and int(said) < _MAX_SPANNED else least
 
 
 def _is_bold(element: Element) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.office.packages import Package, Relation, add_picture, attribute, descendants, first, local, within
 
 
@@ -40,7 +40,7 @@ def diagram_lines(root: Element) -> Iterator[str]:
     return filter(None, (paragraph_text(p) for p in descendants(root, "p")))
 
 
-def add_figure(package: Package, part: str, lines: Lines) -> None:
+def add_figure(package: Package, part: str, lines: DocumentBuilder) -> None:
     """The text of a chart's or a diagram's part."""
     root = package.optional_xml(part, lines)
     if root is None:
@@ -63,7 +63,7 @@ def picture_parts(element: Element, relations: Mapping[str, Relation], *, but_in
             yield from picture_parts(child, relations, but_in=but_in)
 
 
-def add_pictures(package: Package, shape: Element, relations: Mapping[str, Relation], lines: Lines) -> None:
+def add_pictures(package: Package, shape: Element, relations: Mapping[str, Relation], lines: DocumentBuilder) -> None:
     for part in picture_parts(shape, relations):
         add_picture(package, part, lines)
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.building.nested_files import unread
 from ragkit.loaders.office.packages import (
     Package,
@@ -24,13 +24,13 @@ from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import Unpacking
-    from ragkit.loaders.building.picture_collector import Gallery
+    from ragkit.loaders.building.nested_files import ReadContext
+    from ragkit.loaders.building.picture_collector import PictureCollector
 
 _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 
 
-def read_epub(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_epub(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """A place is a line of the chapter's own file. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/rights.xml"):
@@ -38,7 +38,7 @@ def read_epub(source: str, data: bytes, media_type: str, unpacking: Unpacking) -
     root = next(descendants(package.xml("META-INF/container.xml"), "rootfile"), None)
     part = attribute(root, "full-path") if root is not None else ""
     content = package.xml(part)
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     files = {
         attribute(item, "id"): (
             posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(attribute(item, "href")))),
@@ -56,7 +56,7 @@ def read_epub(source: str, data: bytes, media_type: str, unpacking: Unpacking) -
     return lines.document(source, media_type, title, author=author, date=date)
 
 
-def _add_chapter(package: Package, name: str, lines: Lines) -> None:
+def _add_chapter(package: Package, name: str, lines: DocumentBuilder) -> None:
     gallery = lines.gallery
     picture = None if gallery is None else partial(_picture, package, name, gallery)
     try:
@@ -75,7 +75,7 @@ def _add_chapter(package: Package, name: str, lines: Lines) -> None:
     lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0, pictures, lines.length)
 
 
-def _picture(package: Package, chapter: str, gallery: Gallery, address: str) -> bytes | None:
+def _picture(package: Package, chapter: str, gallery: PictureCollector, address: str) -> bytes | None:
     """By its address in the chapter."""
     part = posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(address.partition("#")[0])))
     if not address or not package.has(part):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.packages import (
     Package,
@@ -24,20 +24,20 @@ from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import Unpacking
+    from ragkit.loaders.building.nested_files import ReadContext
 
 _NOT_READ = frozenset("tracked-changes sequence-decls variable-decls user-field-decls forms note-citation".split())
-_MOST_REPEATS = 100  # of an empty cell or a space
+_MAX_REPEATS = 100  # of an empty cell or a space
 
 
-def read_opendocument(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_opendocument(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
     ):
         raise LoadError("It needs a password: save a copy that needs none.")
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     title, author, date = properties(package.optional_xml("meta.xml", lines))
     body = first(package.xml("content.xml"), "body")
     reader = _Reader(package, lines)
@@ -48,7 +48,7 @@ def read_opendocument(source: str, data: bytes, media_type: str, unpacking: Unpa
 
 
 class _Reader:
-    def __init__(self, package: Package, lines: Lines) -> None:
+    def __init__(self, package: Package, lines: DocumentBuilder) -> None:
         self._package = package
         self._lines = lines
         self._slides = 0
@@ -146,7 +146,7 @@ class _Reader:
                     text = " ; ".join(filter(None, map(one_line, _all_text(cell))))
                     repeated = attribute(cell, "number-columns-repeated", "1")
                     count = int(repeated) if repeated.isdecimal() else 1
-                    cells += [text] * min(count, _MOST_REPEATS)
+                    cells += [text] * min(count, _MAX_REPEATS)
             if any(cells):
                 self._lines.add(row_text(cells, [] if is_header else names))
                 names = cells if is_header else names
@@ -191,7 +191,7 @@ def _text(element: Element, after: list[Element]) -> str:
         name = local(child)
         if name == "s":
             count = attribute(child, "c", "1")
-            pieces.append(" " * min(int(count) if count.isdecimal() else 1, _MOST_REPEATS))
+            pieces.append(" " * min(int(count) if count.isdecimal() else 1, _MAX_REPEATS))
         elif name == "tab":
             pieces.append("\t")
         elif name == "line-break":

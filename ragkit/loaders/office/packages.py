@@ -18,16 +18,16 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, clean, one_line
-from ragkit.loaders.building.nested_files import Unpacking, add_part
-from ragkit.loaders.building.picture_collector import DAMAGED, ELSEWHERE, Gallery
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
+from ragkit.loaders.building.nested_files import ReadContext, add_part
+from ragkit.loaders.building.picture_collector import DAMAGED, ELSEWHERE, PictureCollector
 from ragkit.loaders.formats import media_type
 from ragkit.loaders.mail.zip import FAILURES, check_members
 from ragkit.text.pictures import UNREAD
 from ragkit.types.errors import LoadError, NoText
 
 _ENTITY = re.compile(rb"<!ENTITY")
-MOST_DEPTH = 3  # of documents embedded in documents
+MAX_DEPTH = 3  # of documents embedded in documents
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -51,7 +51,7 @@ class Package:
         except FAILURES as exc:
             raise LoadError("The file is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
         members = [member for member in self._archive.infolist() if not member.is_dir()]
-        check_members(members, Unpacking())
+        check_members(members, ReadContext())
         self._members = {member.filename: member for member in members}
         self._folded = {name.casefold(): name for name in reversed(self._members)}
 
@@ -83,7 +83,7 @@ class Package:
         except (ElementTree.ParseError, ValueError, LookupError) as exc:
             raise LoadError("The file is damaged: its part {name} cannot be read.", name=clean(name)[:200]) from exc
 
-    def optional_xml(self, name: str, lines: Lines) -> Element | None:
+    def optional_xml(self, name: str, lines: DocumentBuilder) -> Element | None:
         """The root, or None where there is no such part; a note where it cannot be read."""
         if not self.has(name):
             return None
@@ -167,7 +167,7 @@ def properties(root: Element | None) -> tuple[str, str, str]:
     return said.get("title", ""), said.get("creator", ""), moment[0] if moment else ""
 
 
-def note_unread_media(package: Package, lines: Lines) -> None:
+def note_unread_media(package: Package, lines: DocumentBuilder) -> None:
     """Say how many pictures were not read, those that are to be described not counted, and what else was not."""
     pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
     note_unread_pictures(package, pictures, lines)
@@ -176,10 +176,10 @@ def note_unread_media(package: Package, lines: Lines) -> None:
         lines.note(Message("It holds macros; they were not read."))
 
 
-def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
+def add_embedded(package: Package, lines: DocumentBuilder, unpacking: ReadContext) -> None:
     """The documents and sheets embedded in Office Open XML, each at the end under a heading of its name; a note of
     those that cannot be read. The sheet behind a chart is none of them: the chart was read."""
-    unpacking.check_depth(MOST_DEPTH)
+    unpacking.check_depth(MAX_DEPTH)
     charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
     behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
     unread = 0
@@ -199,12 +199,12 @@ def add_embedded(package: Package, lines: Lines, unpacking: Unpacking) -> None:
     note_unread_files(unread, lines)
 
 
-def note_unread_files(count: int, lines: Lines) -> None:
+def note_unread_files(count: int, lines: DocumentBuilder) -> None:
     if count:
         lines.note(Message("Embedded files that were not read: {count}.", {"count": count}))
 
 
-def note_unread_pictures(package: Package, parts: Sequence[str], lines: Lines) -> None:
+def note_unread_pictures(package: Package, parts: Sequence[str], lines: DocumentBuilder) -> None:
     """`parts` are all pictures of the package."""
     gallery = lines.gallery
     if gallery is not None:
@@ -213,7 +213,7 @@ def note_unread_pictures(package: Package, parts: Sequence[str], lines: Lines) -
         lines.note(Message(UNREAD, {"count": len(parts)}))
 
 
-def _was_met(package: Package, part: str, gallery: Gallery) -> bool:
+def _was_met(package: Package, part: str, gallery: PictureCollector) -> bool:
     if part.casefold() in gallery.parts:
         return True
     try:
@@ -222,7 +222,7 @@ def _was_met(package: Package, part: str, gallery: Gallery) -> bool:
         return False
 
 
-def add_picture(package: Package, part: str, lines: Lines) -> None:
+def add_picture(package: Package, part: str, lines: DocumentBuilder) -> None:
     """The picture of that name at the end of the lines, where pictures are asked for."""
     if lines.gallery is None or not package.has(part):
         return
@@ -231,7 +231,7 @@ def add_picture(package: Package, part: str, lines: Lines) -> None:
         lines.picture(picture)
 
 
-def accepted_picture(package: Package, part: str, gallery: Gallery) -> bytes | None:
+def accepted_picture(package: Package, part: str, gallery: PictureCollector) -> bytes | None:
     """As the gallery takes it; None: it does not."""
     gallery.parts.add(part.lstrip("/").casefold())
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines
+from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.office.ole import about, opened, stream
 from ragkit.text.pictures import UNREAD
 from ragkit.types.documents import Document, Page
@@ -24,7 +24,7 @@ _FIELD = "*"  # stands for the number of the slide, or the day
 _ENCRYPTED = 0xF3D1C4DF
 _HIDDEN = 0x04  # a flag of the slide's show record
 _SHOW = 0x03F9
-_MOST_DEPTH, _MOST_EDITS = 30, 1000
+_MAX_DEPTH, _MAX_EDITS = 30, 1000
 _PICTURES = range(0xF01A, 0xF02A)
 
 
@@ -48,7 +48,7 @@ class _Record:
 def read_old_slides(source: str, data: bytes, media_type: str) -> Document:
     """A page is a slide. Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
     container = opened(data, ".ppt")
-    lines = Lines()
+    lines = DocumentBuilder()
     try:
         user = stream(container, "Current User")
         if struct.unpack_from("<I", user, 12)[0] == _ENCRYPTED or container.exists("EncryptedSummary"):
@@ -65,7 +65,7 @@ def read_old_slides(source: str, data: bytes, media_type: str) -> Document:
     return lines.document(source, media_type, title, author=author, date=date)
 
 
-def _write(whole: bytes, edit: int, lines: Lines) -> None:
+def _write(whole: bytes, edit: int, lines: DocumentBuilder) -> None:
     places, document = _directory(whole, edit)
     root = _at(whole, places[document])
     lists = {record.instance: _listed(record.body) for record in _records(root.body) if record.kind == _LIST}
@@ -91,7 +91,7 @@ def _write(whole: bytes, edit: int, lines: Lines) -> None:
         lines.note(Message("Hidden slides, which were read all the same: {numbers}.", {"numbers": names}))
 
 
-def _add_masters(masters: Iterator[_Record], lines: Lines) -> None:
+def _add_masters(masters: Iterator[_Record], lines: DocumentBuilder) -> None:
     """What stands on every slide, each text once, on no page."""
     texts = (text for master in masters for kind, text in _texts(master, []) if kind == _NO_PLACEHOLDER)
     for text in dict.fromkeys(texts):
@@ -104,7 +104,7 @@ def _directory(whole: bytes, edit: int) -> tuple[dict[int, int], int]:
     places: dict[int, int] = {}
     document = 0
     seen: set[int] = set()
-    while edit and edit not in seen and len(seen) < _MOST_EDITS:
+    while edit and edit not in seen and len(seen) < _MAX_EDITS:
         seen.add(edit)
         record = _at(whole, edit)
         if record.kind != _EDIT:
@@ -143,7 +143,7 @@ def _owner(notes: _Record) -> int:
     return int.from_bytes(atom[:4], "little")
 
 
-def _add_slide(slide: _Record, entry: _Listed, notes: _Record | None, lines: Lines) -> None:
+def _add_slide(slide: _Record, entry: _Listed, notes: _Record | None, lines: DocumentBuilder) -> None:
     texts = list(_texts(slide, entry.outline))
     texts.sort(key=lambda item: item[0] not in _TITLES)
     for kind, text in texts:
@@ -185,7 +185,7 @@ def _within(record: _Record, kind: int, depth: int = 0) -> Iterator[_Record]:
     for inner in _records(record.body):
         if inner.kind == kind:
             yield inner
-        elif (inner.is_container or inner.kind == _TAG_DATA) and depth < _MOST_DEPTH:
+        elif (inner.is_container or inner.kind == _TAG_DATA) and depth < _MAX_DEPTH:
             yield from _within(inner, kind, depth + 1)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines
+from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.drawings import add_figure, add_pictures, paragraph_text
 from ragkit.loaders.office.packages import (
@@ -30,16 +30,16 @@ from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import Unpacking
+    from ragkit.loaders.building.nested_files import ReadContext
 
 _TITLES = ("title", "ctrTitle")
 _NOT_READ = ("sldNum", "dt", "sldImg", "hdr")  # placeholders that hold no words of their own
 
 
-def read_slides(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_slides(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
-    lines = Lines(unpacking.gallery)
+    lines = DocumentBuilder(unpacking.gallery)
     title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
     hidden = []
     for number, part in enumerate(_slides(package), 1):
@@ -75,7 +75,7 @@ def _slides(package: Package) -> list[str]:
     return found
 
 
-def _add_masters(package: Package, lines: Lines) -> None:
+def _add_masters(package: Package, lines: DocumentBuilder) -> None:
     """What stands on every slide of a kind, each text once, on no page: layouts and masters, but for the
     prompts of their placeholders."""
     seen = set()
@@ -89,7 +89,7 @@ def _add_masters(package: Package, lines: Lines) -> None:
                 lines.add(text)
 
 
-def _add_slide(package: Package, part: str, lines: Lines) -> bool:
+def _add_slide(package: Package, part: str, lines: DocumentBuilder) -> bool:
     """True: the slide is hidden in the show."""
     root = package.xml(part)
     relations = package.relations(part)
@@ -122,7 +122,7 @@ def _kind(shape: Element) -> str:
     return next((one.get("type", "body") for one in descendants(shape, "ph")), "")
 
 
-def _add_shape(package: Package, shape: Element, relations: dict[str, Relation], lines: Lines) -> None:
+def _add_shape(package: Package, shape: Element, relations: dict[str, Relation], lines: DocumentBuilder) -> None:
     kind = _kind(shape)
     if kind in _NOT_READ:
         return
@@ -155,7 +155,7 @@ def _paragraphs(shape: Element) -> Iterator[str]:
                 yield "  " * (int(depth) if depth.isdecimal() and len(depth) == 1 else 0) + text
 
 
-def _add_table(table: Element, lines: Lines) -> None:
+def _add_table(table: Element, lines: DocumentBuilder) -> None:
     """A line a row; merged cells say their text in every row that they cover."""
     lines.blank()
     properties = first(table, "tblPr")
@@ -177,7 +177,7 @@ def _add_table(table: Element, lines: Lines) -> None:
     lines.blank()
 
 
-def _add_notes(package: Package, part: str, lines: Lines) -> None:
+def _add_notes(package: Package, part: str, lines: DocumentBuilder) -> None:
     root = package.optional_xml(part, lines)
     tree = first(root, "cSld", "spTree")
     for shape in _shapes(tree) if tree is not None else ():
@@ -187,7 +187,7 @@ def _add_notes(package: Package, part: str, lines: Lines) -> None:
             lines.add("\n".join(texts))
 
 
-def _add_comments(package: Package, part: str, lines: Lines) -> None:
+def _add_comments(package: Package, part: str, lines: DocumentBuilder) -> None:
     root = package.optional_xml(part, lines)
     for comment in descendants(root, "cm") if root is not None else ():
         text = next((one.text for one in within(comment, "text") if one.text), "") or " ".join(

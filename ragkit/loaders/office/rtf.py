@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines
+from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.nested_files import needs_extra
 from ragkit.text.pictures import UNREAD
 from ragkit.types.documents import Document
@@ -35,7 +35,7 @@ def read_rtf(source: str, data: bytes, media_type: str) -> Document:
         text = str(rtf_to_text(marked, encoding=codec, errors="replace"))  # type: ignore[no-untyped-call]
     except (ValueError, LookupError, IndexError) as exc:
         raise LoadError("The file is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
-    lines = Lines()
+    lines = DocumentBuilder()
     lines.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
     pictures = len(_PICTURE.findall(data))
     if pictures:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.office.number_formats import BUILT_IN, formatted
 from ragkit.loaders.office.ole import opened, stream
 from ragkit.loaders.office.packages import Package, attribute, descendants, local, within
@@ -23,9 +23,9 @@ _HIDDEN = re.compile(rb"""\bhidden\s*=\s*["'](?:1|true)["']""")
 _COLUMNS = re.compile(rb"""\b(min|max)\s*=\s*["'](\d{1,5})["']""")
 _PRINTED = re.compile(rb"<(?:\w+:)?(?:odd|even|first)(?:Header|Footer)>([^<]*)<")
 _PRINTED_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d{1,3}|[A-Za-z])')
-_MOST_CELLS = 2_000_000  # of a workbook whose formats are kept
-_COLUMNS_MOST = 1 << 14
-_MOST_REPEATS = 10_000
+_MAX_CELLS = 2_000_000  # of a workbook whose formats are kept
+_MAX_COLUMNS = 1 << 14
+_MAX_REPEATS = 10_000
 
 
 @dataclass
@@ -40,11 +40,11 @@ class Facts:
 
     def shown(self, row: int, column: int, value: object) -> str | None:
         """None: nothing but the value itself is known."""
-        at = row * _COLUMNS_MOST + column
+        at = row * _MAX_COLUMNS + column
         return self.texts.get(at) or formatted(value, self.codes.get(at, ""))
 
 
-def sheet_facts(package: Package | None, data: bytes, lines: Lines) -> list[Facts]:
+def sheet_facts(package: Package | None, data: bytes, lines: DocumentBuilder) -> list[Facts]:
     """Of each sheet; fewer where the format has none (.xlsb) or the file is odd."""
     if package is None:
         return _binary_facts(data)
@@ -57,12 +57,12 @@ def sheet_facts(package: Package | None, data: bytes, lines: Lines) -> list[Fact
 # -- .xlsx ---------------------------------------------------------------------------------------
 
 
-def _package_facts(package: Package, lines: Lines) -> Iterator[Facts]:
+def _package_facts(package: Package, lines: DocumentBuilder) -> Iterator[Facts]:
     main = "xl/workbook.xml"
     root = package.optional_xml(main, lines)
     relations = package.relations(main)
     codes = _style_codes(package, lines)
-    left = _MOST_CELLS
+    left = _MAX_CELLS
     for sheet in within(root, "sheets", "sheet") if root is not None else ():
         relation = relations.get(next((value for key, value in sheet.items() if key.endswith("}id")), ""))
         facts = Facts()
@@ -72,7 +72,7 @@ def _package_facts(package: Package, lines: Lines) -> Iterator[Facts]:
         yield facts
 
 
-def _style_codes(package: Package, lines: Lines) -> dict[int, str]:
+def _style_codes(package: Package, lines: DocumentBuilder) -> dict[int, str]:
     """A cell's style -> its number format, where that says more than the value."""
     root = package.optional_xml("xl/styles.xml", lines)
     own = {
@@ -101,7 +101,7 @@ def _read_sheet(data: bytes, codes: dict[int, str], facts: Facts) -> None:
             style = _STYLE.search(said)
             code = codes.get(int(style[1])) if style else None
             if code and (at := _REFERENCE.search(said)):
-                facts.codes[(int(at[2]) - 1) * _COLUMNS_MOST + _column(at[1])] = code
+                facts.codes[(int(at[2]) - 1) * _MAX_COLUMNS + _column(at[1])] = code
         elif _HIDDEN.search(said):
             if name == b"row":
                 facts.hidden_rows += 1
@@ -135,7 +135,7 @@ def _table_facts(table: Element) -> Facts:
     row = 0
     for line, is_hidden in _table_rows(table):
         repeated = _repeats(line, "number-rows-repeated")
-        facts.hidden_rows += is_hidden * min(repeated, _MOST_REPEATS)
+        facts.hidden_rows += is_hidden * min(repeated, _MAX_REPEATS)
         column = 0
         for cell in line:
             if local(cell) not in ("table-cell", "covered-table-cell"):
@@ -143,8 +143,8 @@ def _table_facts(table: Element) -> Facts:
             width = _repeats(cell, "number-columns-repeated")
             if attribute(cell, "value-type") in ("float", "percentage", "currency", "time"):
                 text = one_line(" ".join("".join(p.itertext()) for p in within(cell, "p")))
-                for at in _covered(row, min(repeated, _MOST_REPEATS), column, min(width, _MOST_REPEATS)):
-                    if len(facts.texts) < _MOST_CELLS and any(c.isalnum() for c in text):
+                for at in _covered(row, min(repeated, _MAX_REPEATS), column, min(width, _MAX_REPEATS)):
+                    if len(facts.texts) < _MAX_CELLS and any(c.isalnum() for c in text):
                         facts.texts[at] = text
             column += width
         row += repeated
@@ -157,7 +157,7 @@ def _table_facts(table: Element) -> Facts:
 
 
 def _covered(row: int, rows: int, column: int, columns: int) -> Iterator[int]:
-    return (r * _COLUMNS_MOST + c for r in range(row, row + rows) for c in range(column, column + columns))
+    return (r * _MAX_COLUMNS + c for r in range(row, row + rows) for c in range(column, column + columns))
 
 
 def _table_rows(parent: Element) -> Iterator[tuple[Element, bool]]:
@@ -214,8 +214,8 @@ def _records_facts(workbook: bytes) -> list[Facts]:
 
 def _keep(facts: Facts, row: int, column: int, style: int, styles: list[int], own: dict[int, str]) -> None:
     code = _code(styles[style], own) if style < len(styles) else ""
-    if code and len(facts.codes) < _MOST_CELLS:
-        facts.codes[row * _COLUMNS_MOST + column] = code
+    if code and len(facts.codes) < _MAX_CELLS:
+        facts.codes[row * _MAX_COLUMNS + column] = code
 
 
 def _records(workbook: bytes) -> Iterator[tuple[int, int, bytes]]:

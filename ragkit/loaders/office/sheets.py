@@ -8,8 +8,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, clean, one_line
-from ragkit.loaders.building.nested_files import Unpacking, needs_extra
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
+from ragkit.loaders.building.nested_files import ReadContext, needs_extra
 from ragkit.loaders.building.tables import Row, write_rows
 from ragkit.loaders.office.drawings import add_figure, paragraph_text
 from ragkit.loaders.office.packages import Package, add_embedded, attribute, descendants, note_unread_media, properties
@@ -23,13 +23,13 @@ _HIDDEN_ROWS = "Sheets with hidden rows or columns, which were read all the same
 _EMPTY = "Sheets without text: {names}."
 
 
-def read_sheets(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_sheets(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
     if not data:
         raise NoText("The file is empty.")
     package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
     book = _opened(data)
-    lines = Lines()
+    lines = DocumentBuilder()
     known = sheet_facts(package, data, lines)
     named: dict[str, list[str]] = {_HIDDEN: [], _HIDDEN_ROWS: [], _EMPTY: []}
     for number, sheet in enumerate(book.sheets_metadata, 1):
@@ -70,7 +70,7 @@ def _opened(data: bytes) -> Any:
         raise LoadError("The spreadsheet is damaged ({why}).", why=one_line(str(exc))[:200]) from exc
 
 
-def _add_sheet(book: Any, about: Any, facts: Facts, lines: Lines) -> bool:
+def _add_sheet(book: Any, about: Any, facts: Facts, lines: DocumentBuilder) -> bool:
     """The rows under a heading of the sheet's name; False: there are none."""
     import python_calamine
 
@@ -127,7 +127,7 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _about(package: Package, lines: Lines) -> tuple[str, str, str]:
+def _about(package: Package, lines: DocumentBuilder) -> tuple[str, str, str]:
     """What stands beside the cells, on no page, and the properties."""
     for part in package.names(r"xl/comments\d*\.xml|xl/comments/comment\d*\.xml"):
         root = package.optional_xml(part, lines)

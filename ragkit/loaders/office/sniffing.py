@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.nested_files import Unpacking
+from ragkit.loaders.building.nested_files import ReadContext
 from ragkit.loaders.office.ole import MAGIC
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
@@ -67,7 +67,7 @@ FAMILIES = {  # media type -> what a file of that name should be
 }
 
 
-def read_office(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_office(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
     if not data.strip():
         raise NoText("The file is empty.")

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines
-from ragkit.loaders.building.nested_files import Unpacking, add_part, unread
+from ragkit.loaders.building.document_builder import DocumentBuilder
+from ragkit.loaders.building.nested_files import ReadContext, add_part, unread
 from ragkit.loaders.formats import media_type
-from ragkit.loaders.office.packages import MOST_DEPTH, note_unread_files
+from ragkit.loaders.office.packages import MAX_DEPTH, note_unread_files
 from ragkit.types.documents import Document
 
 _T = TypeVar("_T")
 
 
-def read_attached(reader: Any, holding: Mapping[int, int], unpacking: Unpacking) -> Lines:
+def read_attached(reader: Any, holding: Mapping[int, int], unpacking: ReadContext) -> DocumentBuilder:
     """The text of each file under a heading of its name, and notes of those that cannot be read.
 
     `reader` is pypdf's, as PDFium finds no file whose name is in Unicode alone; None: it cannot read the PDF.
     `holding` says how many files there are on each page (from 1; 0: those of the whole document).
     """
-    lines, found = Lines(), 0
-    if reader is not None and unpacking.depth <= MOST_DEPTH:
+    lines, found = DocumentBuilder(), 0
+    if reader is not None and unpacking.depth <= MAX_DEPTH:
         for name, data in _files(reader, holding):
             found += 1
             kind = media_type(Path(name))
@@ -37,7 +37,7 @@ def read_attached(reader: Any, holding: Mapping[int, int], unpacking: Unpacking)
     return lines
 
 
-def with_attached(document: Document, attached: Lines, between: str) -> Document:
+def with_attached(document: Document, attached: DocumentBuilder, between: str) -> Document:
     """`document` with what was read of the files attached to it at the end."""
     notes = (*document.notes, *attached.notes)
     if attached.is_blank():

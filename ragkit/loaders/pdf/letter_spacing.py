@@ -15,7 +15,7 @@ from typing import Protocol
 _WORD = re.compile(r"[^\W\d_]+")
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
-_LEAST_GAP = 0.3  # of a letter's width: less is no space
+_MIN_GAP = 0.3  # of a letter's width: less is no space
 _WIDER = 1.5  # times, than the gaps between the letters of the word
 _SHORTEST = 2  # letters of a word that another may be stuck to
 _LONGEST = 60  # letters of two words; more is no word
@@ -108,6 +108,6 @@ def _cut(word: re.Match[str], boxes: Boxes, counts: Counter[str]) -> int | None:
     gaps = [after[0] - before[1] for before, after in pairwise(sides)]
     *_, second, most = sorted(gaps)
     at = gaps.index(most) + 1
-    is_gap = most > _LEAST_GAP * width and most > _WIDER * second
+    is_gap = most > _MIN_GAP * width and most > _WIDER * second
     are_words = counts[word[0][:at]] > 1 and counts[word[0][at:]] > 1
     return word.start() + at if is_gap and are_words else None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ragkit.loaders.building.picture_collector import BEHIND, DAMAGED, SMALL, Gallery, LeftOut, check_size
+from ragkit.loaders.building.picture_collector import BEHIND, DAMAGED, SMALL, LeftOut, PictureCollector, check_size
 from ragkit.types.documents import Page
 from ragkit.types.ports import Picture
 
@@ -20,13 +20,14 @@ _LONGEST_SIDE = 1600  # pixels of what is drawn: models see no more
 _SCALE = 2.0  # pixels for a point (144 dpi): of a whole page, and at which a picture has to be of some size
 _WHOLE_PAGE = 0.8  # of its area
 _MUCH_TEXT = 200  # characters of a page: a picture of all of it is its scan, or its background
-_MOST_IN_ROW = 2000  # images of a page that are looked at: more are tiles of a drawing
+_MAX_IN_ROW = 2000  # images of a page that are looked at: more are tiles of a drawing
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
 
-def place_pictures(document: Any, spans: Sequence[Page], texts: Sequence[str], bare: Collection[int], gallery: Gallery
-                   ) -> None:  # fmt: skip
+def place_pictures(
+    document: Any, spans: Sequence[Page], texts: Sequence[str], bare: Collection[int], gallery: PictureCollector
+) -> None:
     """Gather the pictures of each page at its end: of the `bare` pages (by number) the page itself, of others those
     that stand in it. Pages read by OCR are known by their words."""
     try:
@@ -51,7 +52,7 @@ def place_pictures(document: Any, spans: Sequence[Page], texts: Sequence[str], b
                 page.close()
 
 
-def _page(page: Any, number: int, gallery: Gallery) -> bytes | None:
+def _page(page: Any, number: int, gallery: PictureCollector) -> bytes | None:
     """None: it is blank paper, or left out."""
     width, height = page.get_size()
     scale = min(_SCALE, _LONGEST_SIDE / max(width, height, 1))
@@ -66,9 +67,9 @@ def _page(page: Any, number: int, gallery: Gallery) -> bytes | None:
     return gallery.drawn(b"page %d\0" % number + pixels.tobytes(), partial(_png, pixels))
 
 
-def _images(page: Any, text_size: int, gallery: Gallery) -> Iterator[bytes | None]:
+def _images(page: Any, text_size: int, gallery: PictureCollector) -> Iterator[bytes | None]:
     for count, image in enumerate(page.get_objects(filter=[_IMAGE], max_depth=_DEEPEST)):
-        if count >= _MOST_IN_ROW:
+        if count >= _MAX_IN_ROW:
             return
         try:
             box = _box(page, image)
@@ -89,7 +90,7 @@ def _images(page: Any, text_size: int, gallery: Gallery) -> Iterator[bytes | Non
         yield gallery.drawn(original, partial(_cut_out, page, image, box, gallery))
 
 
-def _cut_out(page: Any, image: Any, box: Box, gallery: Gallery) -> bytes:
+def _cut_out(page: Any, image: Any, box: Box, gallery: PictureCollector) -> bytes:
     """What is seen where the image stands, with all that is drawn upon it. Raises LeftOut."""
     width, height = box[2] - box[0], box[3] - box[1]
     pixels_wide, pixels_high = image.get_px_size()

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ragkit.i18n.messages import Message, runs
-from ragkit.loaders.building.document_builder import Lines
-from ragkit.loaders.images.ocr import DPI, MOST_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
+from ragkit.loaders.building.document_builder import DocumentBuilder
+from ragkit.loaders.images.ocr import DPI, MAX_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
 from ragkit.loaders.pdf.attachments import read_attached, with_attached
 from ragkit.loaders.pdf.letter_spacing import mended
 from ragkit.loaders.pdf.pictures import place_pictures
@@ -24,7 +24,7 @@ from ragkit.types.documents import Document, Page, WeakPage
 from ragkit.types.errors import LoadError, NoText
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import Unpacking
+    from ragkit.loaders.building.nested_files import ReadContext
     from ragkit.loaders.images.ocr import Ocr, Pixels, Reading
 
 _HARDLY = 0.3  # the score of a page of few words: they are kept
@@ -34,10 +34,10 @@ _BETWEEN_PAGES = "\n\n"
 _LATIN = re.compile("[A-Za-z]+")
 _LAST_LETTER = re.compile(r"\b[A-Za-z]{3,} [b-z](?=[\s.,)]|\Z)")
 _FEW_WORDS = 30  # fewer say nothing about a page
-_MOST_CUT_OFF = 0.1  # manuals with options of one letter have half of it
+_MAX_CUT_OFF = 0.1  # manuals with options of one letter have half of it
 
 
-def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) -> Document:
+def read_pdf(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Pages that do not read well are read by OCR, where there is one. Raises LoadError (no PDF, damaged,
     locked) and NoText (no page has any)."""
     if not data:
@@ -68,9 +68,9 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: Unpacking) ->
     return with_attached(document, attached, _BETWEEN_PAGES)
 
 
-def _read_attached(data: bytes, holding: Mapping[int, int], unpacking: Unpacking) -> Lines:
+def _read_attached(data: bytes, holding: Mapping[int, int], unpacking: ReadContext) -> DocumentBuilder:
     if not holding:
-        return Lines()
+        return DocumentBuilder()
     try:
         reader = _pypdf_reader(data)
     except LoadError:
@@ -92,7 +92,7 @@ def _read(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
             return title, pages, {number for number, page in enumerate(pages, 1) if not page}, {}
         except LoadError as second:
             raise (second if second.message.template == _LOCKED else first) from second
-    odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MOST_CUT_OFF]
+    odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MAX_CUT_OFF]
     if odd:
         try:
             _, others = _with_pypdf(data, odd)
@@ -322,7 +322,7 @@ def _readings(data: bytes, numbers: Sequence[int], ocr: Ocr) -> dict[int, Readin
 def _drawn_page(document: Any, number: int) -> Pixels:
     page = document[number - 1]
     try:
-        scale = min(DPI / 72, MOST_PIXELS / max(*page.get_size(), 1))
+        scale = min(DPI / 72, MAX_PIXELS / max(*page.get_size(), 1))
         pixels: Pixels = page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False).to_numpy()[:, :, :3].copy()
         return pixels
     finally:

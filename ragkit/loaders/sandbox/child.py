@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.nested_files import Unpacking
-from ragkit.loaders.building.picture_collector import Gallery
+from ragkit.loaders.building.nested_files import ReadContext
+from ragkit.loaders.building.picture_collector import PictureCollector
 from ragkit.loaders.files.access import MB, read_bytes
 from ragkit.loaders.formats import parse
 from ragkit.loaders.images.ocr import MEMORY_MB, Ocr, Reading, readings
@@ -137,18 +137,18 @@ def _put(replies: BinaryIO, frame: dict[str, Any], limits: Mapping[str, Any]) ->
     _arm(limits["timeout_s"])
 
 
-def _gallery(replies: BinaryIO, limits: Mapping[str, Any]) -> Gallery:
-    return Gallery(as_png, lambda: _put(replies, {"preparing": True}, limits))
+def _gallery(replies: BinaryIO, limits: Mapping[str, Any]) -> PictureCollector:
+    return PictureCollector(as_png, lambda: _put(replies, {"preparing": True}, limits))
 
 
-def _send_pictures(replies: BinaryIO, gallery: Gallery, limits: Mapping[str, Any]) -> None:
+def _send_pictures(replies: BinaryIO, gallery: PictureCollector, limits: Mapping[str, Any]) -> None:
     for picture in gallery.placed:
         data = base64.b64encode(picture.data).decode()
         send(replies, {"image": {"at": picture.at, "data": data}}, limits["max_frame"])
 
 
 def _answer(
-    request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None, gallery: Gallery | None
+    request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None, gallery: PictureCollector | None
 ) -> dict[str, Any]:
     content_hash = ""
     try:
@@ -156,7 +156,7 @@ def _answer(
         content_hash = hashlib.sha256(data).hexdigest()
         if content_hash == request["known_hash"]:
             return {"hash": content_hash}
-        unpacking = Unpacking(ocr if request["ocr"] else None, gallery)
+        unpacking = ReadContext(ocr if request["ocr"] else None, gallery)
         document = parse(Path(request["path"]), data, request["media_type"], unpacking)
         del data  # a large one is in the way of what follows
     except UnsupportedFormat as exc:

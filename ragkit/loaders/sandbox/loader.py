@@ -23,13 +23,13 @@ from typing import Any, BinaryIO, cast
 from ragkit.config import own_process
 from ragkit.config.sections import LoadingConfig
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.picture_collector import MOST_PREPARED
+from ragkit.loaders.building.picture_collector import MAX_PREPARED
 from ragkit.loaders.files.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.formats import VERSION, media_type
 from ragkit.loaders.images.ocr import entry, is_installed
 from ragkit.loaders.sandbox import replies
 from ragkit.loaders.sandbox.child import receive, send
-from ragkit.text.pictures import MOST, MOST_BYTES, MOST_BYTES_IN_ALL
+from ragkit.text.pictures import MAX_BYTES, MAX_BYTES_IN_ALL, MAX_PICTURES
 from ragkit.types.errors import RagkitError
 from ragkit.types.ports import FileFacts, Loaded, LoadFailure, OnPage, Picture
 
@@ -59,7 +59,7 @@ class SandboxLoader:
         self._kept = readings
         self._pictures = pictures
         self._on_page: OnPage = lambda *_: None
-        self._max_frame = max(config.max_text_mb * MB * _BYTES_FOR_BYTE, 2 * MOST_BYTES) + MB
+        self._max_frame = max(config.max_text_mb * MB * _BYTES_FOR_BYTE, 2 * MAX_BYTES) + MB
         self._child: subprocess.Popen[bytes] | None = None
         self._watchdog: _Watchdog | None = None
         self._used = False  # the child has read a file
@@ -78,7 +78,7 @@ class SandboxLoader:
         [loaded] = self.load_all([(path, known_hash)])
         return loaded
 
-    def trusts(self, before: FileFacts) -> bool:
+    def is_current(self, before: FileFacts) -> bool:
         """Whether the same bytes would be read as they were `before`. What an extra read then stays when the
         extra is gone; a new one may read only what was not read well."""
         then, now = before.loader_fingerprint.split("+"), self.fingerprint.split("+")
@@ -274,8 +274,8 @@ class _Asked:
     with_pictures: bool = False
     busy_with: str = ""  # what the child was at when it was last heard of: the first word of its frame
     pictures: list[Picture] = field(default_factory=list)
-    bytes_left: int = MOST_BYTES_IN_ALL
-    preparings_left: int = MOST_PREPARED
+    bytes_left: int = MAX_BYTES_IN_ALL
+    preparings_left: int = MAX_PREPARED
 
     def request(self) -> dict[str, str | bool]:
         wanted: dict[str, str | bool] = {"pictures": True} if self.with_pictures else {}
@@ -284,7 +284,7 @@ class _Asked:
     def forget(self) -> None:
         """What a child said of it that is gone."""
         self.busy_with, self.pictures = "", []
-        self.bytes_left, self.preparings_left = MOST_BYTES_IN_ALL, MOST_PREPARED
+        self.bytes_left, self.preparings_left = MAX_BYTES_IN_ALL, MAX_PREPARED
 
     def take(self, reply: dict[str, Any]) -> None:
         """A picture, or word that one is being made ready. Raises ValueError, TypeError, KeyError: it is none, too
@@ -297,7 +297,7 @@ class _Asked:
             picture = replies.picture(reply["image"])
             self.pictures.append(picture)
             self.bytes_left -= len(picture.data)
-        if self.preparings_left < 0 or self.bytes_left < 0 or len(self.pictures) > MOST:
+        if self.preparings_left < 0 or self.bytes_left < 0 or len(self.pictures) > MAX_PICTURES:
             raise ValueError("pictures")
 
 

@@ -13,12 +13,12 @@ from typing import Any, cast, get_args
 
 from ragkit.i18n.messages import Message
 from ragkit.loaders.images.ocr import Reading
-from ragkit.text.pictures import MOST_BYTES, MOST_PIXELS, is_picture, size_in_pixels
+from ragkit.text.pictures import MAX_BYTES, MAX_PIXELS, is_picture, size_in_pixels
 from ragkit.types.documents import Document, Heading, Page, PageKind, WeakPage
 from ragkit.types.ports import Loaded, LoadFailure, Picture
 
 _TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # no widths, no attributes
-_MOST_MESSAGES = 8  # one within the other
+_MAX_MESSAGES = 8  # one within the other
 _LONGEST_NAME = 4000  # characters of a sheet's name, or a path within archives
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -35,8 +35,13 @@ def loaded(source: str, kind: str, known_hash: str, reply: dict[str, Any], pictu
             return Loaded(content_hash, failure=reason)
         if not _HASH.fullmatch(content_hash):
             raise ValueError("hash")
-        bare = _document(source, kind, reply["bare"])
-        return Loaded(content_hash, failure=reason, pictures=_placed(pictures, bare), bare=bare)
+        textless_document = _document(source, kind, reply["bare"])
+        return Loaded(
+            content_hash,
+            failure=reason,
+            pictures=_placed(pictures, textless_document),
+            textless_document=textless_document,
+        )
     if not _HASH.fullmatch(content_hash):
         raise ValueError("hash")
     if "document" not in reply:
@@ -59,9 +64,9 @@ def reading(found: dict[str, Any]) -> tuple[str, Reading]:
 
 
 def picture(found: dict[str, Any]) -> Picture:
-    data = base64.b64decode(_text(found["data"], MOST_BYTES * 2), validate=True)
+    data = base64.b64decode(_text(found["data"], MAX_BYTES * 2), validate=True)
     width, height = size_in_pixels(data) or (0, 0)
-    if not is_picture(data) or len(data) > MOST_BYTES or width * height > MOST_PIXELS:
+    if not is_picture(data) or len(data) > MAX_BYTES or width * height > MAX_PIXELS:
         raise ValueError("picture")
     return Picture(whole(found["at"], 0), data)
 
@@ -110,7 +115,7 @@ def _message(found: dict[str, Any], depth: int = 0) -> Message:
 
 
 def _value(value: object, depth: int) -> int | str | Message:
-    if isinstance(value, dict) and depth < _MOST_MESSAGES:
+    if isinstance(value, dict) and depth < _MAX_MESSAGES:
         return _message(value, depth + 1)
     return value if isinstance(value, int) else _text(value, 1000)
 

@@ -21,8 +21,8 @@ WIDER = {  # what browsers read under these names (WHATWG Encoding)
 }
 _EAST_ASIAN = ("gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949")
 _UTF16 = ("utf-16-le", "utf-16-be")
-_LEAST_SCORE = 0.45  # of 3; foreign alphabets read as Chinese stay below 0.2
-_LEAST_SCORE_WESTERN = 0.6
+_MIN_SCORE = 0.45  # of 3; foreign alphabets read as Chinese stay below 0.2
+_MIN_SCORE_WESTERN = 0.6
 # The most frequent characters of modern Chinese, simplified and traditional, in falling order.
 _FREQUENT = frozenset(
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里"
@@ -57,7 +57,7 @@ def best_guess(telling: bytes, start: bytes) -> str | None:
     scores["cp1252"] = _western_score(telling)
     scores |= {encoding: _wide_score(start, encoding) for encoding in _UTF16}
     best = max(scores, key=lambda encoding: scores[encoding])
-    least = _LEAST_SCORE_WESTERN if best == "cp1252" else _LEAST_SCORE
+    least = _MIN_SCORE_WESTERN if best == "cp1252" else _MIN_SCORE
     return best if scores[best] >= least else None
 
 
@@ -65,7 +65,7 @@ def likely_utf16(start: bytes) -> str | None:
     """The byte order of a text in UTF-16 without a mark, or None."""
     scores = {encoding: _wide_score(start, encoding) for encoding in _UTF16}
     best = max(scores, key=lambda encoding: scores[encoding])
-    return best if scores[best] >= _LEAST_SCORE else None
+    return best if scores[best] >= _MIN_SCORE else None
 
 
 def _strictly(sample: bytes, encoding: str) -> str | None:

@@ -27,7 +27,7 @@ from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.picture_collector import Gallery
+    from ragkit.loaders.building.picture_collector import PictureCollector
 
 _CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
@@ -37,7 +37,7 @@ _UNREAD = frozenset({"script", "style", "template", "noscript"})
 _PICTURES = frozenset({"img", "image"})  # of HTML, of drawings in it
 _CELLS = frozenset({"td", "th"})
 _LONGEST_NAME = 80  # characters of a column's name
-_MOST_SPANNED = 1000  # rows or columns of one cell
+_MAX_SPANNED = 1000  # rows or columns of one cell
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _APART = frozenset(
     """p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote section article figure hr details
@@ -55,7 +55,10 @@ _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
 def read_html(
-    source: str, data: bytes, gallery: Gallery | None = None, picture: Callable[[str], bytes | None] | None = None
+    source: str,
+    data: bytes,
+    gallery: PictureCollector | None = None,
+    picture: Callable[[str], bytes | None] | None = None,
 ) -> Document:
     """`picture` gives the picture of an address, if it is to be described; by default those that stand in the page
     itself. Raises NoText, LoadError (not a text at all)."""
@@ -82,14 +85,14 @@ def read_html(
     )  # fmt: skip
 
 
-def _check_pictures(without: LoadError, gallery: Gallery | None) -> None:
+def _check_pictures(without: LoadError, gallery: PictureCollector | None) -> None:
     """Raises `without`, unless there are pictures in place of text."""
     if gallery is None or not gallery.placed:
         raise without
     gallery.without = without
 
 
-def _picture_within(gallery: Gallery, address: str) -> bytes | None:
+def _picture_within(gallery: PictureCollector, address: str) -> bytes | None:
     """The picture of a data: address. What stands elsewhere is never fetched."""
     head, comma, data = address.partition(",")
     if not comma or not _DATA_PICTURE.fullmatch(head):
@@ -115,7 +118,7 @@ def _declared(data: bytes) -> list[str]:
 
 
 def _span(said: str | None) -> int:
-    return int(said) if said and said.isdecimal() and 0 < int(said) < _MOST_SPANNED else 1
+    return int(said) if said and said.isdecimal() and 0 < int(said) < _MAX_SPANNED else 1
 
 
 def _first_number(start: str) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, clean, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
 
@@ -21,7 +21,7 @@ class _Object(list[tuple[str, object]]):
 def read_json(source: str, data: bytes, media_type: str) -> Document:
     """Raises NoText, LoadError. What is not valid JSON is read as text, with a note."""
     text, notes = _decoded(data)
-    lines = Lines()
+    lines = DocumentBuilder()
     lines.notes += notes
     try:
         value = json.loads(text, object_pairs_hook=_Object)
@@ -41,7 +41,7 @@ def read_json(source: str, data: bytes, media_type: str) -> Document:
 def read_records(source: str, data: bytes, media_type: str) -> Document:
     """A JSON value a line: `path: value | path: value`. Raises NoText, LoadError."""
     text, notes = _decoded(data)
-    lines = Lines()
+    lines = DocumentBuilder()
     lines.notes += notes
     bad = 0
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):

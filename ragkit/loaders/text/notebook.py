@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, clean
+from ragkit.loaders.building.document_builder import DocumentBuilder, clean
 from ragkit.loaders.text.outline import markdown_outline
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
@@ -24,7 +24,7 @@ def read_notebook(source: str, data: bytes, media_type: str) -> Document:
         cells = list(_cells(json.loads(text)))
     except (ValueError, AttributeError, TypeError) as exc:
         raise LoadError("The notebook is damaged ({why}).", why=str(exc)[:200]) from exc
-    lines = Lines()
+    lines = DocumentBuilder()
     lines.notes += notes
     images = 0
     for cell in cells:
@@ -43,7 +43,7 @@ def _cells(notebook: Any) -> Iterator[Mapping[str, Any]]:
             yield {"cell_type": "raw", **cell}
 
 
-def _write(lines: Lines, cell: Mapping[str, Any]) -> int:
+def _write(lines: DocumentBuilder, cell: Mapping[str, Any]) -> int:
     """The cell's text and output; how many images it has."""
     text = clean(_text(cell.get("source") or cell.get("input"))).strip("\n")
     kind = cell["cell_type"]
@@ -61,7 +61,7 @@ def _write(lines: Lines, cell: Mapping[str, Any]) -> int:
     return images
 
 
-def _write_output(lines: Lines, output: Mapping[str, Any]) -> int:
+def _write_output(lines: DocumentBuilder, output: Mapping[str, Any]) -> int:
     data = output.get("data") or output  # the older format has no `data`
     printed = _text(output.get("text")) or _text(data.get("text/plain"))
     if output.get("output_type") in ("error", "pyerr"):

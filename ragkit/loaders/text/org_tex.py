@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
 from ragkit.types.errors import NoText
@@ -171,6 +171,6 @@ def read_xml(source: str, data: bytes, media_type: str) -> Document:
     """Raises NoText, LoadError: it declares entities, or is no XML from its first line on."""
     from ragkit.loaders.text.xml import Reader
 
-    lines = Lines()
+    lines = DocumentBuilder()
     Reader(lines).read(data)
     return lines.document(source, media_type)

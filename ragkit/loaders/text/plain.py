@@ -35,7 +35,7 @@ _SIGNATURES = (
 )
 _OUTLINES = {"text/markdown": markdown_outline, "text/x-rst": rst_outline}
 _SAMPLE = 64 * 1024  # bytes (or characters) that are looked at to recognise an encoding
-_MOST_CONTROLS = 0.02  # share of a text; more is no text
+_MAX_CONTROLS = 0.02  # share of a text; more is no text
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # as a half of UTF-16, or no text
 _NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # feeds and escapes do occur
@@ -105,7 +105,7 @@ def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str,
 def _checked(text: str) -> str:
     """Plain text. Raises LoadError: it is none."""
     sample = text[:_SAMPLE]
-    if len(_NO_TEXT_CONTROL.findall(sample)) > _MOST_CONTROLS * len(sample) + 3:
+    if len(_NO_TEXT_CONTROL.findall(sample)) > _MAX_CONTROLS * len(sample) + 3:
         raise LoadError("It is not a text file: it holds binary data.")
     return _plain(text)
 

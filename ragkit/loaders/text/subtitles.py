@@ -6,7 +6,7 @@ import re
 from html import unescape
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
 
@@ -18,7 +18,7 @@ _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]*>|\{\\[^{}]*\}")
 def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
     """A line a cue: `[00:01:02] text`. Raises NoText, LoadError."""
     text, notes = decode_words(data)
-    lines = Lines()
+    lines = DocumentBuilder()
     lines.notes += notes
     rows = text.split("\n")
     at, found = 0, False
@@ -34,7 +34,7 @@ def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
     return lines.document(source, media_type)
 
 
-def _write_cue(lines: Lines, time: str, rows: list[str], at: int) -> int:
+def _write_cue(lines: DocumentBuilder, time: str, rows: list[str], at: int) -> int:
     """The cue whose text begins at row `at`; where the next one may begin."""
     begin = at
     said = []

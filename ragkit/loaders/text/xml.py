@@ -8,7 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.building.document_builder import Lines, one_line
+from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.errors import LoadError
@@ -20,7 +20,7 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 class Reader:
     """An element is a block unless text of its parent stands before or after it on the same line."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: DocumentBuilder) -> None:
         self._lines = lines
         self._pieces: list[str] = []  # of the line being made
         self._line = 0  # of the file where it begins

@@ -47,7 +47,7 @@ class EmbeddedEmbedder:
                 hint='Install it again: python -m pip install --force-reinstall "ragkit-docqa[embedded]"',
                 why=str(exc).rstrip("."),
             ) from exc
-        # Reranking, the answer and the gauge look at the same question and sentences one after the other.
+        # Reranking, the answer and the evidence threshold look at the same question and sentences one after the other.
         self._recent: OrderedDict[str, Vector] = OrderedDict()
         self._lock = threading.Lock()
         self.digest = self._model.digest
@@ -63,7 +63,7 @@ class EmbeddedEmbedder:
     def embed_query(self, text: str) -> Vector:
         return self._remembered([_QUERY_PREFIX + terms.calm(text)])[0]
 
-    def embed_heads(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
+    def embed_truncated(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
         """Vectors of the first `most_tokens` of the texts as they stand: the caller put the prefix."""
         return self._embed(texts, most_tokens)
 

@@ -70,7 +70,7 @@ class OllamaChat:
                 model=model,
                 capabilities=", ".join(record.capabilities),
             )
-        self.sees = not record.capabilities or "vision" in record.capabilities
+        self.accepts_images = not record.capabilities or "vision" in record.capabilities
         asked = ollama.config.window_tokens
         self.window_tokens = min(asked, record.context_tokens or asked)
         self.answer_tokens = min(ollama.config.answer_tokens, self.window_tokens // 2)

@@ -24,8 +24,8 @@ from ragkit.types.documents import Scores
 Numbers: TypeAlias = npt.NDArray[np.int64]  # of chunks' rows
 
 _K1, _B = 1.2, 0.75
-_LEAST_RARITY = 1e-6  # of a term that half of the chunks hold, or more
-_MOST_ENTRIES = 4_000_000  # of lists that are kept, 16 bytes each
+_MIN_RARITY = 1e-6  # of a term that half of the chunks hold, or more
+_MAX_ENTRIES = 4_000_000  # of lists that are kept, 16 bytes each
 
 
 class Lexicon:
@@ -72,7 +72,7 @@ class Lexicon:
         if not self._chunks:
             self._read_lengths()
         found = self._read(term)
-        if self._entries + found[0].size > _MOST_ENTRIES:
+        if self._entries + found[0].size > _MAX_ENTRIES:
             self._lists, self._entries = {}, 0
         self._lists[term] = found
         self._entries += found[0].size
@@ -83,7 +83,7 @@ class Lexicon:
         occurrences = occurrences[(occurrences > 0) & (occurrences < self._dampings.size)]
         has_length = self._dampings[occurrences] > 0  # as all chunks have: no more can hold a term than there are
         numbers, counts = np.unique(occurrences[has_length], return_counts=True)
-        rarity = max(math.log((self._chunks - numbers.size + 0.5) / (numbers.size + 0.5)), _LEAST_RARITY)
+        rarity = max(math.log((self._chunks - numbers.size + 0.5) / (numbers.size + 0.5)), _MIN_RARITY)
         return numbers, rarity * counts * (_K1 + 1) / (counts + self._dampings[numbers])
 
     def _occurrences(self, term: str) -> Numbers:

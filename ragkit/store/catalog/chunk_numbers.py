@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ragkit.store.catalog.connection import BY_NUMBER, CatalogFile, marks, parts
 from ragkit.types.documents import ChunkRef
 
-_MOST = 100_000  # that are kept
+_MAX_REFS = 100_000  # that are kept
 
 
 class ChunkNumbers:
@@ -48,5 +48,5 @@ class ChunkNumbers:
         self.remember(self._catalog.rows(sql, (self._generation, *values)))
 
     def _make_room(self) -> None:
-        if len(self._refs) > _MOST:
+        if len(self._refs) > _MAX_REFS:
             self._numbers, self._refs = {}, {}

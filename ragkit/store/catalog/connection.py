@@ -149,7 +149,7 @@ class CatalogFile:
             yield self._db
 
 
-class OfOneState(Generic[_T]):
+class PerVersionCache(Generic[_T]):
     """Something that is worked out once for each state of an index."""
 
     def __init__(self, catalog: CatalogFile, work_out: Callable[[], _T]) -> None:

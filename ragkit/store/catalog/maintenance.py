@@ -68,7 +68,7 @@ def export(catalog: SqliteCatalog, target: Path) -> int:
     return target.stat().st_size
 
 
-def admit(file: Path, directory: Path) -> None:
+def import_file(file: Path, directory: Path) -> None:
     """Put an exported index into an empty folder. Raises InputError: it is not one."""
     try:
         with file.open("rb") as stream:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ragkit.store.catalog.bm25 import Lexicon, best_of
 from ragkit.store.catalog.chunk_numbers import ChunkNumbers
-from ragkit.store.catalog.connection import BY_NUMBER, CatalogFile, OfOneState, marks, parts
+from ragkit.store.catalog.connection import BY_NUMBER, CatalogFile, PerVersionCache, marks, parts
 from ragkit.store.catalog.errors import damaged
 from ragkit.store.catalog.rows import CHUNK_COLUMNS, chunk_of, message_of, messages_of, vector_of, weak_pages_of
 from ragkit.store.catalog.where import JOINS, LABELS, sql
@@ -31,9 +31,9 @@ class CatalogReader(CatalogFile):
 
     def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
         super().__init__(connection, directory)
-        self._counts = OfOneState(self, self._count)
-        self._numbers = OfOneState(self, lambda: ChunkNumbers(self, self.active_id()))
-        self._lexicon = OfOneState(self, self._new_lexicon)
+        self._counts = PerVersionCache(self, self._count)
+        self._numbers = PerVersionCache(self, lambda: ChunkNumbers(self, self.active_id()))
+        self._lexicon = PerVersionCache(self, self._new_lexicon)
 
     def active(self) -> Generation | None:
         return self._generation("active")

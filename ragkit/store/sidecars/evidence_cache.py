@@ -1,4 +1,4 @@
-"""The gauge that an index was found to have, kept beside it: finding it costs a few dozen embeddings."""
+"""The evidence threshold that an index was found to have, kept beside it: finding it costs a few dozen embeddings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def load(directory: Path, key: str) -> EvidenceThreshold | None:
     return None
 
 
-def save(directory: Path, key: str, gauge: EvidenceThreshold) -> None:
+def save(directory: Path, key: str, threshold: EvidenceThreshold) -> None:
     """Where it can be written."""
     with contextlib.suppress(OSError):
-        (directory / _NAME).write_text(json.dumps({"key": key, **asdict(gauge)}), "utf-8")
+        (directory / _NAME).write_text(json.dumps({"key": key, **asdict(threshold)}), "utf-8")

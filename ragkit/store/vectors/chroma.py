@@ -17,7 +17,7 @@ COLLECTION = "chunks"
 _DELETES_AT_ONCE = 500
 _FEW = 1000  # records in Chroma's log, which it reads anew at every opening
 _FLUSHES = 8  # of one long publication, at the most: each writes the whole graph
-_MOST_AT_ONCE = 500  # records of one write, which holds the interpreter all the while
+_MAX_AT_ONCE = 500  # records of one write, which holds the interpreter all the while
 
 
 class ChromaVectors:
@@ -52,7 +52,7 @@ class ChromaVectors:
         """Prepare for `count` upserts; returns how many to write at once. After the last one, little or
         nothing is left in Chroma's log, which takes room twice and is read anew at every opening."""
         flushes = min(max(count // _FEW, 1), _FLUSHES)
-        parts = -(-count // (flushes * _MOST_AT_ONCE)) or 1  # of what one flush writes
+        parts = -(-count // (flushes * _MAX_AT_ONCE)) or 1  # of what one flush writes
         batch = -(-count // (flushes * parts)) or 1
         threshold = max(count - (flushes - 1) * parts * batch, _FEW)
         if threshold != self._collection.configuration_json["hnsw"]["sync_threshold"]:

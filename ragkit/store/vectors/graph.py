@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PUBLISH_WAIT_S = 10.0  # for searches of other processes to end
-_MOST_DELETED = 0.3  # of the points: deleted ones stay in the graph, are walked through, and break its links
+_MAX_DELETED = 0.3  # of the points: deleted ones stay in the graph, are walked through, and break its links
 _PROBES = 64  # vectors that the graph is asked for after it was changed
-_LEAST_FOUND = 0.95  # of the probes; a whole graph misses one or two in a hundred
+_MIN_FOUND = 0.95  # of the probes; a whole graph misses one or two in a hundred
 _SAME_VECTOR = 0.999  # cosine
 
 
@@ -111,7 +111,7 @@ class ChromaGraph:
 
     def _publish_locked(self) -> None:
         deleted = self._deleted() + sum(map(len, self._stored.unpublished_deletes()))
-        rebuild = not self._sealed() or deleted > _MOST_DELETED * self._stored.count()
+        rebuild = not self._sealed() or deleted > _MAX_DELETED * self._stored.count()
         self._seal_path().unlink(missing_ok=True)
         _fsync_folder(self._directory)
         if not rebuild and not self._brought_up_to_date():
@@ -137,7 +137,7 @@ class ChromaGraph:
             self._check_count(chroma)
             _, probes = self._stored.sample(_PROBES)
             found = sum(max(chroma.nearest(row, 1).values(), default=0.0) > _SAME_VECTOR for row in probes)
-            return found >= _LEAST_FOUND * len(probes)
+            return found >= _MIN_FOUND * len(probes)
         finally:
             chroma.close()
 

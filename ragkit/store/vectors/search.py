@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit.i18n.messages import Message
-from ragkit.store.catalog.connection import OfOneState
+from ragkit.store.catalog.connection import PerVersionCache
 from ragkit.store.catalog.rows import Matrix, NamedVectors
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.store.vectors.exact import VectorTable, best_of
@@ -113,9 +113,9 @@ class DenseVectors:
         self._stored = StoredVectors(catalog)
         self._exact_bytes = exact_mb * 2**20
         self._graph = ChromaGraph(directory, catalog)
-        self._table = OfOneState(catalog, lambda: VectorTable(self._stored.to_be_kept()))
-        self._usual = OfOneState(catalog, self._look_around)
-        self._large = OfOneState(catalog, self._is_large)
+        self._table = PerVersionCache(catalog, lambda: VectorTable(self._stored.to_be_kept()))
+        self._usual = PerVersionCache(catalog, self._look_around)
+        self._large = PerVersionCache(catalog, self._is_large)
 
     # -- searching -----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ragkit.answering.extractive.answerer import gauge_of
+from ragkit.answering.extractive.answerer import threshold_of
 from ragkit.answering.extractive.evidence import WORDS, Probe, measured, of_index
 from ragkit.testing import HashEmbedder, ScriptedOllama
 from ragkit.types.search import CosineBaseline, EvidenceThreshold
@@ -23,10 +23,10 @@ WITHOUT_EXTRA = (
 
 
 def test_a_measured_model_has_its_threshold_wherever_it_is_served() -> None:
-    gauge = measured("multilingual-e5-small:latest")
-    assert gauge is not None
-    assert gauge.enough(0.90, 0.5, CosineBaseline(0.8, 0.02))
-    assert not gauge.enough(0.85, 0.2, CosineBaseline(0.5, 0.02))
+    threshold = measured("multilingual-e5-small:latest")
+    assert threshold is not None
+    assert threshold.enough(0.90, 0.5, CosineBaseline(0.8, 0.02))
+    assert not threshold.enough(0.85, 0.2, CosineBaseline(0.5, 0.02))
     assert measured("bge-m3") is None
 
 
@@ -34,14 +34,14 @@ def test_an_index_finds_its_own_threshold() -> None:
     """Most sentences find little elsewhere; a question has to do better than three in five of them."""
     background = [0.1, 0.2, 0.3, 0.2, 0.1, 0.2]
     probes = [Probe(0, [0.9, *background, 0.3 + step / 100], [1.0] + [0.0] * 7) for step in range(10)]
-    gauge = of_index(probes)
-    assert gauge.scale == "deviations"
-    assert gauge.enough(0.9, 0.5, CosineBaseline(0.2, 0.1))
-    assert not gauge.enough(0.22, 0.0, CosineBaseline(0.2, 0.1))
+    threshold = of_index(probes)
+    assert threshold.scale == "deviations"
+    assert threshold.enough(0.9, 0.5, CosineBaseline(0.2, 0.1))
+    assert not threshold.enough(0.22, 0.0, CosineBaseline(0.2, 0.1))
 
 
 def test_a_small_index_goes_by_words_alone() -> None:
-    assert gauge_of(HashEmbedder(), ["text"] * 5, np.ones((5, 64), dtype=np.float32)) == WORDS
+    assert threshold_of(HashEmbedder(), ["text"] * 5, np.ones((5, 64), dtype=np.float32)) == WORDS
     assert EvidenceThreshold("words", 0.5).enough(-1.0, 0.5, CosineBaseline(0, 1))
 
 
@@ -87,5 +87,5 @@ def test_a_served_embedding_model_quotes_where_the_embedded_ones_are_not_install
     assert "The bakery of Oslo opens at 15 o'clock." in found["text"]
     assert "Oslo 的博物馆门票为 44 元" in json.loads(zh.stdout)["text"]
     assert (docs / "ix" / "gauge.json").exists()
-    assert embedded_again < 48 + 8  # sentences of the context and the question: the gauge was kept
+    assert embedded_again < 48 + 8  # sentences of the context and the question: the threshold was kept
     assert (other.returncode, other.stdout.splitlines()[0]) == (5, "The documents do not say.")

@@ -14,7 +14,7 @@ from ragkit.i18n.messages import Message
 from ragkit.types.answers import Withdrawn
 
 if TYPE_CHECKING:
-    from ragkit.types.answers import Answer, Citation, Collected, ContextLedger, LedgerEntry
+    from ragkit.types.answers import Answer, Citation, ContextLedger, ExhaustiveAnswer, LedgerEntry
     from ragkit.types.search import ScoredChunk, WhyNot
 
 _FILES_NAMED = 3  # of those with passages that were left out
@@ -68,7 +68,7 @@ def show_sources(answer: Answer, *, with_links: bool) -> None:
         click.echo("  " + tr("none"))
 
 
-def show_rows(found: Collected, *, since: int, with_links: bool) -> None:
+def show_rows(found: ExhaustiveAnswer, *, since: int, with_links: bool) -> None:
     """The rows after the first `since`, each with where it stands."""
     for number, row in enumerate(found.rows[since:], since + 1):
         click.echo(f"{number}. {safe(row.text)}")
@@ -77,7 +77,7 @@ def show_rows(found: Collected, *, since: int, with_links: bool) -> None:
 
 
 def show_collected(
-    found: Collected, answer: Answer | None, model_notes: Sequence[Message], *, with_links: bool
+    found: ExhaustiveAnswer, answer: Answer | None, model_notes: Sequence[Message], *, with_links: bool
 ) -> None:
     """What follows the rows: the answer out of them, and how much was read."""
     if answer is not None:
@@ -99,7 +99,7 @@ def show_collected(
 
 
 @contextmanager
-def reading_progress() -> Iterator[Callable[[Collected], None]]:
+def reading_progress() -> Iterator[Callable[[ExhaustiveAnswer], None]]:
     """A progress bar on a terminal; silence elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -13,7 +13,7 @@ from ragkit.types.documents import Place
 _PROGRAMS = {"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio", "mintty", "zed"}
 _TERMS = ("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "contour", "wezterm")
 _SIGNS = ("WT_SESSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "DOMTERM")
-_LEAST_VTE, _LEAST_KONSOLE = 5000, 201200  # the first versions that know links
+_MIN_VTE, _MIN_KONSOLE = 5000, 201200  # the first versions that know links
 
 
 def url(source: str, place: Place) -> str:
@@ -44,7 +44,7 @@ def known_to(environ: Mapping[str, str]) -> bool:
         return environ["FORCE_HYPERLINK"] != "0"
     if term.startswith(("screen", "tmux")):  # passes them on only where it is told to
         return False
-    if _number(environ, "VTE_VERSION") >= _LEAST_VTE or _number(environ, "KONSOLE_VERSION") >= _LEAST_KONSOLE:
+    if _number(environ, "VTE_VERSION") >= _MIN_VTE or _number(environ, "KONSOLE_VERSION") >= _MIN_KONSOLE:
         return True
     known = environ.get("TERM_PROGRAM") in _PROGRAMS or term.startswith(_TERMS)
     return known or any(environ.get(sign) for sign in _SIGNS)

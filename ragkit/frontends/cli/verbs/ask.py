@@ -11,7 +11,7 @@ from ragkit.frontends import json_shapes
 from ragkit.frontends.cli import exit_codes
 from ragkit.frontends.cli.show import answers, links, terminal
 from ragkit.frontends.cli.show.terminal import style, tr
-from ragkit.types.answers import Answer, Collected
+from ragkit.types.answers import Answer, ExhaustiveAnswer
 from ragkit.types.errors import ModelError
 from ragkit.types.structured import path_text
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: bool) -> int:
     """The question put to every passage."""
-    found: Collected | None = None
+    found: ExhaustiveAnswer | None = None
     answer: Answer | None = None
     with_links = links.wanted(kit.config.open.links)
     try:
         with answers.reading_progress() as progress:
             for step in kit.stream_everything(question, where):
-                if isinstance(step, Collected):
+                if isinstance(step, ExhaustiveAnswer):
                     if not as_json:
                         answers.show_rows(step, since=len(found.rows) if found else 0, with_links=with_links)
                     found = step

@@ -16,7 +16,7 @@ from ragkit.types.errors import InputError
 if TYPE_CHECKING:
     from ragkit.types.bundle import BundleCheck, QuoteCheck, SourceCheck
 
-_MOST_BYTES = 64 * 2**20
+_MAX_BYTES = 64 * 2**20
 
 
 @click.command(
@@ -51,7 +51,7 @@ def check_bundle(options: CliOptions, file: Path, folders: tuple[Path, ...], as_
 def _read(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            return stream.read(_MOST_BYTES).decode("utf-8", "replace")
+            return stream.read(_MAX_BYTES).decode("utf-8", "replace")
     except OSError as exc:
         raise InputError("Cannot use {path}: {why}.", path=file, why=exc.strerror) from exc
 
