@@ -219,10 +219,10 @@ def _selection(search: _Search) -> WhyNot | Message:
     used = [*found.kept, *(hit for hits in found.joined.values() for hit in hits)]
     if reason is None or search.rank(hit.chunk.id for hit in used) is not None:
         return Message()
-    if "of the best score" in reason.template:
+    if "of the best score" in reason.text:
         fix = Message("Set retrieval.least_share to 0, or ask for one thing at a time.")
         return _lost("selection", _LEFT_OUT, fix, why=reason)
-    if search.index.settings.per_source and "used already" in reason.template:
+    if search.index.settings.per_source and "used already" in reason.text:
         fix = Message("Set retrieval.per_source to {more}.")
         return _lost("selection", _LEFT_OUT, fix, why=reason, more=search.index.settings.per_source + 1)
     return _lost("selection", _LEFT_OUT, Message("Nothing is lost: the other one says it."), why=reason)

@@ -1,41 +1,55 @@
-"""What ragkit says to people: English templates, translated at the last moment.
+"""What ragkit says to people: English sentences with their values, put into the reader's language at the last moment.
 
-A message travels as a template and its values, so that a front end can show it in the user's
-language and a program can still read the English. Chinese texts stand in `messages_zh.py`.
+A message travels with a code as well, so that a program can tell what is meant without reading the sentence.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An English `str.format` template with its values; `str()` gives the English sentence."""
+    """An English sentence with `{fields}` and the values that fill them; `str()` gives the filled sentence.
 
-    template: str = ""
+    A sentence about a number of things names that number `count`: `text` is for one of them, `plural` for any other
+    number. `code` names what is said and stays the same when the sentence is worded anew; only it may be compared.
+    """
+
+    text: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
+    code: str = ""
+    plural: str = ""
 
     def __str__(self) -> str:
         return say(self, "en")
 
     def __bool__(self) -> bool:
-        return bool(self.template)
+        return bool(self.text)
+
+    def fill(self, **values: object) -> Message:
+        """The same message with `values`, in place of those it had."""
+        return replace(self, values=values)
+
+
+def coded(code: str, text: str, plural: str = "", /, **values: object) -> Message:
+    """A message that programs tell apart by its code: an outcome, a note, a refusal, a warning."""
+    return Message(text, values, code, plural)
 
 
 def say(message: Message, language: str) -> str:
     """`message` in `language` ("en" or "zh"); a text without a translation stays English."""
-    template = message.template
+    text = message.plural if message.plural and message.values.get("count") != 1 else message.text
     if language == "zh":
         from ragkit.i18n.zh import ZH
 
-        template = ZH.get(template, template)
+        text = ZH.get(message.text, text)
     values = {
         name: say(value, language) if isinstance(value, Message) else value for name, value in message.values.items()
     }
-    return template.format_map(values)
+    return text.format_map(values)
 
 
 def environment_language(environ: Mapping[str, str] | None = None) -> str:

@@ -170,7 +170,7 @@ class DescribingLoader:
 
 def has_failed(outcome: FileOutcome) -> bool:
     """Whether a picture of the file is to be tried again, so that what is kept of the others is still needed."""
-    return any(message.template in (_FAILED, _SOME_FAILED) for message in (outcome.reason, *outcome.notes))
+    return any(message.text in (_FAILED, _SOME_FAILED) for message in (outcome.reason, *outcome.notes))
 
 
 def _mark(model: str) -> str:
@@ -188,18 +188,18 @@ def _may_wait(before: FileFacts) -> bool:
         return False  # another model has described what is in it
     if any(_tells_of_pictures(message) for message in (outcome.reason, *outcome.notes)):
         return True
-    was_scanned = any(note.template == BY_OCR for note in outcome.notes) and not outcome.weak_pages
+    was_scanned = any(note.text == BY_OCR for note in outcome.notes) and not outcome.weak_pages
     return suffix in _NO_NOTES and not was_scanned
 
 
 def _tells_of_pictures(message: Message) -> bool:
     """Also where it is said of a file within the file."""
     inner = (value for value in message.values.values() if isinstance(value, Message))
-    is_picture_file = message.template == UnsupportedFormat.NEEDS_MORE and message.values.get("suffix") in (
+    is_picture_file = message.text == UnsupportedFormat.NEEDS_MORE and message.values.get("suffix") in (
         *_TYPES,
         *_NO_NOTES,
     )
-    return message.template in _UNREAD or is_picture_file or any(map(_tells_of_pictures, inner))
+    return message.text in _UNREAD or is_picture_file or any(map(_tells_of_pictures, inner))
 
 
 def _wants_description(path: Path, loaded: Loaded) -> bool:
@@ -207,7 +207,7 @@ def _wants_description(path: Path, loaded: Loaded) -> bool:
     failure = loaded.failure
     if failure is None or not loaded.content_hash or path.suffix.lower() not in _TYPES:
         return False
-    return failure.state == "unsupported" or failure.reason.template == NO_TEXT
+    return failure.state == "unsupported" or failure.reason.text == NO_TEXT
 
 
 def _document(path: Path, description: str, model: str) -> Document:

@@ -10,18 +10,24 @@ from ragkit.i18n.messages import Message
 class RagkitError(Exception):
     """Base of all: `message` says what happened, `hint` what to do; `code` is for programs.
 
-    `message` and `hint` are English `str.format` templates filled from the keyword values.
+    `message` and `hint` are English sentences, or messages with a code of their own, filled with the keyword values.
     """
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, *, hint: str = "", **values: object) -> None:
-        self.message = Message(message, values)
+    def __init__(self, message: str | Message, *, hint: str = "", **values: object) -> None:
+        self.message = _filled(message, values)
         self.hint = Message(hint, values)
-        super().__init__(message)
+        super().__init__(self.message.text)
 
     def __str__(self) -> str:
         return str(self.message)
+
+
+def _filled(message: str | Message, values: dict[str, object]) -> Message:
+    if isinstance(message, str):
+        return Message(message, values)
+    return message.fill(**values) if values else message
 
 
 class ConfigError(RagkitError):
@@ -98,7 +104,7 @@ class ModelError(RagkitError):
 
     def __init__(
         self,
-        message: str,
+        message: str | Message,
         *,
         hint: str = "",
         passing: bool = False,

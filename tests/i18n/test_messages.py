@@ -11,7 +11,7 @@ from ragkit.i18n.messages import Message, environment_language, say
 from ragkit.i18n.zh import ZH
 from ragkit.types import errors
 
-SPEAKERS = {"Message", "tr"} | {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+SPEAKERS = {"Message", "coded", "tr"} | {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 
 
 def _templates() -> set[str]:
@@ -20,7 +20,8 @@ def _templates() -> set[str]:
     for path in Path(ragkit.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SPEAKERS:
-                spoken = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "hint")]
+                texts = node.args[1:3] if node.func.id == "coded" else node.args[:1]
+                spoken = [*texts, *(word.value for word in node.keywords if word.arg == "hint")]
                 for part in spoken:
                     branches = [part.body, part.orelse] if isinstance(part, ast.IfExp) else [part]
                     found |= {n.value for n in branches if isinstance(n, ast.Constant) and isinstance(n.value, str)}

@@ -154,7 +154,7 @@ def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> N
         "weak_pages": [],
     }
     page = {"number": 1, "start": 0, "end": 3}
-    wide = {"template": "{x:>999999999}", "values": {"x": "y"}}
+    wide = {"text": "{x:>999999999}", "values": {"x": "y"}, "code": "", "plural": ""}
     for change in (
         {"text": "a\0"},
         {"text": 7},
@@ -164,7 +164,8 @@ def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> N
         {"headings": [{"level": 1, "title": "\ud800", "start": 0}]},
         {"line_marks": [[2, 1], [1, 1]]},
         {"notes": [wide]},
-        {"notes": [{"template": "{x}", "values": {}}]},
+        {"notes": [{"text": "{x}", "values": {}, "code": "", "plural": ""}]},
+        {"notes": [{"text": "x", "values": {}, "code": "", "plural": "{x}"}]},
     ):
         reply = {"hash": "0" * 64, "document": {**fine, **change}}
         with pytest.raises((ValueError, TypeError, KeyError)):

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ragkit.i18n.messages import Message
-from ragkit.loaders.files.access import load_error
 from ragkit.types.documents import Document, Heading, Page
 from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
@@ -159,7 +158,7 @@ class DocumentBuilder:
         may be blank: the gallery then has what would have been raised."""
         without: LoadError | None = None
         if self.is_blank():
-            without = load_error(self.notes[0]) if self.notes else NoText("The file holds no text.")
+            without = LoadError(self.notes[0]) if self.notes else NoText("The file holds no text.")
             if self.gallery is None or not self.pictures:
                 raise without
         if self.gallery is not None:

@@ -110,7 +110,7 @@ class PictureCollector:
         try:
             picture = self._as_png(data)
         except LoadError as exc:
-            is_damaged = exc.message.template == IS_DAMAGED
+            is_damaged = exc.message.text == IS_DAMAGED
             raise LeftOut(DAMAGED if is_damaged else MANY if size else FORMAT) from exc
         check_size(*(size_in_pixels(picture) or (0, 0)))
         return picture

@@ -69,12 +69,6 @@ def is_utf8(name: str) -> bool:
     return True
 
 
-def load_error(reason: Message) -> LoadError:
-    error = LoadError(reason.template)
-    error.message = reason
-    return error
-
-
 def os_reason(exc: OSError) -> Message:
     known = _REASONS.get(exc.errno or 0)
     if known:
@@ -83,7 +77,7 @@ def os_reason(exc: OSError) -> Message:
 
 
 def refused(exc: OSError) -> LoadError:
-    return load_error(os_reason(exc))
+    return LoadError(os_reason(exc))
 
 
 def _check_size(size: int, max_mb: int) -> None:

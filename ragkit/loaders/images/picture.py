@@ -45,7 +45,7 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: ReadConte
         return document
     except LoadError as exc:
         is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
-        if unpacking.gallery is None or not is_wanted or exc.message.template == IS_DAMAGED:
+        if unpacking.gallery is None or not is_wanted or exc.message.text == IS_DAMAGED:
             raise
         found = _without_text(data, source, media_type, unpacking.gallery)
         if not unpacking.gallery.placed:

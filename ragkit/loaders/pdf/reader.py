@@ -91,7 +91,7 @@ def _read(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
             title, pages = _with_pypdf(data)
             return title, pages, {number for number, page in enumerate(pages, 1) if not page}, {}
         except LoadError as second:
-            raise (second if second.message.template == _LOCKED else first) from second
+            raise (second if second.message.text == _LOCKED else first) from second
     odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MAX_CUT_OFF]
     if odd:
         try:

@@ -191,15 +191,15 @@ def _sample(text: str) -> str:
 
 
 def _failure(content_hash: str, reason: Message, state: str = "unreadable") -> dict[str, Any]:
-    return {"hash": content_hash, "failure": {"state": state, **_plain(reason)}}
+    return {"hash": content_hash, "failure": {"state": state, **message_json(reason)}}
 
 
-def _plain(message: Message) -> dict[str, Any]:
+def message_json(message: Message) -> dict[str, Any]:
     values = {
-        name: _plain(value) if isinstance(value, Message) else value if isinstance(value, int) else str(value)
+        name: message_json(value) if isinstance(value, Message) else value if isinstance(value, int) else str(value)
         for name, value in message.values.items()
     }
-    return {"template": message.template, "values": values}
+    return {"text": message.text, "values": values, "code": message.code, "plural": message.plural}
 
 
 def _too_much(limits: Mapping[str, Any]) -> Message:

@@ -28,7 +28,7 @@ from ragkit.loaders.files.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.formats import VERSION, media_type
 from ragkit.loaders.images.ocr import entry, is_installed
 from ragkit.loaders.sandbox import replies
-from ragkit.loaders.sandbox.child import receive, send
+from ragkit.loaders.sandbox.child import message_json, receive, send
 from ragkit.text.pictures import MAX_BYTES, MAX_BYTES_IN_ALL, MAX_PICTURES
 from ragkit.types.errors import RagkitError
 from ragkit.types.ports import FileFacts, Loaded, LoadFailure, OnPage, Picture
@@ -150,7 +150,7 @@ class SandboxLoader:
         if not isinstance(reply, dict) or "document" not in reply:
             return why
         note = Message("OCR took longer than {limit} s on a page; none of this file was read by it.", why.values)
-        reply["document"]["notes"].append({"template": note.template, "values": dict(note.values)})
+        reply["document"]["notes"].append(message_json(note))
         return reply
 
     def _without_pictures(self, asked: _Asked, waiting: Iterable[_Asked], why: Message) -> Any:
@@ -161,9 +161,8 @@ class SandboxLoader:
         if not isinstance(reply, dict):
             return why
         if "document" in reply:
-            inner = {"template": why.template, "values": dict(why.values)}
             note = Message("Its pictures could not be made ready to be described: {why}", {"why": why})
-            reply["document"]["notes"].append({"template": note.template, "values": {"why": inner}})
+            reply["document"]["notes"].append(message_json(note))
         return reply
 
     def _ask_once(self, asked: _Asked, waiting: Iterable[_Asked]) -> Any:

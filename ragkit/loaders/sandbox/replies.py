@@ -105,13 +105,13 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
 
 def _message(found: dict[str, Any], depth: int = 0) -> Message:
     """A message, whose values may be messages: a part's note within a file's."""
-    template = _text(found["template"], 1000)
+    text, plural = _text(found["text"], 1000), _text(found["plural"], 1000)
     values = {_text(name, 40): _value(value, depth) for name, value in found["values"].items()}
-    if not _TEMPLATE.fullmatch(template):
+    if not _TEMPLATE.fullmatch(text) or not _TEMPLATE.fullmatch(plural):
         raise ValueError("template")
-    message = Message(template, values)
-    str(message)  # KeyError: a value is missing
-    return message
+    for form in (text, plural):
+        form.format_map(values)  # KeyError: a value is missing
+    return Message(text, values, _text(found["code"], 100), plural)
 
 
 def _value(value: object, depth: int) -> int | str | Message:

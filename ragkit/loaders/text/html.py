@@ -19,7 +19,6 @@ from urllib.parse import unquote_to_bytes
 
 from ragkit.i18n.messages import Message
 from ragkit.loaders.building.picture_collector import DAMAGED
-from ragkit.loaders.files.access import load_error
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Heading
@@ -76,7 +75,7 @@ def read_html(
     if not text.strip():
         unread = reader.notes()
         without = NoText("The file is empty." if not data else "The page holds no text.")
-        _check_pictures(load_error(unread[0]) if unread else without, gallery)
+        _check_pictures(LoadError(unread[0]) if unread else without, gallery)
     named = " ".join("".join(reader.title).split())
     title = named or next((heading.title for heading in reader.headings if heading.level == 1), "")
     return Document(

@@ -111,7 +111,8 @@ def weak_pages_of(stored: str) -> tuple[WeakPage, ...]:
 
 
 def message_json(message: Message) -> list[object]:
-    return [message.template, {name: _plain(value) for name, value in message.values.items()}]
+    values = {name: _plain(value) for name, value in message.values.items()}
+    return [message.text, values, message.code, message.plural]
 
 
 def _plain(value: object) -> object:
@@ -131,8 +132,8 @@ def messages_of(stored: str) -> tuple[Message, ...]:
 
 
 def _message(stored: Sequence[Any]) -> Message:
-    template, values = stored
+    text, values, *code_and_plural = stored
     restored: Mapping[str, object] = {
         name: _message(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    return Message(template, restored)
+    return Message(text, restored, *code_and_plural)

@@ -94,9 +94,9 @@ def _reasons(bad: Sequence[FileOutcome]) -> list[tuple[Message, int, int]]:
         whole = [outcome.reason] if outcome.state in _UNREAD else []
         reasons = [*whole, *(page.reason for page in outcome.weak_pages)]
         for reason in reasons:
-            said.setdefault(reason.template, []).append(reason)
-        files.update({reason.template for reason in reasons})
-        pages.update(page.reason.template for page in outcome.weak_pages if page.number)
+            said.setdefault(reason.text, []).append(reason)
+        files.update({reason.text for reason in reasons})
+        pages.update(page.reason.text for page in outcome.weak_pages if page.number)
     order = sorted(said, key=lambda template: (-files[template], -pages[template], template))
     return [(_in_common(said[template]), files[template], pages[template]) for template in order]
 
