@@ -50,7 +50,7 @@ ONE_IMPORTER = {
     "snowballstemmer": "text/terms.py",
     "platformdirs": "app/kit.py",
     "pathspec": "loaders/files/ignore.py",
-    "watchfiles": "app/kit.py",
+    "watchfiles": "app/index_upkeep.py",
     "pytrec_eval": "evaluation/scoring/ranked.py",
 }
 HEAVY = {
@@ -119,6 +119,11 @@ def test_a_library_has_one_importing_file(library: str, owner: str) -> None:
         path.relative_to(ROOT).as_posix() for path in FILES if library in {name.split(".")[0] for name in imports(path)}
     }
     assert importers == {owner}
+
+
+def test_every_public_name_is_there() -> None:
+    for name in ragkit.__all__:
+        assert getattr(ragkit, name) is not None, name
 
 
 @pytest.mark.parametrize("command", ["import ragkit", "from ragkit.frontends.cli import main; main(['--help'])"])

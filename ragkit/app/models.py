@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from ragkit.config.sections import Backend, Config
 from ragkit.i18n.messages import Message
 from ragkit.indexing.update import generation_of
-from ragkit.types.documents import Generation
-from ragkit.types.errors import IndexMismatch, InputError, ModelUnavailable
+from ragkit.types.documents import EmbedFault, Generation, Vector
+from ragkit.types.errors import BadReply, IndexMismatch, InputError, ModelUnavailable
 from ragkit.types.ports import Chat, Embedder, LocalModels
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _not_installed() -> ModelUnavailable:
 
 
 class ChosenModels:
-    """The models of one configuration; each server is connected to when it is first used."""
+    """The models of one configuration. Each is made when it is first used, once for all threads."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -52,6 +54,7 @@ class ChosenModels:
         self._ollama: Ollama | None = None
         self._openai: OpenAIServer | None = None
         self._notes: dict[str, Message] = {}
+        self._making = threading.RLock()
 
     def close(self) -> None:
         for server in (self._ollama, self._openai):
@@ -68,14 +71,16 @@ class ChosenModels:
     def ollama(self) -> Ollama:
         from ragkit.models.ollama.client import Ollama
 
-        if self._ollama is None:
-            self._ollama = Ollama(self._config)
-        return self._ollama
+        with self._making:
+            if self._ollama is None:
+                self._ollama = Ollama(self._config)
+            return self._ollama
 
     def embedder(self, active: Generation | None, *, to_index: bool) -> Embedder:
         """The embedder of the configuration. To search, it must be the one the index was made with."""
-        if self._embedder is None:
-            self._embedder = self._make_embedder(active)
+        with self._making:
+            if self._embedder is None:
+                self._embedder = self._make_embedder(active)
         made = generation_of(self._embedder, self._config.chunking)
         if not to_index and active is not None and not made.same_vectors(active):
             if (made.backend, made.model) == (active.backend, active.model) and made.digest != active.digest:
@@ -111,6 +116,19 @@ class ChosenModels:
             return OpenAIEmbedder(self._openai_server(), self._config.openai.embed_model)
         return embedded_embedder()
 
+    def embed(self, texts: Sequence[str], *, query: bool) -> list[Vector]:
+        """A vector for each text, with the model's prefix for questions or for documents. Raises ModelError when one
+        of them cannot be embedded."""
+        embedder = self.embedder(None, to_index=True)
+        if query:
+            return [embedder.embed_query(text) for text in texts]
+        found = []
+        for at, vector in enumerate(embedder.embed_documents(texts), 1):
+            if isinstance(vector, EmbedFault):
+                raise BadReply("Text {at} cannot be embedded: {why}.", at=at, why=vector.reason)
+            found.append(vector)
+        return found
+
     def served_chat(self, model: str) -> Chat:
         """`model` as the server has it that is configured. Raises ModelError."""
         if self._config.models.backend == "openai":
@@ -145,9 +163,10 @@ class ChosenModels:
     def _openai_server(self) -> OpenAIServer:
         from ragkit.models.openai import OpenAIServer
 
-        if self._openai is None:
-            self._openai = OpenAIServer(self._config)
-        return self._openai
+        with self._making:
+            if self._openai is None:
+                self._openai = OpenAIServer(self._config)
+            return self._openai
 
     def _chosen(self, role: str, model: str) -> Backend:
         """Ollama where it answers and has `model`, else the embedded models; says which and why."""

@@ -459,7 +459,7 @@ def test_a_full_disk_is_one_clear_error_and_keeps_what_was_done(
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=False).returncode:
         pytest.skip("this machine mounts no small disk")
     try:
-        code = "import sys; from ragkit.cli import main; sys.argv[0] = 'ragkit'; main(sys.argv[1:])"
+        code = "import sys; from ragkit.frontends.cli import main; sys.argv[0] = 'ragkit'; main(sys.argv[1:])"
         big = tmp_path / "big"
         big.mkdir()
         for number in range(40):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from ragkit.app.kit import embedded_models
+from ragkit.app.models import embedded_models
 from ragkit.frontends.model_server.app import ModelsApp
 
 

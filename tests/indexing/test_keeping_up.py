@@ -154,7 +154,8 @@ def test_a_folder_is_followed(kit: RagKit, folder: Path) -> None:
 
 
 INTERRUPTIBLE = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from ragkit.cli import main; main()"
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from ragkit.frontends.cli import main; main()"
 )
 
 

@@ -157,7 +157,7 @@ def test_a_kill_while_chroma_is_written_costs_no_embedding(tmp_path: Path) -> No
     dies = (
         "import os, sys; from ragkit.store.graph import ChromaGraph;"
         "ChromaGraph._write_seal = lambda self, deleted: os._exit(9);"
-        "from ragkit.cli import main; main(sys.argv[1:])"
+        "from ragkit.frontends.cli import main; main(sys.argv[1:])"
     )
     flags = {"ollama.embed_model": "embed", "models.backend": "ollama", "store.exact_mb": "0"}
     with ScriptedOllama(behaviour=cheap_vectors) as server:

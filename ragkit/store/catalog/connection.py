@@ -57,7 +57,8 @@ BY_NUMBER = "+generation = ?"
 
 
 class CatalogFile:
-    """An open catalog. Safe to use from several threads."""
+    """An open catalog. Several threads may use it: each call, and everything inside a `snapshot`, is done by one
+    thread at a time."""
 
     def __init__(self, connection: sqlite3.Connection, directory: Path) -> None:
         self._db = connection
@@ -92,6 +93,10 @@ class CatalogFile:
                 connection.close()
                 raise
         return cls(connection, directory)
+
+    def alone(self) -> threading.RLock:
+        """Returns the lock to hold (`with`) while no other thread may use this catalog."""
+        return self._mutex
 
     @property
     def changed(self) -> bool:
@@ -158,14 +163,17 @@ class PerVersionCache(Generic[_T]):
         self._known: tuple[tuple[int, int], _T] | None = None
 
     def get(self) -> _T:
-        version = self._catalog.version()
-        if self._known is None or self._known[0] != version:
-            self._known = None  # the old one is not held beside the new
-            self._known = version, self._work_out()
-        return self._known[1]
+        """The same object until the index changes. Threads that ask at once wait for one of them to make it."""
+        with self._catalog.alone():
+            version = self._catalog.version()
+            if self._known is None or self._known[0] != version:
+                self._known = None  # frees the old object before the new one is made
+                self._known = version, self._work_out()
+            return self._known[1]
 
     def forget(self) -> None:
-        self._known = None
+        with self._catalog.alone():
+            self._known = None
 
 
 def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) -> None:

@@ -46,6 +46,7 @@ class ChromaGraph:
         self._lock = FileLock(directory / "vectors.lock")
         self._open_lock = FileLock(directory / "vectors-open.lock")
         self._chroma: ChromaVectors | None = None
+        self._is_aside = False
 
     def publish(self, *, wait: bool) -> int:
         """Bring Chroma up to the catalog; returns how many chunks are still unpublished.
@@ -91,7 +92,7 @@ class ChromaGraph:
     @staticmethod
     def _differing(chroma: ChromaVectors, batch: NamedVectors, waiting: set[str]) -> int:
         expected = {name: row for name, row in zip(*batch, strict=True) if name not in waiting}
-        found = chroma.vectors(list(expected))
+        found = chroma.vectors(list(expected)) if expected else {}
         return sum(
             name not in found or not np.allclose(found[name], vector, atol=1e-5) for name, vector in expected.items()
         )
@@ -106,8 +107,20 @@ class ChromaGraph:
             shutil.rmtree(self._chroma_path(), ignore_errors=True)
             self._lock.release()
 
+    @contextlib.contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Inside, `nearest` answers None at once and Chroma's files are not held open."""
+        with self._catalog.alone():
+            self._close_chroma()
+            self._is_aside = True
+        try:
+            yield
+        finally:
+            self._is_aside = False
+
     def close(self) -> None:
-        self._close_chroma()
+        with self._catalog.alone():
+            self._close_chroma()
 
     def _publish_locked(self) -> None:
         deleted = self._deleted() + sum(map(len, self._stored.unpublished_deletes()))
@@ -148,7 +161,11 @@ class ChromaGraph:
 
     def nearest(self, query: Matrix, limit: int) -> dict[str, float] | None:
         """Hits out of Chroma that are live in the catalog; None when Chroma can't be used now."""
-        if not self._opened():
+        with self._catalog.alone():  # `close` of another thread waits for the end of the search
+            return self._nearest(query, limit)
+
+    def _nearest(self, query: Matrix, limit: int) -> dict[str, float] | None:
+        if self._is_aside or not self._opened():
             return None
         assert self._chroma is not None
         try:

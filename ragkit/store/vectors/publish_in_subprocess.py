@@ -12,7 +12,7 @@ from pathlib import Path
 from ragkit.config import own_process
 
 
-def publish_apart(directory: Path, exact_mb: int) -> None:
+def publish_in_subprocess(directory: Path, exact_mb: int) -> None:
     """`DenseVectors.publish` in another process, on behalf of this one, which holds the writer's lock. What it
     leaves undone is done at the next search."""
     words = own_process.command("ragkit.store.vectors.publish_in_subprocess", str(directory), exact_mb)

@@ -8,6 +8,7 @@ Chroma; what is not in the graph yet, or cannot be because another process is at
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,6 +193,10 @@ class DenseVectors:
     def discard(self) -> None:
         """Throw the graph away; the next publication makes it again from the catalog."""
         self._graph.discard()
+
+    def without_graph(self) -> AbstractContextManager[None]:
+        """Inside, searches read the catalog alone, so that others may write Chroma's files."""
+        return self._graph.set_aside()
 
     def close(self) -> None:
         self._graph.close()

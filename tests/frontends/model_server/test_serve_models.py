@@ -473,7 +473,7 @@ def test_an_open_address_is_served_with_a_warning_if_asked_for() -> None:
 
 @pytest.mark.parametrize(("missing", "extra", "status"), [("starlette", "server", 2), ("onnxruntime", "embedded", 3)])
 def test_what_is_not_installed_is_named_with_its_command(missing: str, extra: str, status: int) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None; from ragkit.cli import main; main(['serve-models'])"
+    code = f"import sys; sys.modules[{missing!r}] = None; from ragkit.frontends.cli import main; main(['serve-models'])"
     environment = {**os.environ, "RAGKIT_LANG": "en"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (status, "")

@@ -28,7 +28,7 @@ from ragkit.types.errors import InputError
     help=tr("Also on an address that other machines reach; nobody is asked who they are."),
 )
 def serve_models(host: str, port: int, insecure_any_host: bool) -> int:
-    from ragkit.app.kit import embedded_models
+    from ragkit.app.models import embedded_models
 
     models = embedded_models()
     try:
