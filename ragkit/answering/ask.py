@@ -109,11 +109,11 @@ class PromptedAnswerer:
         return completion
 
 
-def room(answerer: Answerer, read: Read, widen_tokens: int = 0, shown: QuestionImages = _NOT_SHOWN) -> Room:
+def room(answerer: Answerer, read: Read, shown: QuestionImages = _NOT_SHOWN) -> Room:
     """What the answerer has for passages, beside the pictures and the words on them."""
     used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
     passage_tokens = max(answerer.passage_tokens - used, 0)
-    return Room(answerer.count_tokens, passage_tokens, answerer.window_tokens, widen_tokens, read)
+    return Room(answerer.count_tokens, passage_tokens, answerer.window_tokens, read)
 
 
 def stream(
@@ -124,7 +124,6 @@ def stream(
     read: Read,
     answerer: Answerer,
     unread_count: int,
-    widen_tokens: int = 0,
     shown: QuestionImages = _NOT_SHOWN,
 ) -> Iterator[str | Withdrawn | Answer]:
     """The answer's text as it comes, and last, once, the whole `Answer`.
@@ -135,7 +134,7 @@ def stream(
     """
     query = answerer.condense(question, history) if history else question
     found = retrieve("\n".join(filter(None, (query, shown.words))))
-    place = room(answerer, read, widen_tokens, shown)
+    place = room(answerer, read, shown)
     context = packing.pack(found, place)
     try:
         completion = yield from _relay(answerer.answer(query, context, shown))

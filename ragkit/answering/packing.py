@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from ragkit.i18n.messages import Message
 from ragkit.retrieval.selection import Selection
-from ragkit.text.sentences import sentences
 from ragkit.types.answers import Context, ContextLedger, LedgerEntry
 from ragkit.types.documents import Chunk, Document
 from ragkit.types.ports import CountTokens
@@ -16,7 +15,6 @@ from ragkit.types.search import Passage, ScoredChunk
 
 PASSAGE_OVERHEAD_TOKENS = 40  # of a passage's frame in the prompt: number, source, fences
 
-_MAX_CHARACTERS_OF_TOKEN = 8  # text further away than so many is not looked at
 _DID_NOT_FIT = Message("did not fit into the context")
 
 
@@ -27,8 +25,7 @@ class Room:
     count_tokens: CountTokens
     passage_tokens: int  # for all of them together
     window_tokens: int | None
-    widen_tokens: int = 0  # of the text around each, within its section, where there is room left
-    read: Callable[[str], Document | None] = lambda _: None  # the document that a passage is widened in
+    read: Callable[[str], Document | None] = lambda _: None  # the document that neighbours are joined in
 
 
 def pack(found: Selection, room: Room) -> Context:
@@ -54,8 +51,6 @@ def pack(found: Selection, room: Room) -> Context:
         kept.append(hit)
         used += tokens
     passages = _join(kept, room.read)
-    if room.widen_tokens:
-        passages = _widened(passages, room, passage_tokens - used)
     sent = tuple(
         LedgerEntry(
             passage.source,
@@ -130,59 +125,3 @@ def _passage(marker: int, group: Sequence[ScoredChunk], document: str) -> Passag
         similarity=best.similarity,
         cover=best.cover,
     )
-
-
-# -- the text around ---------------------------------------------------------------------------
-
-
-def _widened(passages: Sequence[Passage], room: Room, tokens_left: int) -> tuple[Passage, ...]:
-    """Each passage with what stands around it in its section, best passages first, while there is room."""
-    found = list(passages)
-    for at, passage in enumerate(found):
-        document = room.read(passage.source)
-        if document is None:
-            continue
-        others = [one for one in found if one.source == passage.source and one is not passage]
-        start, end = _section(document, passage, others)
-        most = min(room.widen_tokens, tokens_left)
-        start, end = _grown(document.text, (start, passage.start), (passage.end, end), room.count_tokens, most)
-        if (start, end) != (passage.start, passage.end):
-            text = document.text[start:end]
-            tokens_left -= max(room.count_tokens(text) - room.count_tokens(passage.text), 0)
-            found[at] = replace(passage, text=text, start=start, end=end, place=document.place(start))
-    return tuple(found)
-
-
-def _section(document: Document, passage: Passage, others: Sequence[Passage]) -> tuple[int, int]:
-    """From the heading above a passage to the next one, as far as no other passage has it."""
-    above = [heading.start for heading in document.headings if heading.start <= passage.start]
-    below = [heading.start for heading in document.headings if heading.start >= passage.end]
-    start = max([above[-1] if above else 0, *(one.end for one in others if one.end <= passage.start)])
-    end = min([below[0] if below else len(document.text), *(one.start for one in others if one.start >= passage.end)])
-    return min(start, passage.start), max(end, passage.end)
-
-
-def _grown(
-    text: str, before: tuple[int, int], after: tuple[int, int], count_tokens: CountTokens, most_tokens: int
-) -> tuple[int, int]:
-    """The whole of both spans if they have no more than `most_tokens`, else the nearest sentences of each, of
-    half as many."""
-    far = most_tokens * _MAX_CHARACTERS_OF_TOKEN
-    low, high = max(before[0], before[1] - far), min(after[1], after[0] + far)
-    whole = count_tokens(text[low : before[1]]) + count_tokens(text[after[0] : high])
-    if whole <= most_tokens and (low, high) == (before[0], after[1]):
-        return low, high
-    start, end = before[1], after[0]
-    room = most_tokens // 2
-    for a, b in reversed(sentences(text, low, before[1])):
-        room -= count_tokens(text[a:b])
-        if room < 0 or a == low > before[0]:
-            break
-        start = a
-    room = most_tokens // 2
-    for a, b in sentences(text, after[0], high):
-        room -= count_tokens(text[a:b])
-        if room < 0 or b == high < after[1]:
-            break
-        end = b
-    return start, end

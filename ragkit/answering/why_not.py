@@ -189,8 +189,6 @@ def _ranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
     rank = search.rank(hit.ref.id for hit in search.stages.ranked)
     template, name = Message("Set retrieval.k to {rank}."), settings.k
-    if settings.rerank == "chat" and settings.rerank_passages > settings.k:
-        template, name = Message("Set retrieval.rerank_passages to {rank}."), settings.rerank_passages
     if search.reason() is not None or (rank is not None and rank <= max(name, reranking.passages(settings))):
         return Message("Rank {rank} after fusion.", {"rank": rank or "–"})
     weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)

@@ -53,7 +53,7 @@ class Questions:
 
     def passages(self, question: str, k: int, where: Sequence[str]) -> list[Passage]:
         found = self._selected(question, k, where, for_answer)
-        room = ask.room(self._answerer(), self._read, self._config.retrieval.widen_tokens)
+        room = ask.room(self._answerer(), self._read)
         return list(packing.pack(found, room).passages)
 
     def stream(
@@ -74,7 +74,6 @@ class Questions:
             read=self._read,
             answerer=answerer,
             unread_count=self._unread_count(),
-            widen_tokens=self._config.retrieval.widen_tokens,
             shown=self._shown(images, answerer) if images else QuestionImages(),
         )
 

@@ -18,8 +18,6 @@ from ragkit.types.errors import ConfigError
 from ragkit.types.options import Options
 
 ENVIRONMENT_PREFIX = "RAGKIT_"
-
-
 NOT_SETTINGS = {"RAGKIT_INDEX", "RAGKIT_CONFIG", "RAGKIT_LANG"}  # read by the front ends
 
 
@@ -42,11 +40,11 @@ def option_values(texts: Mapping[str, str]) -> Options:
 
 
 SECTIONS: dict[str, type] = get_type_hints(Config)
-
-
-KEYS = {f"{section}.{name}": hint for section, kind in SECTIONS.items() for name, hint in get_type_hints(kind).items()}
-
-
+KEYS = {
+    f"{section}.{item.name}": get_type_hints(kind)[item.name]
+    for section, kind in SECTIONS.items()
+    for item in fields(kind)
+}
 DEFAULTS = Config()
 
 
@@ -135,9 +133,31 @@ def _file_values(file: Path | None) -> dict[str, object]:
     return found
 
 
+# What became of settings that earlier versions had.
+_CONSTANT = Message("Its value is a measured constant now. Leave it out.")
+_REMOVED = {
+    "openai.organization": Message("Set the environment variable OPENAI_ORG_ID instead."),
+    "openai.project": Message("Set the environment variable OPENAI_PROJECT_ID instead."),
+    "requests.connect_timeout_s": _CONSTANT,
+    "requests.batch_texts": Message("Slow servers get smaller batches by themselves. Leave it out."),
+    "requests.parallel": _CONSTANT,
+    "retrieval.words_weight": _CONSTANT,
+    "retrieval.cover_weight": _CONSTANT,
+    "retrieval.document_weight": _CONSTANT,
+    "retrieval.feedback": _CONSTANT,
+    "retrieval.neighbours": _CONSTANT,
+    "retrieval.join_share": _CONSTANT,
+    "retrieval.rerank_passages": _CONSTANT,
+    "retrieval.widen_tokens": Message("Neighbours that fit the question are read with a passage: see retrieval.join."),
+    "retrieval.diversity": Message("Set retrieval.per_source to have passages of more documents."),
+}
+
+
 def _known(key: str) -> None:
     if key in KEYS:
         return
+    if key in _REMOVED:
+        raise ConfigError("There is no setting {key} any more.", hint="{instead}", key=key, instead=_REMOVED[key])
     elsewhere = [known for known in KEYS if known.split(".")[1] == key.rpartition(".")[2]]
     near = elsewhere or difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5)
     raise ConfigError(
@@ -148,10 +168,17 @@ def _known(key: str) -> None:
     )
 
 
+def _environment_name(key: str) -> str:
+    return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
+
+
 def _environment_key(name: str) -> str:
-    names = {ENVIRONMENT_PREFIX + key.replace(".", "_").upper(): key for key in KEYS}
+    names = {_environment_name(key): key for key in KEYS}
     if name in names:
         return names[name]
+    for key in _REMOVED:
+        if name == _environment_name(key):
+            _known(key)
     near = difflib.get_close_matches(name, [*names, *NOT_SETTINGS], n=1, cutoff=0.5)
     raise ConfigError(
         "There is no setting for the environment variable {name}.",

@@ -30,6 +30,8 @@ from ragkit.types.errors import (
     ModelUnavailable,
 )
 
+_PARALLEL = 2  # requests at once: one is computed while the next one travels
+_MAX_TEXTS = 64  # in one request; slow servers get fewer
 _FIRST_TEXTS = 8  # in the first request, when the server's speed is not known yet
 _BATCH_S = 8.0  # that a request should take at the most, well under any timeout
 _HOPELESS = (ModelNotFound, ModelUnavailable, ModelTimeout, ModelUnable, EndpointMissing)
@@ -49,7 +51,7 @@ class Batches:
         self._settings = settings
         self._abort = abort
         self.dimension = 0  # 0: not known yet, any will do
-        self._batch_texts = min(_FIRST_TEXTS, settings.batch_texts)
+        self._batch_texts = _FIRST_TEXTS
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
@@ -62,10 +64,10 @@ class Batches:
         found: list[Vector | EmbedFault] = []
         waiting: list[Future[list[Vector | EmbedFault]]] = []
         at = 0
-        with ThreadPoolExecutor(self._settings.parallel, "ragkit-embed") as pool:
+        with ThreadPoolExecutor(_PARALLEL, "ragkit-embed") as pool:
             try:
                 while at < len(texts) or waiting:
-                    while at < len(texts) and len(waiting) < self._settings.parallel:
+                    while at < len(texts) and len(waiting) < _PARALLEL:
                         size = self._batch_texts
                         waiting.append(pool.submit(self._timed, texts[at : at + size]))
                         at += size
@@ -96,7 +98,7 @@ class Batches:
         limit_s = min(_BATCH_S, self._settings.first_byte_timeout_s / 4)
         fitting = int(len(texts) * limit_s / seconds)
         with self._lock:
-            grown = min(fitting, 4 * self._batch_texts, self._settings.batch_texts)
+            grown = min(fitting, 4 * self._batch_texts, _MAX_TEXTS)
             if len(texts) >= self._batch_texts or fitting < self._batch_texts:
                 self._batch_texts = max(grown, 1)
         return found

@@ -65,8 +65,8 @@ class OpenAIServer:
         self.key_withheld = bool(key) and not may_carry_key(self.url)
         headers = {
             "Authorization": f"Bearer {key}" if key and not self.key_withheld else "",
-            "OpenAI-Organization": settings.organization or env.get("OPENAI_ORG_ID", ""),
-            "OpenAI-Project": settings.project or env.get("OPENAI_PROJECT_ID", ""),
+            "OpenAI-Organization": env.get("OPENAI_ORG_ID", ""),
+            "OpenAI-Project": env.get("OPENAI_PROJECT_ID", ""),
         }
         self.server = Server(
             self.url,

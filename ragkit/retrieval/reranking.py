@@ -20,13 +20,14 @@ from ragkit.types.documents import EmbedFault, Vector
 from ragkit.types.ports import Assistant, Embedder
 from ragkit.types.search import CosineBaseline
 
+_CHAT_PASSAGES = 20  # the best passages that a language model puts in order
 _PASSAGES = 5  # that are put in order by their sentences
 _SENTENCES = 10  # of a passage that are embedded: those with the most words of the question
 
 
 def passages(settings: RetrievalConfig) -> int:
     """How many of the best are put in order anew."""
-    return {"chat": settings.rerank_passages, "sentences": _PASSAGES}.get(settings.rerank, 0)
+    return {"chat": _CHAT_PASSAGES, "sentences": _PASSAGES}.get(settings.rerank, 0)
 
 
 def by_sentences(
@@ -47,11 +48,9 @@ def by_sentences(
     return [*dealt, *ranked[_PASSAGES:]]
 
 
-def by_assistant(
-    question: str, ranked: Sequence[Hit], read: ReadChunk, assistant: Assistant, passages: int
-) -> list[Hit]:
+def by_assistant(question: str, ranked: Sequence[Hit], read: ReadChunk, assistant: Assistant) -> list[Hit]:
     """In the order of a chat model. Raises ModelError."""
-    best = assistant.reranked(question, [hit.with_text(read(hit.ref.id)) for hit in ranked[:passages]])
+    best = assistant.reranked(question, [hit.with_text(read(hit.ref.id)) for hit in ranked[:_CHAT_PASSAGES]])
     rest = [at for at in range(len(ranked)) if at not in set(best)]
     return [ranked[at]._replace(rank=rank) for rank, at in enumerate([*best, *rest], 1)]
 

@@ -11,6 +11,8 @@ from ragkit.config.sections import RetrievalConfig
 from ragkit.retrieval import reranking, selection
 from ragkit.retrieval.fusion import (
     ALIKE,
+    FEEDBACK_CHUNKS,
+    NEIGHBOURS,
     Candidates,
     Fusion,
     Hit,
@@ -108,7 +110,7 @@ def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
 def _reranked(question: str, found: _Found, read: ReadChunk, index: RetrievalContext) -> list[Hit]:
     settings, ranked = index.settings, found.ranked
     if settings.rerank == "chat" and index.assistant is not None:
-        return reranking.by_assistant(question, ranked, read, index.assistant, settings.rerank_passages)
+        return reranking.by_assistant(question, ranked, read, index.assistant)
     if settings.rerank == "sentences" and selection.of_one_scale(ranked, settings):
         ordinary = index.dense.ordinary(found.vector)
         return reranking.by_sentences(question, found.vector, ranked, read, index.embedder, ordinary)
@@ -128,19 +130,18 @@ def _of_one_query(
     if not refs:
         return _Found(vector, [], [])
     found = _candidates(refs, near, lexical, weights, catalog)
-    fusion = Fusion(found, settings)
+    fusion = Fusion(found)
     vectors = dense.among(vector, [ref.id for ref in refs])
     like = dict[str, float]()
     scores = fusion.scores(vectors.nearer(like))
     if settings.mode != "hybrid":
         ranked = fusion.ranked(scores, vectors.similarities)
         return _Found(vector, by_one_search(found, ranked, settings.mode), [])
-    if settings.feedback and fusion.trust:
-        best = feedback(scores, settings.feedback, fusion.trust)
+    if fusion.trust:
+        best = feedback(scores, FEEDBACK_CHUNKS, fusion.trust)
         like = {refs[place].id: weight for place, weight in best.items()}
         scores = fusion.scores(vectors.nearer(like))
-    if settings.neighbours and fusion.trust:
-        smooth = vectors.smoothed(scores, settings.neighbours, ALIKE * fusion.trust)
+        smooth = vectors.smoothed(scores, NEIGHBOURS, ALIKE * fusion.trust)
         scores = reorder_keeping_scores(scores, smooth)
     ranked = fusion.ranked(scores, vectors.similarities)
     return _Found(vector, ranked, _beside(ranked[:around], vector, like, found, index, where))
@@ -161,7 +162,7 @@ def _beside(
     liked = [ref for ref in found.refs if ref.id in like]
     refs = sorted({*near, *liked, *(hit.ref for hit in best)})
     together = _candidates(refs, found.dense, found.lexical, found.term_weights, index.catalog)
-    fusion = Fusion(together, index.settings)
+    fusion = Fusion(together)
     vectors = index.dense.among(vector, [ref.id for ref in refs])
     scored = fusion.ranked(fusion.scores(vectors.nearer(like)), vectors.similarities)
     known = {ref.id for ref in found.refs}

@@ -24,6 +24,7 @@ ReadChunk = Callable[[str], Chunk]
 
 _SAME = 0.95  # of the pieces of two texts in common: one says what the other says
 _PIECE = 5  # characters
+_JOIN_SHARE = 0.45  # the share of the best score that a neighbour needs to be read with a chunk (docs/chunking.md)
 # Numbers and codes tell two reports of one form apart, however alike the rest is.
 _NUMBER = re.compile(r"[〇零一二三四五六七八九十百千万亿两]+|(?<![^\W\d_])[^\W\d_]*+\d[^\W_]*|\d[^\W_]*")
 
@@ -39,7 +40,7 @@ class Selection:
 
 def select(ranked: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalConfig) -> Selection:
     """The first `k` of `ranked` that are no repeats of a kept one and not more of one document than
-    `settings.per_source`; with `settings.diversity`, those that say something new come sooner."""
+    `settings.per_source`."""
     return _selected(ranked, read, k, settings, {})
 
 
@@ -55,7 +56,7 @@ def for_answer(
         return select(ranked, read, k, settings)
     best = max(hit.score for hit in ranked)
     places = {(hit.ref.source, hit.ref.ordinal): hit for hit in (*beside, *ranked)}
-    around = {hit.ref.id: _around(hit, places, settings.join, settings.join_share * best) for hit in ranked}
+    around = {hit.ref.id: _around(hit, places, settings.join, _JOIN_SHARE * best) for hit in ranked}
     least = least_score(ranked, settings)
     strong = [hit for hit in ranked if hit.score >= least]
     found = _selected(strong, read, k, settings, around)
@@ -102,9 +103,9 @@ def _selected(
     left_out: list[LeftOut] = []
     joined: dict[str, tuple[ScoredChunk, ...]] = {}
     held: set[str] = set()
-    waiting = list(ranked)
-    while waiting and len(kept) < k:
-        hit = waiting.pop(_best(waiting, read, kept, settings.diversity))
+    for hit in ranked:
+        if len(kept) == k:
+            break
         name = hit.ref.id
         if name in held:
             continue
@@ -120,21 +121,6 @@ def _selected(
             left_out.append(LeftOut(chunk, reason))
     ranks = tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1))
     return Selection(ranks, tuple(left_out), {name: hits for name, hits in joined.items() if hits})
-
-
-def _best(waiting: Sequence[Hit], read: ReadChunk, kept: Sequence[ScoredChunk], diversity: float) -> int:
-    """The place of the next one: by rank, or by maximal marginal relevance (Carbonell and Goldstein 1998),
-    with the share of common pieces as likeness."""
-    if not diversity or not kept:
-        return 0
-    scores = [hit.score for hit in waiting]
-    low, span = min(scores), (max(scores) - min(scores)) or 1.0
-    worth = []
-    for at, hit in enumerate(waiting):
-        mine = _pieces(read(hit.ref.id).text)
-        alike = max(_likeness(mine, _pieces(other.chunk.text)) for other in kept)
-        worth.append(((1 - diversity) * (hit.score - low) / span - diversity * alike, -at))
-    return -max(worth)[1]
 
 
 def _reason(chunk: Chunk, kept: Sequence[ScoredChunk], settings: RetrievalConfig) -> Message | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,9 @@ def test_ollama_host_is_honoured_and_ragkits_own_variable_is_above_it() -> None:
         ({"chunking.overlap_tokens": "200"}, "chunking.overlap_tokens is 200", ""),
         ({"options.num_predict": "6000"}, "more than half of options.num_ctx", "Lower"),
         ({"options.temperature": "nan"}, "options.temperature is nan", ""),
+        ({"requests.retry_s": "-1"}, "requests.retry_s is -1.0; it must be from 0 to 86400", ""),
+        ({"retrieval.diversity": "0.5"}, "no setting retrieval.diversity any more", "retrieval.per_source"),
+        ({"openai.project": "p"}, "no setting openai.project any more", "OPENAI_PROJECT_ID"),
     ],
 )
 def test_a_wrong_setting_is_named(flags: dict[str, str], said: str, hint: str) -> None:
@@ -75,6 +79,23 @@ def test_a_mistyped_environment_variable_is_an_error_too() -> None:
         resolve(environ={"RAGKIT_OLLAMA_CHATMODEL": "x"})
     assert "RAGKIT_OLLAMA_CHATMODEL" in str(caught.value)
     assert str(caught.value.hint) == "Did you mean RAGKIT_OLLAMA_CHAT_MODEL?"
+
+
+def test_an_earlier_setting_in_the_environment_says_what_became_of_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve(environ={"RAGKIT_RETRIEVAL_WORDS_WEIGHT": "2"})
+    assert "retrieval.words_weight any more" in str(caught.value)
+    assert "measured constant" in str(caught.value.hint)
+
+
+def test_the_guide_to_the_settings_names_each_and_no_other() -> None:
+    options = {
+        f"options.{name}" for name in ("num_ctx", "num_predict", "temperature")
+    }  # the others are the model's own
+    guide = (CHECKOUT / "docs" / "settings.md").read_text("utf-8").split("## What became")[0]
+    named = set(re.findall(r"`([a-z]+\.[a-z_]+)`", guide)) - {"docs.md"}
+    _, settings = resolve(environ={})
+    assert named == {one.key for one in settings if not one.key.startswith("options.")} | options
 
 
 @pytest.mark.parametrize(

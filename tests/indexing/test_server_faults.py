@@ -25,7 +25,6 @@ SETTINGS = {
     "models.backend": "ollama",
     "ollama.embed_model": "embed",
     "ollama.chat_model": "chat",
-    "requests.connect_timeout_s": "1",
     "requests.first_byte_timeout_s": "1",
     "requests.idle_timeout_s": "0.5",
     "requests.retry_s": "0.6",

@@ -109,16 +109,6 @@ def test_no_more_passages_of_one_document_than_allowed(docs: Path) -> None:
         assert names(kit, "leave in office days annual plan", 12).count("offices.md") > 2
 
 
-def test_diversity_brings_other_documents_forward(docs: Path) -> None:
-    question = "leave in office days annual plan"
-    with opened(docs) as (kit, _):
-        alike = names(kit, question, 5)
-    with opened(docs, diversity=0.8) as (kit, _):
-        diverse = names(kit, question, 5)
-    assert diverse[0] == alike[0]
-    assert len(set(diverse)) > len(set(alike))
-
-
 def test_the_language_model_orders_the_best_passages_anew(docs: Path) -> None:
     with opened(docs, Model(Which_of_these="I think 3, then 1."), rerank="chat") as (kit, server):
         found = kit.search(QUESTION, 3)
@@ -213,34 +203,6 @@ def test_what_needs_a_language_model_says_so(docs: Path) -> None:
 
 def passage(answer: Answer, name: str) -> list[int]:
     return [entry.tokens for entry in answer.ledger.sent if Path(entry.source).name == name]
-
-
-def test_the_text_around_a_passage_goes_with_it(tmp_path: Path) -> None:
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    before = "The office is in the old mill. It was rebuilt twenty years ago, and then again."
-    after = "Whoever leaves early tells the front desk. 前台每天九点开门，周末休息。"
-    filler = "Nothing else is said about mills here, and whoever reads on learns of rivers. " * 6
-    text = f"# Site\n\n{filler}\n\n# Staff\n\n{before}\n\n{LEAVE}\n\n{after}\n\n# Rivers\n\n{filler}\n"
-    (folder / "site.md").write_text(text, "utf-8")
-    sent = []
-    for widen_tokens in (0, 400):
-        with opened(folder, widen_tokens=widen_tokens, k=1) as (kit, server):
-            kit.ask(QUESTION)
-            sent.append(asked(server.prompts()[-1]))
-    assert sent[0].count(LEAVE) == sent[1].count(LEAVE) == 1
-    assert not (before in sent[0] and after in sent[0])
-    for words in (before, after):
-        assert words in sent[1]
-    assert "learns of rivers" not in sent[1]
-
-
-def test_passages_of_one_section_are_widened_without_repeats(docs: Path) -> None:
-    with opened(docs, widen_tokens=60, k=4) as (kit, server):
-        kit.ask("leave in office 7 and office 9 and office 12: days of the annual plan")
-        prompt = asked(server.prompts()[-1])
-    for n in range(30):
-        assert prompt.count(f"Leave in office {n} has") <= 1
 
 
 def test_the_settings_from_the_command_line(docs: Path) -> None:

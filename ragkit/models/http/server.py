@@ -25,6 +25,7 @@ from ragkit.types.errors import BadReply, ModelError, ModelTimeout, ModelUnavail
 MAX_REPLY_BYTES = 512 * 2**20
 _MAX_LINE_BYTES = 64 * 2**20
 _MAX_ERROR_BYTES = 2**20
+_CONNECT_TIMEOUT_S = 3.0
 _FOREVER_S = 1e9
 _MAX_WAIT_S = 8.0  # between two tries
 
@@ -198,7 +199,7 @@ class Server:
             connection = _Connection()
         try:
             with self._translated(connection), self._watch.over(connection, timeout_s):
-                client = connection.client(self.url, self.settings.connect_timeout_s)
+                client = connection.client(self.url)
                 request = client.build_request(
                     method,
                     self.url + path,
@@ -288,12 +289,12 @@ class _Connection:
         self._client: httpx.Client | None = None
         self._socket: socket.socket | None = None
 
-    def client(self, url: str, connect_timeout_s: float) -> httpx.Client:
+    def client(self, url: str) -> httpx.Client:
         if self._client is None:
             self._client = httpx.Client(
                 trust_env=not is_loopback(url),  # a proxy must not see what goes to this machine
                 follow_redirects=False,
-                timeout=httpx.Timeout(None, connect=connect_timeout_s),
+                timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S),
                 limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             )
         return self._client
