@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ragkit.answering import citations, packing, prompts
 from ragkit.answering.packing import Room
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.retrieval.selection import Selection
 from ragkit.text import terms
 from ragkit.types.answers import (
@@ -39,7 +39,7 @@ _IMAGE_TOKENS = 768  # of a picture, as Ollama counts it
 _NOT_SHOWN = QuestionImages()
 _MIN_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
 _MAX_COMPLAINTS = 8  # named when a model is asked again
-_ASKED_AGAIN = Message("Not all of this was proved. Asked once more, the model says:")
+_ASKED_AGAIN = coded("asked_again", "Not all of this was proved. Asked once more, the model says:")
 
 Retrieve = Callable[[str], Selection]
 Read = Callable[[str], Document | None]
@@ -201,7 +201,7 @@ def _checked(question: str, completion: Completion, context: Context, read: Read
         unproved = ["no claim has a quote and a passage's number"]
     if not completion.refused and _in_another_language(question, completion.text):
         unproved.append("the answer is not in the language of the question")
-        notes = (*notes, Message("The answer is not in the language of the question."))
+        notes = (*notes, coded("other_language", "The answer is not in the language of the question."))
     return _Checked(completion, cited, notes, tuple(unproved))
 
 
@@ -215,8 +215,10 @@ def _asked_notes(first: _Checked, retry: Completion | None, used: _Checked) -> t
     if retry is None:
         return ()
     if used is first:
-        return (Message("The model was asked twice; its second reply is not proved better."),)
-    return (Message("The model was asked twice; this is its second reply, which is proved better."),)
+        return (coded("first_reply_kept", "The model was asked twice; its second reply is not proved better."),)
+    return (
+        coded("second_reply_taken", "The model was asked twice; this is its second reply, which is proved better."),
+    )
 
 
 def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:
@@ -235,9 +237,11 @@ def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOver
     passage_tokens = tokens_after(sent.ledger, overflow)
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
     context = packing.pack(found, replace(room, passage_tokens=passage_tokens, window_tokens=window))
-    note = Message(
+    note = coded(
+        "packed_again",
         "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
-        {"prompt": prompt, "window": window},
+        prompt=prompt,
+        window=window,
     )
     return replace(context, ledger=replace(context.ledger, notes=(*context.ledger.notes, note)))
 
@@ -256,7 +260,9 @@ def _notes(completion: Completion, unknown: Sequence[int], found: Sequence[Citat
     notes = []
     if unknown:
         markers = ", ".join(f"[{marker}]" for marker in unknown)
-        notes.append(Message("The answer cites {markers}, which is not among its passages.", {"markers": markers}))
+        notes.append(
+            coded("unknown_markers", "The answer cites {markers}, which is not among its passages.", markers=markers)
+        )
     if not found and not completion.refused:
-        notes.append(Message("The answer cites nothing: none of it is verified."))
+        notes.append(coded("nothing_cited", "The answer cites nothing: none of it is verified."))
     return tuple(notes)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ragkit.answering import citations
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.retrieval.selection import Selection
 from ragkit.types.answers import Citation, Completion, ExhaustiveAnswer, Row
 from ragkit.types.documents import Chunk, Document
@@ -135,5 +135,10 @@ def _span(citation: Citation) -> tuple[str, int, int]:
 
 
 def _cut(chunk: Chunk) -> Message:
-    template = "A passage was too long for the model, and was not read: {file}, characters {start} to {end}."
-    return Message(template, {"file": chunk.source, "start": chunk.start, "end": chunk.end})
+    return coded(
+        "passage_too_long",
+        "A passage was too long for the model, and was not read: {file}, characters {start} to {end}.",
+        file=chunk.source,
+        start=chunk.start,
+        end=chunk.end,
+    )

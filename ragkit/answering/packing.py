@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.retrieval.selection import Selection
 from ragkit.types.answers import Context, ContextLedger, LedgerEntry
 from ragkit.types.documents import Chunk, Document
@@ -15,7 +15,7 @@ from ragkit.types.search import Passage, ScoredChunk
 
 PASSAGE_OVERHEAD_TOKENS = 40  # of a passage's frame in the prompt: number, source, fences
 
-_DID_NOT_FIT = Message("did not fit into the context")
+_DID_NOT_FIT = coded("did_not_fit", "did not fit into the context")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.text.pictures import is_picture
 from ragkit.types.answers import QuestionImages
 from ragkit.types.errors import InputError, ModelUnable
 from ragkit.types.ports import Loader
 
 _MAX_WORDS = 1200  # characters of all pictures that are searched for
+_WORDS_CUT = coded("words_cut", "Only the first {most} characters of the words on the pictures were used.")
+_WORDS_ONLY = coded("words_only", "{model} cannot look at pictures: only the words on them, by OCR, were used.")
 
 ReadBytes = Callable[[Path], bytes]
 
@@ -37,12 +39,9 @@ def shown(
             )
     text = "\n".join(words)
     if len(text) > _MAX_WORDS:
-        template = "Only the first {most} characters of the words on the pictures were used."
-        notes.append(Message(template, {"most": _MAX_WORDS}))
+        notes.append(_WORDS_CUT.fill(most=_MAX_WORDS))
     if not accepts_images:
-        notes.append(
-            Message("{model} cannot look at pictures: only the words on them, by OCR, were used.", {"model": model})
-        )
+        notes.append(_WORDS_ONLY.fill(model=model))
     return QuestionImages(images if accepts_images else (), text[:_MAX_WORDS], tuple(notes))
 
 

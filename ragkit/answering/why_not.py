@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ragkit.answering import packing
 from ragkit.answering.ask import room as answering_room
-from ragkit.i18n.messages import Message, runs
+from ragkit.i18n.messages import Message, coded, runs
 from ragkit.retrieval import reranking, selection
 from ragkit.retrieval.search import RetrievalContext, Stages
 from ragkit.retrieval.search import stages as retrieval_stages
@@ -25,7 +25,7 @@ from ragkit.types.search import Condition, Stage, WhyNot
 _UNREAD = ("unreadable", "unsupported", "skipped")
 _MAX_RANKED = 20_000  # candidates that a true rank is looked for among
 _FILE = re.compile(r"\S[^\n]*\.[A-Za-z0-9]{1,5}(:\d+)?")
-_LEFT_OUT = Message("It was left out: it {why}.")
+_LEFT_OUT = coded("left_out", "It was left out: it {why}.")
 _FEW = 40  # documents that a passage is first looked for in
 
 
@@ -51,7 +51,7 @@ def why_not(
         if isinstance(found, WhyNot):
             return replace(found, seen=tuple(filter(None, seen)))
         seen.append(found)
-    template = Message("It is put before the answerer, which chooses what it quotes.")
+    template = coded("given", "It is put before the answerer, which chooses what it quotes.")
     return WhyNot("given", template, Message(), tuple(filter(None, seen)))
 
 
@@ -93,7 +93,7 @@ def expected_of(
     if _looks_like_a_file(written):
         return _lost(
             "index",
-            Message("No file of the index has this name: {name}"),
+            coded("no_such_file", "No file of the index has this name: {name}"),
             Message("Run: ragkit index {name}"),
             name=written,
         )
@@ -107,20 +107,29 @@ def expected_of(
     if unread:
         return _lost(
             "reading",
-            Message("No text of the index holds these words; {count} files were not read, or not wholly."),
+            coded(
+                "words_perhaps_unread",
+                "No text of the index holds these words; {count} files were not read, or not wholly.",
+            ),
             Message("Run: ragkit audit"),
             count=len(unread),
         )
-    return _lost("index", Message("No text of the index holds these words."), Message("Run: ragkit index FOLDER"))
+    return _lost(
+        "index",
+        coded("words_not_indexed", "No text of the index holds these words."),
+        Message("Run: ragkit index FOLDER"),
+    )
 
 
 def _expected_file(outcome: FileOutcome, page: int | None) -> Expected | WhyNot:
     fix = Message("Run: ragkit audit")
     if outcome.state in _UNREAD:
-        return _lost("reading", Message("The file was not read: {why}"), fix, why=outcome.reason)
+        return _lost("reading", coded("file_not_read", "The file was not read: {why}"), fix, why=outcome.reason)
     weak = [one for one in outcome.weak_pages if one.number == page]
     if page is not None and weak and not weak[0].score:
-        return _lost("reading", Message("Page {page} was not read: {why}"), fix, page=page, why=weak[0].reason)
+        return _lost(
+            "reading", coded("page_not_read", "Page {page} was not read: {why}"), fix, page=page, why=weak[0].reason
+        )
     return Expected(outcome.source, page, "", None)
 
 
@@ -136,17 +145,22 @@ def _chunks(expected: Expected, catalog: Catalog) -> list[Chunk]:
 def _split(search: _Search) -> WhyNot | Message:
     chunks, expected = search.chunks, search.expected
     if not chunks:
-        template = Message("No passage begins on page {page}; its text is part of the passages around it.")
+        template = coded(
+            "no_passage_on_page", "No passage begins on page {page}; its text is part of the passages around it."
+        )
         return _lost("splitting", template, Message("Expect the file without a page."), page=expected.page or 0)
     if expected.span is None:
-        return Message("The file has {count} passages that count.", {"count": len(chunks)})
+        return coded("passages_of_file", "The file has {count} passages that count.", count=len(chunks))
     start, end = expected.span
     whole = [chunk for chunk in chunks if chunk.start <= start and end <= chunk.end]
     if whole:
-        return Message("It stands in passage {number} of its document.", {"number": whole[0].ordinal + 1})
+        return coded("in_passage", "It stands in passage {number} of its document.", number=whole[0].ordinal + 1)
     return _lost(
         "splitting",
-        Message("It is split over {count} passages (numbers {numbers} of its document); none holds all of it."),
+        coded(
+            "split_over_passages",
+            "It is split over {count} passages (numbers {numbers} of its document); none holds all of it.",
+        ),
         Message("Raise chunking.overlap_tokens or chunking.chunk_tokens, and index again."),
         count=len(chunks),
         numbers=runs([chunk.ordinal + 1 for chunk in chunks]),
@@ -158,8 +172,10 @@ def _conditions(search: _Search) -> WhyNot | Message:
         return Message()
     vector = search.index.embedder.embed_query(search.question)
     if search.rank(search.index.dense.nearest(vector, _MAX_RANKED, search.where)) is None:
-        return _lost("conditions", Message("The conditions leave it out."), Message("Ask without --where."))
-    return Message("The conditions leave it in.")
+        return _lost(
+            "conditions", coded("conditions_exclude", "The conditions leave it out."), Message("Ask without --where.")
+        )
+    return coded("conditions_keep", "The conditions leave it in.")
 
 
 def _candidates(search: _Search) -> WhyNot | Message:
@@ -171,13 +187,15 @@ def _candidates(search: _Search) -> WhyNot | Message:
     most = max(settings.candidates, settings.k)
     best = min((rank for rank in (dense, lexical) if rank), default=None)
     if best is None:
-        template = Message("It has no vector and shares no word with the question.")
+        template = coded("no_candidate", "It has no vector and shares no word with the question.")
         return _lost("candidates", template, Message("Run: ragkit rebuild, or ask in the document's words."))
     if best <= most:
-        return Message("Dense rank {dense}, lexical rank {lexical}.", ranks)
+        return coded("candidate_ranks", "Dense rank {dense}, lexical rank {lexical}.", **ranks)
     return _lost(
         "candidates",
-        Message("Dense rank {dense}, lexical rank {lexical}; the first {most} of each are looked at."),
+        coded(
+            "candidate_too_low", "Dense rank {dense}, lexical rank {lexical}; the first {most} of each are looked at."
+        ),
         Message("Set retrieval.candidates to {best}."),
         **ranks,
         most=most,
@@ -190,13 +208,16 @@ def _ranking(search: _Search) -> WhyNot | Message:
     rank = search.rank(hit.ref.id for hit in search.stages.ranked)
     template, name = Message("Set retrieval.k to {rank}."), settings.k
     if search.reason() is not None or (rank is not None and rank <= max(name, reranking.passages(settings))):
-        return Message("Rank {rank} after fusion.", {"rank": rank or "–"})
+        return coded("rank_after_fusion", "Rank {rank} after fusion.", rank=rank or "–")
     weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)
     if rank is not None and weakest < selection.least_score(search.stages.ranked, settings):
-        why = Message("Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.")
+        why = coded(
+            "fused_too_weak",
+            "Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.",
+        )
         fix = Message("Set retrieval.k to {rank} and retrieval.least_share to 0.")
         return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), k=name)
-    why = Message("Rank {rank} after fusion; the first {k} are used.")
+    why = coded("fused_too_low", "Rank {rank} after fusion; the first {k} are used.")
     return _lost("ranking", why, template, rank=rank or "–", k=name)
 
 
@@ -206,8 +227,8 @@ def _reranking(search: _Search) -> WhyNot | Message:
         return Message()
     rank = search.rank(hit.ref.id for hit in search.stages.reranked)
     if search.reason() is not None or (rank is not None and rank <= settings.k):
-        return Message("Rank {rank} after reranking.", {"rank": rank or "–"})
-    why = Message("Rank {rank} after reranking; the first {k} are used.")
+        return coded("rank_after_reranking", "Rank {rank} after reranking.", rank=rank or "–")
+    why = coded("reranked_too_low", "Rank {rank} after reranking; the first {k} are used.")
     return _lost("reranking", why, Message("Set retrieval.k to {rank}."), rank=rank or "–", k=settings.k)
 
 
@@ -217,10 +238,10 @@ def _selection(search: _Search) -> WhyNot | Message:
     used = [*found.kept, *(hit for hits in found.joined.values() for hit in hits)]
     if reason is None or search.rank(hit.chunk.id for hit in used) is not None:
         return Message()
-    if "of the best score" in reason.text:
+    if reason.code == selection.TOO_WEAK.code:
         fix = Message("Set retrieval.least_share to 0, or ask for one thing at a time.")
         return _lost("selection", _LEFT_OUT, fix, why=reason)
-    if search.index.settings.per_source and "used already" in reason.text:
+    if search.index.settings.per_source and reason.code == selection.ENOUGH_OF_DOCUMENT.code:
         fix = Message("Set retrieval.per_source to {more}.")
         return _lost("selection", _LEFT_OUT, fix, why=reason, more=search.index.settings.per_source + 1)
     return _lost("selection", _LEFT_OUT, Message("Nothing is lost: the other one says it."), why=reason)
@@ -233,10 +254,10 @@ def _packing(search: _Search) -> WhyNot | Message:
     names = {chunk.id for chunk in search.chunks}
     for passage in context.passages:
         if names & set(passage.chunk_ids):
-            return Message("It is passage [{marker}] of the context.", {"marker": passage.marker})
+            return coded("in_context", "It is passage [{marker}] of the context.", marker=passage.marker)
     return _lost(
         "packing",
-        Message("It did not fit into the context of {tokens} tokens."),
+        coded("context_full", "It did not fit into the context of {tokens} tokens."),
         Message("Raise options.num_ctx, or lower retrieval.k."),
         tokens=answerer.passage_tokens,
     )

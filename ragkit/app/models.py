@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from ragkit.config.sections import Backend, Config
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.indexing.update import generation_of
 from ragkit.types.documents import EmbedFault, Generation, Vector
 from ragkit.types.errors import BadReply, IndexMismatch, InputError, ModelUnavailable
@@ -101,8 +101,8 @@ class ChosenModels:
         backend = self._config.models.embedding
         if backend == "auto" and active is not None:
             backend = cast(Backend, active.backend)
-            self._notes["embedding"] = Message(
-                "Embedding with {model}, as this index was made.", {"model": active.model}
+            self._notes["embedding"] = coded(
+                "embedding_as_indexed", "Embedding with {model}, as this index was made.", model=active.model
             )
         elif backend == "auto":
             backend = self._chosen("embedding", self._config.ollama.embed_model)
@@ -174,11 +174,13 @@ class ChosenModels:
 
         missing = lacks(self.ollama, model, _PROBE_TIMEOUT_S)
         if role == "embedding" and missing:
-            self._notes[role] = Message("Embedding with the embedded model: {why}", {"why": missing})
+            self._notes[role] = coded("embedding_embedded", "Embedding with the embedded model: {why}", why=missing)
         elif role == "embedding":
-            self._notes[role] = Message("Embedding with {model} on Ollama.", {"model": model})
+            self._notes[role] = coded("embedding_ollama", "Embedding with {model} on Ollama.", model=model)
         elif missing:
-            self._notes[role] = Message("Answering by quoting, without a language model: {why}", {"why": missing})
+            self._notes[role] = coded(
+                "answering_by_quoting", "Answering by quoting, without a language model: {why}", why=missing
+            )
         else:
-            self._notes[role] = Message("Answering with {model} on Ollama.", {"model": model})
+            self._notes[role] = coded("answering_ollama", "Answering with {model} on Ollama.", model=model)
         return "embedded" if missing else "ollama"

@@ -316,6 +316,7 @@ ZH: dict[str, str] = {
     "Hidden sheets, which were read all the same: {names}.": "隐藏的工作表（仍已读取）：{names}。",
     "Sheets with hidden rows or columns, which were read all the same: {names}.": "有隐藏行或列的工作表（仍已读取）：{names}。",
     "Hidden slides, which were read all the same: {numbers}.": "隐藏的幻灯片（仍已读取）：{numbers}。",
+    "Tracked changes: what was deleted is left out, what was inserted is read (places: {count}).": "修订：已删除的内容略去，插入的内容已读取（{count} 处）。",
     "It holds macros; they were not read.": "文件含有宏，宏未读取。",
     "It is not a .{kind} file, whatever its name says.": "不论文件名怎么写，它都不是 .{kind} 文件。",
     "It is not an RTF file, whatever its name says.": "不论文件名怎么写，它都不是 RTF 文件。",

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.text.pictures import BY_OCR, NO_TEXT, OCR_IS_OFF, UNREAD, is_picture, with_words
 from ragkit.types.answers import ChatMessage, Completion
 from ragkit.types.documents import Document, Page
@@ -27,11 +27,19 @@ _REACH = 2  # of what is described of the same file: 2 is pictures inside docume
 
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _NO_NOTES = (".pdf", ".tif", ".tiff", ".bmp")  # what is read of these does not tell that they hold pictures
-_FAILED = "The picture could not be described by {model}: {why}"
+_FAILED = coded("picture_not_described", "The picture could not be described by {model}: {why}")
 _BY = "Picture, described by {model} / 图片，由 {model} 描述："
 _END = "(end of the description / 描述到此为止)"
-_UNREAD = (UNREAD, OCR_IS_OFF, NO_TEXT)  # what is said of pictures in a file, and of picture files within it
-_SOME_FAILED = "Pictures that could not be described by {model}: {count} ({why})"
+_DESCRIBED = coded(
+    "pictures_described",
+    "Pictures described by {model}: {count}. These are its words, not the file's; look at the pictures.",
+)
+_UNREAD = (
+    UNREAD.code,
+    OCR_IS_OFF.code,
+    NO_TEXT.code,
+)  # what is said of pictures in a file, and of picture files within it
+_SOME_FAILED = coded("pictures_not_described", "Pictures that could not be described by {model}: {count} ({why})")
 
 _DESCRIBE = (
     "Describe this picture for somebody who searches for it in words: what it shows, and every name, number and word "
@@ -100,15 +108,11 @@ class DescribingLoader:
         assert document is not None
         notes = list(document.notes)
         if words:
-            template = (
-                "Pictures described by {model}: {count}. These are its words, not the file's; look at the pictures."
-            )
-            notes.append(Message(template, {"model": self._model, "count": len(words)}))
+            notes.append(_DESCRIBED.fill(model=self._model, count=len(words)))
         if failures:
-            values = {"model": self._model, "count": len(failures), "why": failures[0]}
-            notes.append(Message(_SOME_FAILED, values))
+            notes.append(_SOME_FAILED.fill(model=self._model, count=len(failures), why=failures[0]))
         if not words and loaded.failure is not None:
-            why = Message(_FAILED, {"model": self._model, "why": failures[0]})
+            why = _FAILED.fill(model=self._model, why=failures[0])
             return Loaded(loaded.content_hash, failure=LoadFailure("unreadable", why))
         return Loaded(loaded.content_hash, with_words(replace(document, notes=tuple(notes)), words))
 
@@ -119,7 +123,7 @@ class DescribingLoader:
             if not text:
                 return loaded
         except (ModelError, LoadError) as exc:
-            why = Message(_FAILED, {"model": self._model, "why": exc.message})
+            why = _FAILED.fill(model=self._model, why=exc.message)
             return replace(loaded, failure=LoadFailure("unreadable", why))
         return Loaded(loaded.content_hash, _document(path, text, self._model))
 
@@ -129,7 +133,7 @@ class DescribingLoader:
         def image() -> bytes:
             data = self._read(path)
             if hashlib.sha256(data).hexdigest() != content_hash:
-                raise LoadError("The file changed while it was read.")
+                raise LoadError(coded("changed_while_read", "The file changed while it was read."))
             return data
 
         return self._kept_or_asked(content_hash, image)
@@ -158,19 +162,19 @@ class DescribingLoader:
             raise
         assert isinstance(completion, Completion)
         if not completion.text.strip():
-            raise ModelUnable("the model said nothing.")
+            raise ModelUnable(coded("model_said_nothing", "the model said nothing."))
         return completion.text.strip()
 
     def _seeing(self) -> Chat:
         chat = self._make_chat()
         if not chat.accepts_images:
-            raise ModelUnable("the model cannot look at pictures.")
+            raise ModelUnable(coded("model_is_blind", "the model cannot look at pictures."))
         return chat
 
 
 def has_failed(outcome: FileOutcome) -> bool:
     """Whether a picture of the file is to be tried again, so that what is kept of the others is still needed."""
-    return any(message.text in (_FAILED, _SOME_FAILED) for message in (outcome.reason, *outcome.notes))
+    return any(message.code in (_FAILED.code, _SOME_FAILED.code) for message in (outcome.reason, *outcome.notes))
 
 
 def _mark(model: str) -> str:
@@ -188,18 +192,18 @@ def _may_wait(before: FileFacts) -> bool:
         return False  # another model has described what is in it
     if any(_tells_of_pictures(message) for message in (outcome.reason, *outcome.notes)):
         return True
-    was_scanned = any(note.text == BY_OCR for note in outcome.notes) and not outcome.weak_pages
+    was_scanned = any(note.code == BY_OCR.code for note in outcome.notes) and not outcome.weak_pages
     return suffix in _NO_NOTES and not was_scanned
 
 
 def _tells_of_pictures(message: Message) -> bool:
     """Also where it is said of a file within the file."""
     inner = (value for value in message.values.values() if isinstance(value, Message))
-    is_picture_file = message.text == UnsupportedFormat.NEEDS_MORE and message.values.get("suffix") in (
+    is_picture_file = message.code == UnsupportedFormat.NEEDS_MORE.code and message.values.get("suffix") in (
         *_TYPES,
         *_NO_NOTES,
     )
-    return message.text in _UNREAD or is_picture_file or any(map(_tells_of_pictures, inner))
+    return message.code in _UNREAD or is_picture_file or any(map(_tells_of_pictures, inner))
 
 
 def _wants_description(path: Path, loaded: Loaded) -> bool:
@@ -207,12 +211,16 @@ def _wants_description(path: Path, loaded: Loaded) -> bool:
     failure = loaded.failure
     if failure is None or not loaded.content_hash or path.suffix.lower() not in _TYPES:
         return False
-    return failure.state == "unsupported" or failure.reason.text == NO_TEXT
+    return failure.state == "unsupported" or failure.reason.code == NO_TEXT.code
 
 
 def _document(path: Path, description: str, model: str) -> Document:
     text = _sane(f"{_BY.format(model=model)}\n{description}")
-    note = Message("Described by {model}: these are its words, not the file's. Look at the picture.", {"model": model})
+    note = coded(
+        "described_picture",
+        "Described by {model}: these are its words, not the file's. Look at the picture.",
+        model=model,
+    )
     page = Page(1, 0, len(text), "described")
     return Document(str(path.absolute()), _TYPES[path.suffix.lower()], "", text, pages=(page,), notes=(note,))
 

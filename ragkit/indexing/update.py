@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from ragkit.config.sections import ChunkingConfig
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.text import chunking, terms
 from ragkit.types.documents import Chunk, Document, EmbedFault, Generation, Vector
 from ragkit.types.ports import Catalog, CatalogEntry, Embedder, FileFacts, Loaded, Loader, OnPage, ReportProgress
@@ -245,11 +245,20 @@ def _use_generation(
     catalog.activate(generation)
     if generation.same_vectors(active):
         count = {"count": len(waiting)}
-        return [Message("The {count} documents of the index were split anew: how that is done has changed.", count)]
+        return [
+            coded(
+                "split_again",
+                "The {count} documents of the index were split anew: how that is done has changed.",
+                **count,
+            )
+        ]
     return [
-        Message(
+        coded(
+            "embedded_again",
             "The index was made with {old}; its {count} documents were embedded again with {new}.",
-            {"old": active.model, "new": generation.model, "count": len(waiting)},
+            old=active.model,
+            new=generation.model,
+            count=len(waiting),
         )
     ]
 
@@ -452,14 +461,28 @@ def _fault_note(chunk: Chunk, reason: Message) -> Message:
     found = chunk.place
     place = {"place": found.line if found.page is None else found.page, "reason": reason}
     if found.page is not None:
-        return Message("Page {place}: one passage has no vector ({reason}); it is found by its words only.", place)
-    return Message("Line {place}: one passage has no vector ({reason}); it is found by its words only.", place)
+        return coded(
+            "page_without_vector",
+            "Page {place}: one passage has no vector ({reason}); it is found by its words only.",
+            **place,
+        )
+    return coded(
+        "line_without_vector",
+        "Line {place}: one passage has no vector ({reason}); it is found by its words only.",
+        **place,
+    )
 
 
 def _fault_notes(tally: _Tally) -> tuple[Message, ...]:
     if not tally.faults:
         return ()
-    return (Message("{count} passages have no vector; they are found by their words only.", {"count": tally.faults}),)
+    return (
+        coded(
+            "passages_without_vector",
+            "{count} passages have no vector; they are found by their words only.",
+            count=tally.faults,
+        ),
+    )
 
 
 def _remember_unread(

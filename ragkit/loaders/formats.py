@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragkit.i18n.messages import coded
 from ragkit.types.documents import Document
 from ragkit.types.errors import UnsupportedFormat
 
@@ -141,7 +142,7 @@ def parse(path: Path, data: bytes, media_type: str, unpacking: ReadContext | Non
         from ragkit.loaders.text.plain import read_text
 
         return read_text(str(path), data, media_type)
-    raise UnsupportedFormat("There is no reader for {media_type}.", media_type=media_type)
+    raise UnsupportedFormat(coded("no_reader_of_type", "There is no reader for {media_type}."), media_type=media_type)
 
 
 def _reader(module: str, name: str) -> Any:

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 from ragkit.config.sections import Config, RequestsConfig
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.models.families import Expectations
 from ragkit.models.tokens import SAMPLES, Scale
 from ragkit.types.documents import EmbedFault, Vector
@@ -147,16 +147,19 @@ class Batches:
         try:
             numbers = numpy.frombuffer(array("d", cast("list[float]", row)), numpy.float64)
         except (TypeError, OverflowError):
-            return EmbedFault(Message("the vector holds something that is not a number"))
+            return EmbedFault(coded("vector_not_numbers", "the vector holds something that is not a number"))
         if self.dimension and len(numbers) != self.dimension:
             return EmbedFault(
-                Message(
-                    "the vector has {found} numbers, not {wanted}", {"found": len(numbers), "wanted": self.dimension}
+                coded(
+                    "vector_wrong_size",
+                    "the vector has {found} numbers, not {wanted}",
+                    found=len(numbers),
+                    wanted=self.dimension,
                 )
             )
         length = float(numpy.sqrt(numbers @ numbers)) if len(numbers) else 0.0
         if not numpy.isfinite(length) or length < _TINY:
-            return EmbedFault(Message("the vector is zero or not finite"))
+            return EmbedFault(coded("vector_zero", "the vector is zero or not finite"))
         return array("f", (numbers / length).astype(numpy.float32).tobytes())
 
 

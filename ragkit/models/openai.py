@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from ragkit.config.sections import Config
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.models.batching import ServedEmbedder
 from ragkit.models.families import expectations
 from ragkit.models.http.addresses import may_carry_key
@@ -152,9 +152,11 @@ class OpenAIChat:
             except _FieldRefused as exc:
                 if exc.field in self._refused:
                     raise
-                self._refused[exc.field] = Message(
+                self._refused[exc.field] = coded(
+                    "field_not_taken",
                     "The model {model} does not take {field}; it was left out.",
-                    {"model": self.model, "field": exc.field},
+                    model=self.model,
+                    field=exc.field,
                 )
 
     def _stream(self, messages: Sequence[ChatMessage], form: Format) -> Generator[str | Completion, None, None]:
@@ -198,7 +200,7 @@ class OpenAIChat:
     def _completion(self, messages: Sequence[ChatMessage], text: str, reason: str, usage: Any) -> Completion:
         told = usage if isinstance(usage, dict) else {}
         read = count(told.get("prompt_tokens"))
-        cut = (Message("The answer was cut by the token limit. Raise options.num_predict."),)
+        cut = (coded("cut_by_num_predict", "The answer was cut by the token limit. Raise options.num_predict."),)
         return Completion(
             text=text,
             model=self.model,
@@ -218,9 +220,9 @@ def _message(message: ChatMessage) -> dict[str, object]:
     if not message.images:
         return {"role": message.role, "content": message.content}
     parts: list[dict[str, object]] = [{"type": "text", "text": message.content}]
-    for image, coded in zip(message.images, as_base64(message.images), strict=True):
+    for image, encoded in zip(message.images, as_base64(message.images), strict=True):
         kind = next(kind for first, kind in _IMAGE_KINDS.items() if image.startswith(first))
-        parts.append({"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{coded}"}})
+        parts.append({"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,{encoded}"}})
     return {"role": message.role, "content": parts}
 
 

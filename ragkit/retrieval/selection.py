@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from ragkit.config.sections import RetrievalConfig
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.retrieval.fusion import Hit
 from ragkit.text import terms
 from ragkit.types.documents import Chunk
@@ -22,6 +22,8 @@ from ragkit.types.search import LeftOut, ScoredChunk
 ReadChunk = Callable[[str], Chunk]
 """The chunk of an id."""
 
+TOO_WEAK = coded("too_weak", "has less than {percent} % of the best score")
+ENOUGH_OF_DOCUMENT = coded("enough_of_document", "comes after {count} passages of its document that are used already")
 _SAME = 0.95  # of the pieces of two texts in common: one says what the other says
 _PIECE = 5  # characters
 _JOIN_SHARE = 0.45  # the share of the best score that a neighbour needs to be read with a chunk (docs/chunking.md)
@@ -62,7 +64,7 @@ def for_answer(
     found = _selected(strong, read, k, settings, around)
     held = {hit.chunk.id for hits in found.joined.values() for hit in hits}
     weak = [hit for hit in ranked if hit.score < least and hit.ref.id not in held][: k - len(found.kept)]
-    reason = Message("has less than {percent} % of the best score", {"percent": round(100 * settings.least_share)})
+    reason = TOO_WEAK.fill(percent=round(100 * settings.least_share))
     return replace(found, left_out=(*found.left_out, *(LeftOut(read(hit.ref.id), reason) for hit in weak)))
 
 
@@ -128,9 +130,9 @@ def _reason(chunk: Chunk, kept: Sequence[ScoredChunk], settings: RetrievalConfig
     most = settings.per_source
     for other in kept if settings.repeats == "once" else ():
         if _says_the_same(chunk.text, other.chunk.text):
-            return Message("says the same as {file}", {"file": PurePath(other.chunk.source).name})
+            return coded("repeats", "says the same as {file}", file=PurePath(other.chunk.source).name)
     if most and sum(other.chunk.source == chunk.source for other in kept) >= most:
-        return Message("comes after {count} passages of its document that are used already", {"count": most})
+        return ENOUGH_OF_DOCUMENT.fill(count=most)
     return None
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.store.catalog import maintenance
 from ragkit.store.catalog.errors import disk_full
 from ragkit.store.catalog.writer import SqliteCatalog
@@ -91,8 +91,10 @@ class IndexFolder:
         except (StoreError, OSError) as exc:
             full = isinstance(exc, OSError) and exc.errno == errno.ENOSPC
             why = disk_full(self.directory).message if full else getattr(exc, "message", str(exc))
-            note = Message(
-                "Chroma could not be brought up to date ({why}) The catalog is searched instead.", {"why": why}
+            note = coded(
+                "chroma_not_updated",
+                "Chroma could not be brought up to date ({why}) The catalog is searched instead.",
+                why=why,
             )
             return self.dense().unpublished_count(), (note,)
 

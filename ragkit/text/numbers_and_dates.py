@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.text import quotes, terms
 from ragkit.types.structured import Scalar
 
@@ -199,7 +199,9 @@ def read(node: Mapping[str, Any], text: str, about: str) -> Scalar | Unread:
     if kinds & {"number", "integer"}:
         return _number(text, about, whole="number" not in kinds)
     if "string" not in kinds:
-        return Unread(Message("whether something is true has to be concluded, which needs a language model"))
+        return Unread(
+            coded("truth_needs_model", "whether something is true has to be concluded, which needs a language model")
+        )
     if node.get("format") == "date":
         days = sorted(dates(text))
         return _only([day.isoformat() for day in days], Message("date"))
@@ -209,7 +211,9 @@ def read(node: Mapping[str, Any], text: str, about: str) -> Scalar | Unread:
     if pattern is not None:
         return _only([match.group() for match in pattern.finditer(text)], Message("value of this form"))
     if "format" in node:
-        return Unread(Message("a text of the format {name} has to be made, not found", {"name": node["format"]}))
+        return Unread(
+            coded("format_needs_model", "a text of the format {name} has to be made, not found", name=node["format"])
+        )
     return " ".join(text.split())
 
 
@@ -257,8 +261,8 @@ def _only(found: list[Any], what: Message) -> Scalar | Unread:
         value: Scalar = different[0]
         return value
     if not different:
-        return Unread(Message("the passage found for it gives no {what}", {"what": what}))
+        return Unread(coded("no_value", "the passage found for it gives no {what}", what=what))
     shown = ", ".join(map(str, different[:5]))
     return Unread(
-        Message("the passage found for it gives more than one {what}: {shown}", {"what": what, "shown": shown})
+        coded("several_values", "the passage found for it gives more than one {what}: {shown}", what=what, shown=shown)
     )

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
+from ragkit.i18n.messages import coded
 from ragkit.types.documents import Document, Page, PageKind
 
 # What readers say of pictures that a model has not described, by which it is known which files to read again.
-UNREAD = "Pictures that were not read: {count}."
-OCR_IS_OFF = "Pictures are read by OCR, which is off (setting loading.ocr)."
-NO_TEXT = "No text was found on the picture."
-IS_DAMAGED = "The picture is damaged ({why})."
-BY_OCR = "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
+UNREAD = coded("pictures_not_read", "Pictures that were not read: {count}.")
+OCR_IS_OFF = coded("ocr_is_off", "Pictures are read by OCR, which is off (setting loading.ocr).")
+NO_TEXT = coded("no_text_on_picture", "No text was found on the picture.")
+IS_DAMAGED = coded("picture_damaged", "The picture is damaged ({why}).")
+BY_OCR = coded(
+    "read_by_ocr", "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
+)
 MAX_PICTURES = 48  # of one document that are described
 MAX_BYTES = 8 << 20  # of one
 MAX_BYTES_IN_ALL = 64 << 20  # of those of one document

@@ -6,15 +6,15 @@ from ragkit.i18n.messages import Message, say
 from ragkit.types.documents import Place
 
 _PAGES = {
-    "page": "page {page}",
-    "slide": "slide {page}",
-    "sheet": "sheet {page}",
-    "message": "message {page}",
-    "scan": "page {page} (OCR)",
-    "described": "picture {page} (a model's description)",
-    "described_page": "page {page} (a model's description of a picture)",
-    "described_slide": "slide {page} (a model's description of a picture)",
-    "described_picture": "picture {page} (a model's description)",
+    "page": Message("page {page}"),
+    "slide": Message("slide {page}"),
+    "sheet": Message("sheet {page}"),
+    "message": Message("message {page}"),
+    "scan": Message("page {page} (OCR)"),
+    "described": Message("picture {page} (a model's description)"),
+    "described_page": Message("page {page} (a model's description of a picture)"),
+    "described_slide": Message("slide {page} (a model's description of a picture)"),
+    "described_picture": Message("picture {page} (a model's description)"),
 }
 
 
@@ -24,8 +24,8 @@ def spoken(place: Place, language: str) -> str:
     if place.kind == "sheet" and place.name:
         parts.append(say(Message("sheet “{name}”", {"name": place.name}), language))
     elif place.page is not None:
-        parts.append(say(Message(_PAGES.get(place.kind, "page {page}"), {"page": place.page}), language))
+        parts.append(say(_PAGES.get(place.kind, _PAGES["page"]).fill(page=place.page), language))
     if place.line is not None:
-        line = "row {line}" if place.kind == "sheet" else "line {line}"
-        parts.append(say(Message(line, {"line": place.line}), language))
+        line = Message("row {line}") if place.kind == "sheet" else Message("line {line}")
+        parts.append(say(line.fill(line=place.line), language))
     return say(Message(", "), language).join(parts)

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.types.documents import Document, Page, WeakPage
 
 BAD = 0.5  # a page below it is listed
@@ -125,11 +125,11 @@ def _alphabet(character: str) -> str:
 
 
 _CHECKS: Sequence[tuple[Callable[[str, int], float], Message]] = (
-    (_lost, Message("characters were lost: its fonts or encoding do not say what they are")),
-    (_private, Message("its fonts give signs without a meaning")),
-    (_mojibake, Message("it was written in another encoding than it was read in")),
-    (_spelled, Message("its words are taken apart into letters")),
-    (_unspeakable, Message("its letters make no words")),
-    (_scripts, Message("its words mix alphabets")),
-    (_marks, Message("it is made of signs, not of words")),
+    (_lost, coded("characters_lost", "characters were lost: its fonts or encoding do not say what they are")),
+    (_private, coded("private_signs", "its fonts give signs without a meaning")),
+    (_mojibake, coded("wrong_encoding", "it was written in another encoding than it was read in")),
+    (_spelled, coded("spelled_words", "its words are taken apart into letters")),
+    (_unspeakable, coded("no_words", "its letters make no words")),
+    (_scripts, coded("mixed_alphabets", "its words mix alphabets")),
+    (_marks, coded("only_signs", "it is made of signs, not of words")),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 
 
 class RagkitError(Exception):
@@ -52,7 +52,7 @@ class UnsupportedFormat(LoadError):
     """No reader for this kind of file."""
 
     code = "unsupported_format"
-    NEEDS_MORE = "Reading {suffix} files needs more packages: {command}"
+    NEEDS_MORE = coded("needs_packages", "Reading {suffix} files needs more packages: {command}")
 
 
 class NoText(LoadError):

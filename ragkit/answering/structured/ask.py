@@ -14,7 +14,7 @@ from ragkit.answering.ask import tokens_after
 from ragkit.answering.packing import Room
 from ragkit.answering.structured import prompts
 from ragkit.answering.structured.schema import Gap, Leaf, problem, taken
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.retrieval.selection import Selection
 from ragkit.text import numbers_and_dates, quotes
 from ragkit.types.answers import ChatMessage, Completion, Context
@@ -28,7 +28,7 @@ _FRAME_TOKENS = 288  # of the question and of the chat template around the messa
 _MIN_TOKENS = 200  # of passages, for a form to be filled in at all
 _MAX_COMPLAINTS = 8  # named when a model is asked again
 
-_NOT_SAID = Message("the documents do not say")
+_NOT_SAID = coded("not_said", "the documents do not say")
 
 
 def ask(
@@ -55,7 +55,7 @@ def ask(
     documents = {passage.source: read(passage.source) for passage in filling.context.passages}
     misfit = problem(value, form.schema)
     completion = filling.completion
-    misfits = (Message("The value does not fit the schema: {why}.", {"why": misfit}),) if misfit else ()
+    misfits = (coded("value_misfit", "The value does not fit the schema: {why}.", why=misfit),) if misfit else ()
     return StructuredAnswer(
         question=question,
         text=json.dumps(value, ensure_ascii=False),
@@ -97,16 +97,18 @@ def _proof(part: Leaf | Gap, passages: Sequence[Passage]) -> Proof:
     if part.value is None:
         return Proof(part, "null", reason=_NOT_SAID)
     if not part.quote.strip():
-        return Proof(part, "unverified", reason=Message("no quote was given"))
+        return Proof(part, "unverified", reason=coded("no_quote", "no quote was given"))
     named = [passage for passage in passages if passage.marker == part.marker]
     for passage in (*named, *(one for one in passages if one.marker != part.marker)):
         span = quotes.find_quote(part.quote, passage.text)
         if span is not None:
             stands = numbers_and_dates.support_of(part.value, part.quote, closed=part.closed)
             if stands == "absent":
-                return Proof(part, "unverified", passage, span, Message("its quote does not say this value"))
+                return Proof(
+                    part, "unverified", passage, span, coded("value_not_in_quote", "its quote does not say this value")
+                )
             return Proof(part, stands, passage, span)
-    reason = Message("the quote is in none of the passages")
+    reason = coded("quote_not_found", "the quote is in none of the passages")
     return Proof(part, "unverified", named[0] if named else None, None, reason)
 
 

@@ -11,7 +11,7 @@ from ragkit.answering.extractive.answerer import ExtractiveAnswerer
 from ragkit.answering.extractive.sentences import ScoredSentence
 from ragkit.answering.structured.schema import ABSENT, is_scalar, label, problem
 from ragkit.answering.structured.schema import choices as forms_choices
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.text import numbers_and_dates
 from ragkit.types.answers import Completion, Context, ContextLedger, LedgerEntry
 from ragkit.types.search import Passage
@@ -64,17 +64,19 @@ class _Work:
                 for name, below in node["properties"].items()
             }
         if not is_scalar(node):
-            self.reasons[path] = Message("a list, or a choice between forms, needs a language model")
+            self.reasons[path] = coded("list_needs_model", "a list, or a choice between forms, needs a language model")
             return ABSENT
         return self._scalar(node, path, about)
 
     def _scalar(self, node: Mapping[str, Any], path: FieldPath, about: str) -> object:
         choices = [one for one in forms_choices(node) if one.get("type") != "null"]
         if len(choices) != 1:
-            self.reasons[path] = Message("a choice between types needs a language model")
+            self.reasons[path] = coded("type_needs_model", "a choice between types needs a language model")
             return ABSENT
         if choices[0].get("type") == "boolean":
-            self.reasons[path] = Message("whether something is true has to be concluded, which needs a language model")
+            self.reasons[path] = coded(
+                "truth_needs_model", "whether something is true has to be concluded, which needs a language model"
+            )
             return ABSENT
         context = self._find(f"{about} {self._question}", self._answerer.passage_tokens)
         ranked = self._answerer.best(about or self._question, context)
@@ -87,7 +89,7 @@ class _Work:
             why = (
                 value.why
                 if isinstance(value, numbers_and_dates.Unread)
-                else Message("what was found does not fit the schema")
+                else coded("found_misfit", "what was found does not fit the schema")
             )
             self.reasons.setdefault(path, why)
         return ABSENT

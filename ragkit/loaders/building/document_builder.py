@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
+from ragkit.loaders.reasons import NO_TEXT_IN_FILE
 from ragkit.types.documents import Document, Heading, Page
 from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
@@ -158,13 +159,15 @@ class DocumentBuilder:
         may be blank: the gallery then has what would have been raised."""
         without: LoadError | None = None
         if self.is_blank():
-            without = LoadError(self.notes[0]) if self.notes else NoText("The file holds no text.")
+            without = LoadError(self.notes[0]) if self.notes else NoText(NO_TEXT_IN_FILE)
             if self.gallery is None or not self.pictures:
                 raise without
         if self.gallery is not None:
             self.gallery.placed, self.gallery.without = self.pictures, without
         if self._unsaid:
-            more = Message("More of this kind was left out of this list (places: {count}).", {"count": self._unsaid})
+            more = coded(
+                "more_notes", "More of this kind was left out of this list (places: {count}).", count=self._unsaid
+            )
             self.notes.append(more)
         return Document(
             source,

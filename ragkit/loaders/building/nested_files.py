@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.files.access import MB
+from ragkit.loaders.reasons import NESTED_TOO_DEEPLY, NO_READER, READER_FAILED, TOO_MUCH_INSIDE
 from ragkit.types.errors import LoadError, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ class ReadContext:
         self.bytes_left -= size_bytes
         self.parts_left -= 1
         if self.bytes_left < 0 or self.parts_left < 0:
-            raise LoadError("The files inside it are too many or too large to be unpacked.")
+            raise LoadError(TOO_MUCH_INSIDE)
 
     def check_depth(self, most: int) -> None:
         """Raises LoadError: a file in a file in a file, and so on."""
         if self.depth > most:
-            raise LoadError("Its parts are nested too deeply to be read.")
+            raise LoadError(NESTED_TOO_DEEPLY)
 
 
 def needs_extra(extra: str, suffix: str) -> UnsupportedFormat:
@@ -69,7 +70,7 @@ def add_part(
     title = shown(name)
     try:
         if kind is None:
-            raise LoadError("There is no reader for {suffix} files.", suffix=Path(title).suffix or title)
+            raise LoadError(NO_READER, suffix=Path(title).suffix or title)
         unpacking.take(len(data))
         unpacking.depth += 1
         try:
@@ -80,12 +81,12 @@ def add_part(
         lines.note(unread(title, exc.message))
         return False
     except (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError) as exc:
-        lines.note(unread(title, Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})))
+        lines.note(unread(title, READER_FAILED.fill(why=type(exc).__name__)))
         return False
     lines.blank()
     start = lines.length
     lines.head(level, title)
-    notes = [Message("{name}: {why}", {"name": title, "why": note}) for note in document.notes]
+    notes = [coded("note_of_part", "{name}: {why}", name=title, why=note) for note in document.notes]
     lines.include(title, document, notes, level, pictures, start)
     return True
 
@@ -104,4 +105,4 @@ def _with_pictures(gallery: PictureCollector | None, read: Callable[[], Document
 
 
 def unread(name: str, why: Message) -> Message:
-    return Message("{name} was not read: {why}", {"name": shown(name), "why": why})
+    return coded("part_not_read", "{name} was not read: {why}", name=shown(name), why=why)

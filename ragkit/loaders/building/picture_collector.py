@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.text.pictures import (
     IS_DAMAGED,
     MAX_BYTES,
@@ -23,17 +23,26 @@ MAX_PREPARED = 4 * MAX_PICTURES  # pictures of one file that are made anew, or t
 _MIN_BYTES = 2000
 _MIN_PIXELS = 64 * 64
 _THINNEST_PIXELS = 24  # of the shorter side: less is a rule
-SMALL = "Pictures too small to be described (icons, bullets, rules): {count}."
-FORMAT = "Pictures of a format that was not described: {count}."
-MANY = "Pictures that were not described because there are too many or they are too large: {count}."
-AGAIN = "Pictures that are the same as one before them, and were described once: {count}."
-DAMAGED = "Damaged pictures, which were not described: {count}."
-BEHIND = "Pictures behind the text of a whole page, which were not described: {count}."
-ELSEWHERE = "Pictures that stand nowhere in the text (headers, footers, masters), which were not described: {count}."
+SMALL = coded("pictures_too_small", "Pictures too small to be described (icons, bullets, rules): {count}.")
+FORMAT = coded("pictures_of_other_format", "Pictures of a format that was not described: {count}.")
+MANY = coded(
+    "pictures_too_many", "Pictures that were not described because there are too many or they are too large: {count}."
+)
+AGAIN = coded("pictures_repeated", "Pictures that are the same as one before them, and were described once: {count}.")
+DAMAGED = coded("pictures_damaged", "Damaged pictures, which were not described: {count}.")
+BEHIND = coded("pictures_behind_text", "Pictures behind the text of a whole page, which were not described: {count}.")
+ELSEWHERE = coded(
+    "pictures_elsewhere",
+    "Pictures that stand nowhere in the text (headers, footers, masters), which were not described: {count}.",
+)
 
 
 class LeftOut(Exception):
-    """Why a picture is not described: its only argument, one of the templates above."""
+    """A picture is not described; `why` is one of the messages above."""
+
+    def __init__(self, why: Message) -> None:
+        super().__init__(why.code)
+        self.why = why
 
 
 class PictureCollector:
@@ -46,8 +55,9 @@ class PictureCollector:
         self.parts: set[str] = set()  # of the package, in small letters, that were met
         self._as_png = as_png
         self._on_picture = on_picture
-        self._met: dict[bytes, str] = {}  # hash -> why it was left out
-        self._left_out: Counter[str] = Counter()
+        self._met: dict[bytes, bool] = {}  # hash -> whether the picture is described
+        self._left_out = Counter[str]()  # pictures that are not described, by the code of the reason
+        self._reasons: dict[str, Message] = {}  # by their codes
         self._count = self._prepared_count = 0
         self._bytes = 0
 
@@ -59,8 +69,8 @@ class PictureCollector:
         """As `accepted`: what `draw` makes of the picture whose bytes are `original`. It may raise LeftOut."""
         key = hashlib.sha256(original).digest()
         if key in self._met:
-            if not self._met[key]:
-                self._left_out[AGAIN] += 1
+            if self._met[key]:
+                self.leave_out(AGAIN)
             return None
         try:
             if self._count >= MAX_PICTURES:
@@ -69,11 +79,10 @@ class PictureCollector:
             if len(picture) > MAX_BYTES or self._bytes + len(picture) > MAX_BYTES_IN_ALL:
                 raise LeftOut(MANY)
         except (LeftOut, MemoryError) as exc:
-            why = str(exc) if isinstance(exc, LeftOut) else MANY
-            self.leave_out(why)
-            self._met[key] = why
+            self.leave_out(exc.why if isinstance(exc, LeftOut) else MANY)
+            self._met[key] = False
             return None
-        self._met[key] = ""
+        self._met[key] = True
         self._count += 1
         self._bytes += len(picture)
         return picture
@@ -89,13 +98,14 @@ class PictureCollector:
             raise LeftOut(MANY)
         self._on_picture()
 
-    def leave_out(self, why: str, count: int = 1) -> None:
-        """`why` is one of the templates above."""
+    def leave_out(self, why: Message, count: int = 1) -> None:
+        """Count pictures that are not described; `why` is one of the messages above."""
         if count:
-            self._left_out[why] += count
+            self._left_out[why.code] += count
+            self._reasons[why.code] = why
 
     def notes(self) -> list[Message]:
-        return [Message(template, {"count": count}) for template, count in self._left_out.items()]
+        return [self._reasons[code].fill(count=count) for code, count in self._left_out.items()]
 
     def _prepared(self, data: bytes) -> bytes:
         """`data`, or the same picture in another format. Raises LeftOut."""
@@ -110,7 +120,7 @@ class PictureCollector:
         try:
             picture = self._as_png(data)
         except LoadError as exc:
-            is_damaged = exc.message.text == IS_DAMAGED
+            is_damaged = exc.message.code == IS_DAMAGED.code
             raise LeftOut(DAMAGED if is_damaged else MANY if size else FORMAT) from exc
         check_size(*(size_in_pixels(picture) or (0, 0)))
         return picture

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
@@ -94,7 +94,7 @@ def _is_quoted(text: str, delimiter: str, lines: DocumentBuilder) -> bool:
             pass
     except csv.Error as exc:
         if "unexpected end" in str(exc):
-            lines.note(Message("A quotation mark is never closed; all were read as letters."))
+            lines.note(coded("open_quotation", "A quotation mark is never closed; all were read as letters."))
             return False
     return True
 

@@ -10,25 +10,28 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
+from ragkit.loaders.reasons import NOT_A_REGULAR_FILE, SYMBOLIC_LINK
 from ragkit.types.errors import LoadError
 
 MB = 1 << 20
-NOT_UTF8 = Message("Its name is not valid UTF-8; rename it to have it read.")
+NOT_UTF8 = coded("name_not_utf8", "Its name is not valid UTF-8; rename it to have it read.")
 _PIECE = 1 << 20
 _MAX_LOOKED_AT = 20_000  # files of a folder, for one that was moved
 # A FIFO must not block the open, a link that took the file's place must not be followed.
 _WHERE_THE_SYSTEM_HAS_THEM = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WHERE_THE_SYSTEM_HAS_THEM)
+_GONE = coded("gone", "The file is gone.")
+_NO_PERMISSION = coded("no_permission", "Permission denied.")
 _REASONS = {
-    errno.ENOENT: "The file is gone.",
-    errno.ENOTDIR: "The file is gone.",
-    errno.EACCES: "Permission denied.",
-    errno.EPERM: "Permission denied.",
-    errno.ELOOP: "It is a symbolic link; links are not followed.",
-    errno.EISDIR: "It is not a regular file.",
-    errno.ENXIO: "It is not a regular file.",
-    errno.ENAMETOOLONG: "The name is too long for the system.",
+    errno.ENOENT: _GONE,
+    errno.ENOTDIR: _GONE,
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
+    errno.ELOOP: SYMBOLIC_LINK,
+    errno.EISDIR: NOT_A_REGULAR_FILE,
+    errno.ENXIO: NOT_A_REGULAR_FILE,
+    errno.ENAMETOOLONG: coded("name_too_long", "The name is too long for the system."),
 }
 
 
@@ -49,7 +52,7 @@ def read_bytes(path: str, max_mb: int) -> bytes:
 def _read(descriptor: int, max_mb: int) -> bytes:
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
-        raise LoadError("It is not a regular file.")
+        raise LoadError(NOT_A_REGULAR_FILE)
     _check_size(facts.st_size, max_mb)
     pieces = []
     size = 0
@@ -72,8 +75,8 @@ def is_utf8(name: str) -> bool:
 def os_reason(exc: OSError) -> Message:
     known = _REASONS.get(exc.errno or 0)
     if known:
-        return Message(known)
-    return Message("The system refused to read it: {why}.", {"why": exc.strerror or type(exc).__name__})
+        return known
+    return coded("system_refused", "The system refused to read it: {why}.", why=exc.strerror or type(exc).__name__)
 
 
 def refused(exc: OSError) -> LoadError:
@@ -83,7 +86,7 @@ def refused(exc: OSError) -> LoadError:
 def _check_size(size: int, max_mb: int) -> None:
     if size > max_mb * MB:
         raise LoadError(
-            "The file is larger than {limit} MB (setting loading.max_file_mb).",
+            coded("too_large", "The file is larger than {limit} MB (setting loading.max_file_mb)."),
             limit=max_mb,
         )
 

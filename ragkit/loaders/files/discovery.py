@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.files.access import NOT_UTF8, is_utf8, os_reason
 from ragkit.loaders.files.ignore import Rules, is_real_folder
 from ragkit.loaders.formats import media_type
+from ragkit.loaders.reasons import HIDDEN_FILE, NO_READER, NOT_A_REGULAR_FILE, SYMBOLIC_LINK
 from ragkit.types.errors import InputError
 from ragkit.types.reports import FileOutcome, FileState, FoundFile
 
@@ -43,7 +44,7 @@ def discover(
                 "Cannot open {path}: {why}",
                 hint="Check the spelling of the path.",
                 path=shown(root),
-                why=os_reason(exc) if os.path.lexists(root) else Message("there is no such file or folder."),
+                why=os_reason(exc) if os.path.lexists(root) else coded("not_there", "there is no such file or folder."),
             ) from exc
     rules = {root: Rules.of(root, include_globs, exclude_globs) for root in resolved}
     found = _walk(rules, Path(os.path.realpath(exclude)) if exclude else None)
@@ -53,8 +54,12 @@ def discover(
 def _young(found: Found, max_age_days: int) -> Found:
     if isinstance(found, FileOutcome) or time.time_ns() - found.modified_ns <= max_age_days * _DAY_NS:
         return found
-    template = "It was last changed more than {days} days ago (setting loading.max_age_days)."
-    return _outcome(found.path, "skipped", Message(template, {"days": max_age_days}))
+    reason = coded(
+        "too_old",
+        "It was last changed more than {days} days ago (setting loading.max_age_days).",
+        days=max_age_days,
+    )
+    return _outcome(found.path, "skipped", reason)
 
 
 def shown(path: Path) -> str:
@@ -77,7 +82,7 @@ def _walk(roots: Mapping[Path, Rules], exclude: Path | None) -> Iterator[Found]:
             continue
         seen.add(path)
         if path == exclude:
-            yield _outcome(path, "skipped", Message("It is the index itself."))
+            yield _outcome(path, "skipped", coded("is_the_index", "It is the index itself."))
             continue
         unwanted = None if path in named else rules.left_alone(path)
         if unwanted is not None:
@@ -102,9 +107,9 @@ def _look(path: Path) -> Found | list[Path]:
     except OSError as exc:
         return _outcome(path, "unreadable", os_reason(exc))
     if stat.S_ISLNK(facts.st_mode):
-        return _outcome(path, "skipped", Message("It is a symbolic link; links are not followed."))
+        return _outcome(path, "skipped", SYMBOLIC_LINK)
     if not stat.S_ISREG(facts.st_mode):
-        return _outcome(path, "skipped", Message("It is not a regular file."))
+        return _outcome(path, "skipped", NOT_A_REGULAR_FILE)
     if media_type(path) is None:
         return _outcome(path, "unsupported", _no_reader(path.suffix))
     return FoundFile(path, facts.st_size, facts.st_mtime_ns)
@@ -112,13 +117,13 @@ def _look(path: Path) -> Found | list[Path]:
 
 def _no_reader(suffix: str) -> Message:
     if not suffix:
-        return Message("Its name has no suffix that says what it is.")
-    return Message("There is no reader for {suffix} files.", {"suffix": suffix})
+        return coded("no_suffix", "Its name has no suffix that says what it is.")
+    return NO_READER.fill(suffix=suffix)
 
 
 def _hidden(path: Path) -> FileOutcome:
     return _outcome(
-        path, "skipped", Message("It is a hidden folder." if is_real_folder(path) else "It is a hidden file.")
+        path, "skipped", (coded("hidden_folder", "It is a hidden folder.") if is_real_folder(path) else HIDDEN_FILE)
     )
 
 

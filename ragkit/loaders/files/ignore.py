@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pathspec
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.types.errors import InputError
 
 IGNORE_FILE = ".ragkitignore"
 _MAX_BYTES = 2**20  # of an ignore file
-_EXCLUDED = Message("It is excluded by a pattern.")
-_NOT_INCLUDED = Message("It is not among the included patterns.")
+_EXCLUDED = coded("excluded", "It is excluded by a pattern.")
+_NOT_INCLUDED = coded("not_included", "It is not among the included patterns.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Rules:
             raise InputError(
                 "Cannot read {path}: {why}.", hint="Mend or remove it.", path=file, why=getattr(exc, "strerror", exc)
             ) from exc
-        reason = Message("It is excluded by {path}.", {"path": str(file)})
+        reason = coded("excluded_by_file", "It is excluded by {path}.", path=str(file))
         return Rules((*self.patterns, _Patterns(folder, _spec(lines), reason)), self.included)
 
     def left_alone(self, path: Path) -> Message | None:

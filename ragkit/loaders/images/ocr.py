@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragkit.i18n.messages import Message, runs
+from ragkit.i18n.messages import Message, coded, runs
 from ragkit.loaders.images.reading_order import Line, in_reading_order
 from ragkit.text.pictures import BY_OCR
 from ragkit.types.documents import WeakPage
@@ -154,17 +154,17 @@ def reading_notes(read: dict[int, Reading]) -> tuple[Message, ...]:
         return ()
     size = sum(len(reading.text) for reading in read.values())
     sure = sum(reading.confidence * len(reading.text) for reading in read.values()) / size
-    return (Message(BY_OCR, {"pages": runs(sorted(read)), "percent": int(sure * 100)}),)
+    return (BY_OCR.fill(pages=runs(sorted(read)), percent=int(sure * 100)),)
 
 
 def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:
     """What is wrong with a page that was given to OCR; None: nothing."""
     if reading is None:
-        return WeakPage(number, 0.0, Message("OCR failed on it"))
+        return WeakPage(number, 0.0, coded("ocr_failed", "OCR failed on it"))
     if not reading.text:
-        return WeakPage(number, 0.0, Message("OCR found no text on it"))
+        return WeakPage(number, 0.0, coded("ocr_found_nothing", "OCR found no text on it"))
     if reading.confidence < UNSURE:
-        return WeakPage(number, reading.confidence, Message("OCR is not sure of its letters"))
+        return WeakPage(number, reading.confidence, coded("ocr_unsure", "OCR is not sure of its letters"))
     return None
 
 

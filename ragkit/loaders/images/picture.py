@@ -10,10 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import clean
 from ragkit.loaders.building.nested_files import ReadContext, needs_extra
 from ragkit.loaders.building.picture_collector import DAMAGED, LeftOut
 from ragkit.loaders.images.ocr import MAX_PIXELS, is_installed, reading_notes, weak_reading
+from ragkit.loaders.reasons import EMPTY
 from ragkit.text.pictures import IS_DAMAGED, MAX_BYTES, NO_TEXT, OCR_IS_OFF
 from ragkit.text.pictures import MAX_PIXELS as MAX_PIXELS_IN_ALL
 from ragkit.types.documents import Document, Page
@@ -35,7 +37,7 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: ReadConte
     """A page for each picture in the file. Raises NoText; LoadError: it is no picture, or damaged;
     UnsupportedFormat: the libraries are not installed, or OCR is off."""
     if not data:
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     try:
         if unpacking.ocr is None:
             raise _unread(source)
@@ -45,7 +47,7 @@ def read_picture(source: str, data: bytes, media_type: str, unpacking: ReadConte
         return document
     except LoadError as exc:
         is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
-        if unpacking.gallery is None or not is_wanted or exc.message.text == IS_DAMAGED:
+        if unpacking.gallery is None or not is_wanted or exc.message.code == IS_DAMAGED.code:
             raise
         found = _without_text(data, source, media_type, unpacking.gallery)
         if not unpacking.gallery.placed:
@@ -76,9 +78,9 @@ def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
         picture.load()
         return picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise LoadError("The picture is too large to be read.") from exc
+        raise LoadError(coded("picture_too_large", "The picture is too large to be read.")) from exc
     except UnidentifiedImageError as exc:
-        raise LoadError("It is not a picture, whatever its name says.") from exc
+        raise LoadError(coded("not_a_picture", "It is not a picture, whatever its name says.")) from exc
     except Exception as exc:  # Pillow's readers raise whatever they meet
         raise _damaged(exc) from exc
 

@@ -11,10 +11,11 @@ from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message as Letter
 from typing import Any
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.nested_files import ReadContext, add_part, shown, unread
 from ragkit.loaders.mail.headers import SHOWN, add_headers, header_text, letter_text
+from ragkit.loaders.reasons import BLANK, EMPTY, NO_MESSAGE_TEXT
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, NoText
@@ -45,7 +46,7 @@ def read_mailbox(source: str, data: bytes, media_type: str, unpacking: ReadConte
     data = _eight_bit(data)
     starts = [match for match in _FROM.finditer(data) if _begins(data, match.start())]
     if not starts or data[: starts[0].start()].strip():
-        raise LoadError("It is not a mailbox: it does not begin with a line `From ...`.")
+        raise LoadError(coded("not_a_mailbox", "It is not a mailbox: it does not begin with a line `From ...`."))
     lines = DocumentBuilder(unpacking.gallery)
     ends = [match.start() for match in starts[1:]] + [len(data)]
     for number, (match, end) in enumerate(zip(starts, ends, strict=True), 1):
@@ -64,7 +65,7 @@ def _begins(data: bytes, at: int) -> bool:
 def _eight_bit(data: bytes) -> bytes:
     """UTF-16 as UTF-8. Raises NoText; LoadError: it is no text."""
     if not data.strip():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+        raise NoText(EMPTY if not data else BLANK)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)) or b"\0" in data[:1000]:
         return decode(data)[0].encode()
     return data
@@ -82,7 +83,7 @@ def _write_letter(lines: DocumentBuilder, data: bytes, level: int, unpacking: Re
             continue
         lines.extend(trial, with_places=level == 0)
         return title
-    lines.note(Message("A message could not be read ({why}).", {"why": why}))
+    lines.note(coded("message_not_read", "A message could not be read ({why}).", why=why))
     return ""
 
 
@@ -105,9 +106,9 @@ class _Writer:
         add_headers(self._lines, values)
         self._part(letter)
         if any(isinstance(flaw, CloseBoundaryNotFoundDefect) for part in letter.walk() for flaw in part.defects):
-            self._lines.note(Message("The message ends too early; a part of it may be missing."))
+            self._lines.note(coded("message_cut_off", "The message ends too early; a part of it may be missing."))
         if not self._has_text:
-            self._lines.note(Message("The message has no text of its own."))
+            self._lines.note(NO_MESSAGE_TEXT)
         for part in self._attached:
             self._attachment(part)
         return subject
@@ -115,12 +116,14 @@ class _Writer:
     def _part(self, part: Letter) -> None:
         kind = part.get_content_type()
         if kind in _SEALED:
-            self._lines.note(Message("The message is encrypted or sealed; what is in it was not read."))
+            self._lines.note(
+                coded("message_encrypted", "The message is encrypted or sealed; what is in it was not read.")
+            )
         elif kind == "multipart/alternative":
             self._alternative(_parts(part))
         elif kind.startswith("multipart/"):
             if kind == "multipart/signed":
-                self._lines.note(Message("The message is signed; the signature was not checked."))
+                self._lines.note(coded("message_signed", "The message is signed; the signature was not checked."))
             for inner in _parts(part):
                 self._part(inner)
         elif kind in ("text/plain", "text/html") and not _is_attached(part):

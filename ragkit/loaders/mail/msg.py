@@ -6,12 +6,13 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.nested_files import ReadContext, unread
 from ragkit.loaders.mail.eml import MAX_DEPTH, add_file, html_text
 from ragkit.loaders.mail.headers import add_headers, letter_text
 from ragkit.loaders.office.ole import MAGIC, opened
+from ragkit.loaders.reasons import EMPTY, NO_MESSAGE_TEXT, NOT_OUTLOOK
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
@@ -27,14 +28,16 @@ def read_outlook(source: str, data: bytes, media_type: str, unpacking: ReadConte
     """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
     unpacking.check_depth(MAX_DEPTH)
     if not data:
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     if not data.startswith(MAGIC):
-        raise LoadError("It is not an Outlook message, whatever its name says.")
+        raise LoadError(NOT_OUTLOOK)
     lines = DocumentBuilder(unpacking.gallery)
     try:
         title = _Item(opened(data, ".msg"), "", lines, unpacking).write(0)
     except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:
-        raise LoadError("The message is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+        raise LoadError(
+            coded("message_damaged", "The message is damaged ({why})."), why=str(exc)[:200] or type(exc).__name__
+        ) from exc
     return lines.document(source, media_type, title)
 
 
@@ -54,7 +57,7 @@ class _Item:
     def write(self, level: int) -> str:
         """Header lines, text, attachments; the subject. Raises LoadError: it is no message."""
         if not (self._text(_CLASS) or self._text(_SUBJECT) or self._text(_BODY)):
-            raise LoadError("It is not an Outlook message, whatever its name says.")
+            raise LoadError(NOT_OUTLOOK)
         subject = one_line(self._text(_SUBJECT))
         if level and subject:
             self._lines.mark_heading(level, subject)
@@ -76,9 +79,9 @@ class _Item:
         if text.strip():
             self._lines.add(text)
         elif self._stream(f"__substg1.0_{_RTF}0102"):
-            self._lines.note(Message("The text of the message is in compressed RTF; it was not read."))
+            self._lines.note(coded("compressed_rtf", "The text of the message is in compressed RTF; it was not read."))
         else:
-            self._lines.note(Message("The message has no text of its own."))
+            self._lines.note(NO_MESSAGE_TEXT)
 
     def _attachments(self) -> list[str]:
         found = {

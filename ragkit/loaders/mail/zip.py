@@ -8,10 +8,11 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.nested_files import ReadContext, add_part, unread
 from ragkit.loaders.files.access import MB
+from ragkit.loaders.reasons import DAMAGED, EMPTY, HIDDEN_FILE, NEEDS_PASSWORD, TOO_MUCH_INSIDE
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
@@ -36,13 +37,15 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: ReadContext) 
     """A place is a line of the member that the heading above it names. Raises NoText, LoadError."""
     unpacking.check_depth(_MAX_DEPTH)
     if not data:
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except FAILURES as exc:
         if not data.startswith(b"PK"):
-            raise LoadError("It is not a ZIP archive, whatever its name says.") from exc
-        raise LoadError("The archive is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
+            raise LoadError(coded("not_an_archive", "It is not a ZIP archive, whatever its name says.")) from exc
+        raise LoadError(
+            coded("archive_damaged", "The archive is damaged or cut off ({why})."), why=str(exc)[:200]
+        ) from exc
     members = [member for member in archive.infolist() if not member.is_dir()]
     check_members(members, unpacking)
     lines = DocumentBuilder(unpacking.gallery)
@@ -50,7 +53,7 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: ReadContext) 
     for member, name in zip(members, _names(members), strict=True):
         _add_member(lines, archive, member, name, inner_of, unpacking)
     if not members:
-        raise NoText("The archive holds no files.")
+        raise NoText(coded("archive_empty", "The archive holds no files."))
     return lines.document(source, media_type)
 
 
@@ -58,14 +61,19 @@ def check_members(members: list[zipfile.ZipInfo], unpacking: ReadContext) -> Non
     """Raises LoadError before anything is unpacked: too many files, too large, or a bomb."""
     if len(members) > _MAX_MEMBERS:
         raise LoadError(
-            "It has more parts than are read ({found}, at most {most}).", found=len(members), most=_MAX_MEMBERS
+            coded("too_many_parts", "It has more parts than are read ({found}, at most {most})."),
+            found=len(members),
+            most=_MAX_MEMBERS,
         )
     unpacked = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
     if unpacked > _HARMLESS_BYTES and unpacked > packed * _MAX_RATIO:
-        raise LoadError("It unpacks to {count} MB out of hardly anything; it was not unpacked.", count=unpacked // MB)
+        raise LoadError(
+            coded("archive_bomb", "It unpacks to {count} MB out of hardly anything; it was not unpacked."),
+            count=unpacked // MB,
+        )
     if unpacked > unpacking.bytes_left:
-        raise LoadError("The files inside it are too many or too large to be unpacked.")
+        raise LoadError(TOO_MUCH_INSIDE)
 
 
 def _names(members: list[zipfile.ZipInfo]) -> list[str]:
@@ -94,16 +102,16 @@ def _add_member(
 
     parts = PurePosixPath(name).parts
     if "__MACOSX" in parts or any(part.startswith(".") and part.strip(".") for part in parts):
-        lines.note(unread(inner_of + name, Message("It is a hidden file.")))
+        lines.note(unread(inner_of + name, HIDDEN_FILE))
         return
     if member.flag_bits & 1:
-        lines.note(unread(inner_of + name, Message("It needs a password: save a copy that needs none.")))
+        lines.note(unread(inner_of + name, NEEDS_PASSWORD))
         return
     kind = media_type(Path(name))
     try:
         data = archive.read(member) if kind else b""  # never more than the size that was checked
     except FAILURES as exc:
-        reason = Message("It is damaged ({why}).", {"why": str(exc)[:200] or type(exc).__name__})
+        reason = DAMAGED.fill(why=str(exc)[:200] or type(exc).__name__)
         lines.note(unread(inner_of + name, reason))
         return
     add_part(lines, inner_of + name, data, kind, 1, unpacking)

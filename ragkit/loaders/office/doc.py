@@ -12,10 +12,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.ole import about, opened, stream
+from ragkit.loaders.reasons import DAMAGED, NEEDS_PASSWORD
 from ragkit.text.pictures import UNREAD
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError
@@ -48,13 +49,13 @@ def read_old_word(source: str, data: bytes, media_type: str) -> Document:
         magic, version = struct.unpack_from("<2H", main)
         flags = struct.unpack_from("<H", main, 10)[0]
         if flags & _ENCRYPTED:
-            raise LoadError("It needs a password: save a copy that needs none.")
+            raise LoadError(NEEDS_PASSWORD)
         if magic != _MAGIC or version < _WORD_97:
-            raise LoadError("It was written by a Word older than Word 97: save it as .docx.")
+            raise LoadError(coded("old_word", "It was written by a Word older than Word 97: save it as .docx."))
         table = stream(container, "1Table" if flags & _SECOND_TABLE else "0Table")
         _write(main, table, lines)
     except (struct.error, IndexError, ValueError, OverflowError) as exc:
-        raise LoadError("It is damaged ({why}).", why=type(exc).__name__) from exc
+        raise LoadError(DAMAGED, why=type(exc).__name__) from exc
     title, author, date = about(container)
     return lines.document(source, media_type, title, author=author, date=date)
 
@@ -72,7 +73,7 @@ def _write(main: bytes, table: bytes, lines: DocumentBuilder) -> None:
             _write_part(part, start, offsets, looks, lines)
         start += max(count, 0)
     if pictures:
-        lines.note(Message(UNREAD, {"count": pictures}))
+        lines.note(UNREAD.fill(count=pictures))
 
 
 def _text(main: bytes, table: bytes) -> tuple[str, list[int]]:

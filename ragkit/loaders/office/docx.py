@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from ragkit.i18n.messages import Message
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.tables import header_at, row_text
 from ragkit.loaders.office.docx_numbering import Numbering
@@ -30,6 +29,7 @@ from ragkit.loaders.office.packages import (
     value_of,
     within,
 )
+from ragkit.loaders.reasons import PART_DAMAGED, TRACKED_CHANGES
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
@@ -86,12 +86,11 @@ class _Reader:
     def read(self) -> None:
         body = first(self._package.xml(self._main), "body")
         if body is None:
-            raise LoadError("The file is damaged: its part {name} cannot be read.", name=self._main)
+            raise LoadError(PART_DAMAGED, name=self._main)
         self._blocks(body)
         self._running_titles()
         if self._changes:
-            template = "Tracked changes: what was deleted is left out, what was inserted is read (places: {count})."
-            self._lines.note(Message(template, {"count": self._changes}))
+            self._lines.note(TRACKED_CHANGES.fill(count=self._changes))
         note_unread_media(self._package, self._lines)
 
     # -- blocks ----------------------------------------------------------------------------------

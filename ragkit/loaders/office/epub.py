@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.building.nested_files import unread
 from ragkit.loaders.office.packages import (
@@ -34,7 +35,7 @@ def read_epub(source: str, data: bytes, media_type: str, unpacking: ReadContext)
     """A place is a line of the chapter's own file. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/rights.xml"):
-        raise LoadError("The book is locked by its seller (DRM).")
+        raise LoadError(coded("locked_book", "The book is locked by its seller (DRM)."))
     root = next(descendants(package.xml("META-INF/container.xml"), "rootfile"), None)
     part = attribute(root, "full-path") if root is not None else ""
     content = package.xml(part)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ragkit.loaders.building.document_builder import clean, one_line
 from ragkit.loaders.building.nested_files import needs_extra
+from ragkit.loaders.reasons import DAMAGED, EMPTY, PART_DAMAGED
 from ragkit.types.errors import LoadError, NoText
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -16,7 +17,7 @@ MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 def opened(data: bytes, suffix: str) -> Any:
     """Raises NoText, LoadError: it is no such container; UnsupportedFormat: the library is not installed."""
     if not data:
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     try:
         import olefile
     except ImportError as exc:
@@ -24,7 +25,7 @@ def opened(data: bytes, suffix: str) -> Any:
     try:
         return olefile.OleFileIO(io.BytesIO(data))
     except (OSError, ValueError, LookupError, TypeError) as exc:
-        raise LoadError("It is damaged ({why}).", why=one_line(str(exc))[:200] or type(exc).__name__) from exc
+        raise LoadError(DAMAGED, why=one_line(str(exc))[:200] or type(exc).__name__) from exc
 
 
 def stream(container: Any, name: str) -> bytes:
@@ -32,7 +33,7 @@ def stream(container: Any, name: str) -> bytes:
     try:
         return bytes(container.openstream(name).read())
     except (OSError, ValueError, LookupError, TypeError) as exc:
-        raise LoadError("The file is damaged: its part {name} cannot be read.", name=name) from exc
+        raise LoadError(PART_DAMAGED, name=name) from exc
 
 
 def about(container: Any) -> tuple[str, str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from ragkit.i18n.messages import Message
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.packages import (
@@ -20,6 +19,7 @@ from ragkit.loaders.office.packages import (
     properties,
     within,
 )
+from ragkit.loaders.reasons import NEEDS_PASSWORD, TRACKED_CHANGES
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
@@ -36,7 +36,7 @@ def read_opendocument(source: str, data: bytes, media_type: str, unpacking: Read
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
     ):
-        raise LoadError("It needs a password: save a copy that needs none.")
+        raise LoadError(NEEDS_PASSWORD)
     lines = DocumentBuilder(unpacking.gallery)
     title, author, date = properties(package.optional_xml("meta.xml", lines))
     body = first(package.xml("content.xml"), "body")
@@ -60,10 +60,7 @@ class _Reader:
             name = local(element)
             if name in _NOT_READ:
                 if name == "tracked-changes" and len(element):
-                    template = (
-                        "Tracked changes: what was deleted is left out, what was inserted is read (places: {count})."
-                    )
-                    self._lines.note(Message(template, {"count": len(element)}))
+                    self._lines.note(TRACKED_CHANGES.fill(count=len(element)))
             elif name == "h":
                 self._heading(element)
             elif name == "p":

@@ -17,12 +17,13 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.building.nested_files import ReadContext, add_part
 from ragkit.loaders.building.picture_collector import DAMAGED, ELSEWHERE, PictureCollector
 from ragkit.loaders.formats import media_type
 from ragkit.loaders.mail.zip import FAILURES, check_members
+from ragkit.loaders.reasons import DAMAGED_OR_CUT_OFF, EMPTY, OWN_ENTITIES, PART_DAMAGED
 from ragkit.text.pictures import UNREAD
 from ragkit.types.errors import LoadError, NoText
 
@@ -45,11 +46,11 @@ class Package:
 
     def __init__(self, data: bytes) -> None:
         if not data:
-            raise NoText("The file is empty.")
+            raise NoText(EMPTY)
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except FAILURES as exc:
-            raise LoadError("The file is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
+            raise LoadError(DAMAGED_OR_CUT_OFF, why=str(exc)[:200]) from exc
         members = [member for member in self._archive.infolist() if not member.is_dir()]
         check_members(members, ReadContext())
         self._members = {member.filename: member for member in members}
@@ -67,21 +68,24 @@ class Package:
         """Raises LoadError: it is not there, or damaged."""
         known = self._folded.get(name.lstrip("/").casefold())
         if known is None:
-            raise LoadError("The file is damaged: its part {name} is missing.", name=clean(name)[:200])
+            raise LoadError(
+                coded("part_missing_in_file", "The file is damaged: its part {name} is missing."),
+                name=clean(name)[:200],
+            )
         try:
             return self._archive.read(self._members[known])
         except FAILURES as exc:
-            raise LoadError("The file is damaged: its part {name} cannot be read.", name=clean(name)[:200]) from exc
+            raise LoadError(PART_DAMAGED, name=clean(name)[:200]) from exc
 
     def xml(self, name: str) -> Element:
         """The root of an XML part. Raises LoadError: it is missing, damaged, or declares entities."""
         data = self.data(name)
         if _ENTITY.search(data):
-            raise LoadError("It declares entities of its own, which may unpack without bounds; it was not read.")
+            raise LoadError(OWN_ENTITIES)
         try:
             return ElementTree.fromstring(data)  # noqa: S314  (entities are refused above)
         except (ElementTree.ParseError, ValueError, LookupError) as exc:
-            raise LoadError("The file is damaged: its part {name} cannot be read.", name=clean(name)[:200]) from exc
+            raise LoadError(PART_DAMAGED, name=clean(name)[:200]) from exc
 
     def optional_xml(self, name: str, lines: DocumentBuilder) -> Element | None:
         """The root, or None where there is no such part; a note where it cannot be read."""
@@ -173,7 +177,7 @@ def note_unread_media(package: Package, lines: DocumentBuilder) -> None:
     note_unread_pictures(package, pictures, lines)
     note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), lines)
     if package.names(r".*vbaProject\.bin|Basic/.*\.xml"):
-        lines.note(Message("It holds macros; they were not read."))
+        lines.note(coded("macros", "It holds macros; they were not read."))
 
 
 def add_embedded(package: Package, lines: DocumentBuilder, unpacking: ReadContext) -> None:
@@ -201,7 +205,7 @@ def add_embedded(package: Package, lines: DocumentBuilder, unpacking: ReadContex
 
 def note_unread_files(count: int, lines: DocumentBuilder) -> None:
     if count:
-        lines.note(Message("Embedded files that were not read: {count}.", {"count": count}))
+        lines.note(coded("embedded_not_read", "Embedded files that were not read: {count}.", count=count))
 
 
 def note_unread_pictures(package: Package, parts: Sequence[str], lines: DocumentBuilder) -> None:
@@ -210,7 +214,7 @@ def note_unread_pictures(package: Package, parts: Sequence[str], lines: Document
     if gallery is not None:
         gallery.leave_out(ELSEWHERE, sum(not _was_met(package, part, gallery) for part in parts))
     elif parts:
-        lines.note(Message(UNREAD, {"count": len(parts)}))
+        lines.note(UNREAD.fill(count=len(parts)))
 
 
 def _was_met(package: Package, part: str, gallery: PictureCollector) -> bool:

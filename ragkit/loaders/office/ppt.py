@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ragkit.i18n.messages import Message
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.office.ole import about, opened, stream
+from ragkit.loaders.reasons import DAMAGED, HIDDEN_SLIDES, NEEDS_PASSWORD
 from ragkit.text.pictures import UNREAD
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
@@ -52,15 +52,15 @@ def read_old_slides(source: str, data: bytes, media_type: str) -> Document:
     try:
         user = stream(container, "Current User")
         if struct.unpack_from("<I", user, 12)[0] == _ENCRYPTED or container.exists("EncryptedSummary"):
-            raise LoadError("It needs a password: save a copy that needs none.")
+            raise LoadError(NEEDS_PASSWORD)
         whole = stream(container, "PowerPoint Document")
         _write(whole, struct.unpack_from("<I", user, 16)[0], lines)
     except (struct.error, IndexError, ValueError, KeyError) as exc:
-        raise LoadError("It is damaged ({why}).", why=type(exc).__name__) from exc
+        raise LoadError(DAMAGED, why=type(exc).__name__) from exc
     if container.exists("Pictures"):
         count = sum(record.kind in _PICTURES for record in _records(stream(container, "Pictures")))
         if count:
-            lines.note(Message(UNREAD, {"count": count}))
+            lines.note(UNREAD.fill(count=count))
     title, author, date = about(container)
     return lines.document(source, media_type, title, author=author, date=date)
 
@@ -88,7 +88,7 @@ def _write(whole: bytes, edit: int, lines: DocumentBuilder) -> None:
     _add_masters((_at(whole, places[one.persist]) for one in lists.get(_MASTERS, ()) if one.persist in places), lines)
     if hidden:
         names = ", ".join(map(str, hidden))
-        lines.note(Message("Hidden slides, which were read all the same: {numbers}.", {"numbers": names}))
+        lines.note(HIDDEN_SLIDES.fill(numbers=names))
 
 
 def _add_masters(masters: Iterator[_Record], lines: DocumentBuilder) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.drawings import add_figure, add_pictures, paragraph_text
@@ -26,6 +26,7 @@ from ragkit.loaders.office.packages import (
     properties,
     within,
 )
+from ragkit.loaders.reasons import HIDDEN_SLIDES
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
@@ -49,13 +50,13 @@ def read_slides(source: str, data: bytes, media_type: str, unpacking: ReadContex
             if _add_slide(package, part, lines):
                 hidden.append(number)
         except LoadError as exc:
-            lines.note(Message("Slide {number} was not read: {why}", {"number": number, "why": exc.message}))
+            lines.note(coded("slide_not_read", "Slide {number} was not read: {why}", number=number, why=exc.message))
         if lines.length > start:
             lines.pages.append(Page(number, start, lines.length, "slide"))
     _add_masters(package, lines)
     if hidden:
         names = ", ".join(map(str, hidden))
-        lines.note(Message("Hidden slides, which were read all the same: {numbers}.", {"numbers": names}))
+        lines.note(HIDDEN_SLIDES.fill(numbers=names))
     note_unread_media(package, lines)
     add_embedded(package, lines, unpacking)
     return lines.document(source, media_type, title, author=author, date=date)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.nested_files import needs_extra
+from ragkit.loaders.reasons import EMPTY
 from ragkit.text.pictures import UNREAD
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
@@ -21,9 +22,9 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 def read_rtf(source: str, data: bytes, media_type: str) -> Document:
     """Lines are those of the text. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
     if not data.strip():
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     if not data.lstrip().startswith(b"{\\rtf"):
-        raise LoadError("It is not an RTF file, whatever its name says.")
+        raise LoadError(coded("not_rtf", "It is not an RTF file, whatever its name says."))
     try:
         from striprtf.striprtf import rtf_to_text
     except ImportError as exc:
@@ -34,10 +35,12 @@ def read_rtf(source: str, data: bytes, media_type: str) -> Document:
     try:
         text = str(rtf_to_text(marked, encoding=codec, errors="replace"))  # type: ignore[no-untyped-call]
     except (ValueError, LookupError, IndexError) as exc:
-        raise LoadError("The file is damaged ({why}).", why=str(exc)[:200] or type(exc).__name__) from exc
+        raise LoadError(
+            coded("file_damaged", "The file is damaged ({why})."), why=str(exc)[:200] or type(exc).__name__
+        ) from exc
     lines = DocumentBuilder()
     lines.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
     pictures = len(_PICTURE.findall(data))
     if pictures:
-        lines.note(Message(UNREAD, {"count": pictures}))
+        lines.note(UNREAD.fill(count=pictures))
     return lines.document(source, media_type)

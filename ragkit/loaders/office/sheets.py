@@ -7,51 +7,54 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.building.nested_files import ReadContext, needs_extra
 from ragkit.loaders.building.tables import Row, write_rows
 from ragkit.loaders.office.drawings import add_figure, paragraph_text
 from ragkit.loaders.office.packages import Package, add_embedded, attribute, descendants, note_unread_media, properties
 from ragkit.loaders.office.sheet_facts import Facts, sheet_facts
+from ragkit.loaders.reasons import EMPTY, NEEDS_PASSWORD
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, NoText
 
 _DAY = time(0, 0)
-_HIDDEN = "Hidden sheets, which were read all the same: {names}."
-_HIDDEN_ROWS = "Sheets with hidden rows or columns, which were read all the same: {names}."
-_EMPTY = "Sheets without text: {names}."
+_HIDDEN = coded("hidden_sheets", "Hidden sheets, which were read all the same: {names}.")
+_HIDDEN_ROWS = coded("hidden_rows", "Sheets with hidden rows or columns, which were read all the same: {names}.")
+_EMPTY = coded("empty_sheets", "Sheets without text: {names}.")
 
 
 def read_sheets(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
     if not data:
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
     book = _opened(data)
     lines = DocumentBuilder()
     known = sheet_facts(package, data, lines)
-    named: dict[str, list[str]] = {_HIDDEN: [], _HIDDEN_ROWS: [], _EMPTY: []}
+    hidden: list[str] = []
+    with_hidden_rows: list[str] = []
+    empty: list[str] = []
     for number, sheet in enumerate(book.sheets_metadata, 1):
         lines.blank()
         start = lines.length
         name = one_line(clean(sheet.name))
         facts = known[number - 1] if number <= len(known) else Facts()
         if not _add_sheet(book, sheet, facts, lines):
-            named[_EMPTY].append(name)
+            empty.append(name)
         if lines.length > start:
             lines.pages.append(Page(number, start, lines.length, "sheet", name))
         if not str(sheet.visible).endswith(".Visible"):
-            named[_HIDDEN].append(name)
+            hidden.append(name)
         elif (facts.hidden_rows or facts.hidden_columns) and lines.length > start:
-            named[_HIDDEN_ROWS].append(name)
+            with_hidden_rows.append(name)
     lines.blank()
     for text in dict.fromkeys(text for facts in known for text in facts.printed if text):
         lines.add(text)
     title, author, day = _about(package, lines) if package is not None else ("", "", "")
-    for template, names in named.items():
+    for note, names in ((_HIDDEN, hidden), (_HIDDEN_ROWS, with_hidden_rows), (_EMPTY, empty)):
         if names:
-            lines.note(Message(template, {"names": ", ".join(names)[:300]}))
+            lines.note(note.fill(names=", ".join(names)[:300]))
     if package is not None:
         add_embedded(package, lines, unpacking)
     return lines.document(source, media_type, title, author=author, date=day)
@@ -65,9 +68,11 @@ def _opened(data: bytes) -> Any:
     try:
         return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except python_calamine.PasswordError as exc:
-        raise LoadError("It needs a password: save a copy that needs none.") from exc
+        raise LoadError(NEEDS_PASSWORD) from exc
     except (python_calamine.CalamineError, python_calamine.ZipError, python_calamine.XmlError) as exc:
-        raise LoadError("The spreadsheet is damaged ({why}).", why=one_line(str(exc))[:200]) from exc
+        raise LoadError(
+            coded("spreadsheet_damaged", "The spreadsheet is damaged ({why})."), why=one_line(str(exc))[:200]
+        ) from exc
 
 
 def _add_sheet(book: Any, about: Any, facts: Facts, lines: DocumentBuilder) -> bool:
@@ -79,7 +84,9 @@ def _add_sheet(book: Any, about: Any, facts: Facts, lines: DocumentBuilder) -> b
         rows = list(_rows(sheet, facts))
     except (python_calamine.CalamineError, python_calamine.XmlError, ValueError) as exc:
         why = one_line(str(exc))[:200]
-        lines.note(Message("Sheet {name} was not read ({why}).", {"name": one_line(about.name)[:100], "why": why}))
+        lines.note(
+            coded("sheet_not_read", "Sheet {name} was not read ({why}).", name=one_line(about.name)[:100], why=why)
+        )
         return True
     if not rows:
         return False

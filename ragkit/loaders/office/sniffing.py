@@ -10,9 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.nested_files import ReadContext
 from ragkit.loaders.office.ole import MAGIC
+from ragkit.loaders.reasons import DAMAGED_OR_CUT_OFF, EMPTY, NEEDS_PASSWORD
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
@@ -70,7 +71,7 @@ FAMILIES = {  # media type -> what a file of that name should be
 def read_office(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
     """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
     if not data.strip():
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     named = FAMILIES[media_type]
     found = _kind(data, named)
     if found in _READERS:
@@ -80,7 +81,7 @@ def read_office(source: str, data: bytes, media_type: str, unpacking: ReadContex
         return _noted(reader(source, data, media_type, *shared), named, found)
     other = _OTHERS.get(found)
     if other is None:
-        raise LoadError("It is not a .{kind} file, whatever its name says.", kind=named)
+        raise LoadError(coded("not_of_suffix", "It is not a .{kind} file, whatever its name says."), kind=named)
     from ragkit.loaders.formats import parse
 
     document = parse(Path(source), data, other, unpacking)
@@ -90,7 +91,7 @@ def read_office(source: str, data: bytes, media_type: str, unpacking: ReadContex
 def _noted(document: Document, named: str, found: str) -> Document:
     if named == found or {named, found} <= {"xls", "xlsx", "ods"}:
         return document
-    note = Message("By its content it is a {found} file; it was read as one.", {"found": found})
+    note = coded("read_by_content", "By its content it is a {found} file; it was read as one.", found=found)
     return replace(document, notes=(note, *document.notes))
 
 
@@ -114,7 +115,7 @@ def _kind(data: bytes, named: str) -> str:
 
 def _container_kind(data: bytes, named: str) -> str:
     if _ENCRYPTED in data:
-        raise LoadError("It needs a password: save a copy that needs none.")
+        raise LoadError(NEEDS_PASSWORD)
     folded = data.lower()  # some programs write the names in small letters
     kinds = [kind for name, kind in _STREAMS if name.lower().encode("utf-16-le") + b"\0\0" in folded]
     return named if named in kinds else next(iter(kinds), "")  # the others are of files within
@@ -131,7 +132,7 @@ def _package_kind(data: bytes) -> str:
                 if "opendocument" in declared:
                     return _MIMETYPES.get(declared.rpartition(".")[2].split("-")[0], "")
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as exc:
-        raise LoadError("The file is damaged or cut off ({why}).", why=str(exc)[:200]) from exc
+        raise LoadError(DAMAGED_OR_CUT_OFF, why=str(exc)[:200]) from exc
     for pattern, kind in _PARTS:
         if any(re.fullmatch(pattern, name, re.IGNORECASE) for name in names):
             return kind

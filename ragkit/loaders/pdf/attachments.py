@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.nested_files import ReadContext, add_part, unread
 from ragkit.loaders.formats import media_type
@@ -30,7 +30,11 @@ def read_attached(reader: Any, holding: Mapping[int, int], unpacking: ReadContex
             found += 1
             kind = media_type(Path(name))
             if kind == "application/xml":  # of plans and invoices: found in place of a page, it would be cited for it
-                lines.note(unread(name, Message("XML attached to a PDF says for programs what its pages say.")))
+                lines.note(
+                    unread(
+                        name, coded("xml_for_programs", "XML attached to a PDF says for programs what its pages say.")
+                    )
+                )
             else:
                 add_part(lines, name, data, kind, 1, unpacking)
     note_unread_files(max(sum(holding.values()) - found, 0), lines)

@@ -60,7 +60,7 @@ def _page(page: Any, number: int, gallery: PictureCollector) -> bytes | None:
         gallery.prepare()
         pixels = _drawn(page, scale, (0, 0, 0, 0))
     except LeftOut as why:
-        gallery.leave_out(str(why))
+        gallery.leave_out(why.why)
         return None
     if pixels.size == 0 or pixels.min() == pixels.max():
         return None
@@ -85,7 +85,7 @@ def _images(page: Any, text_size: int, gallery: PictureCollector) -> Iterator[by
         try:
             check_size(int((box[2] - box[0]) * _SCALE), int((box[3] - box[1]) * _SCALE))
         except LeftOut as why:  # it may be larger elsewhere
-            gallery.leave_out(str(why))
+            gallery.leave_out(why.why)
             continue
         yield gallery.drawn(original, partial(_cut_out, page, image, box, gallery))
 

@@ -12,13 +12,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ragkit.i18n.messages import Message, runs
+from ragkit.i18n.messages import Message, coded, runs
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.images.ocr import DPI, MAX_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
 from ragkit.loaders.pdf.attachments import read_attached, with_attached
 from ragkit.loaders.pdf.letter_spacing import mended
 from ragkit.loaders.pdf.pictures import place_pictures
 from ragkit.loaders.pdf.text import CONTROL, Pages, cleaned, joined_hyphens, sane_title
+from ragkit.loaders.reasons import EMPTY, NEEDS_PASSWORD
 from ragkit.text.readability import BAD, judge
 from ragkit.types.documents import Document, Page, WeakPage
 from ragkit.types.errors import LoadError, NoText
@@ -41,7 +42,7 @@ def read_pdf(source: str, data: bytes, media_type: str, unpacking: ReadContext) 
     """Pages that do not read well are read by OCR, where there is one. Raises LoadError (no PDF, damaged,
     locked) and NoText (no page has any)."""
     if not data:
-        raise NoText("The file is empty.")
+        raise NoText(EMPTY)
     title, raw, drawn, holding = _read(data)
     pages = joined_hyphens([None if page is None else cleaned(page) for page in raw])
     weak = _weak(raw, pages, drawn)
@@ -91,7 +92,7 @@ def _read(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
             title, pages = _with_pypdf(data)
             return title, pages, {number for number, page in enumerate(pages, 1) if not page}, {}
         except LoadError as second:
-            raise (second if second.message.text == _LOCKED else first) from second
+            raise (second if second.message.code == NEEDS_PASSWORD.code else first) from second
     odd = [number for number, page in enumerate(pages) if page is None or _cut_off(page) > _MAX_CUT_OFF]
     if odd:
         try:
@@ -117,10 +118,7 @@ def _better(page: str | None, other: str | None) -> str | None:
     return page
 
 
-_LOCKED = "It needs a password: save a copy that needs none."
 _NO_REASON = "Data format error"  # PDFium's word for any damage
-_NO_PDF = "It is not a PDF file, whatever its name says."
-_DAMAGED = "The PDF is too damaged to be opened ({why})."
 
 
 def _with_pdfium(data: bytes) -> tuple[str, Pages, set[int], dict[int, int]]:
@@ -277,12 +275,13 @@ def _page_text(read: Callable[[], str]) -> str | None:
 
 def _refused(data: bytes, why: str, *, locked: bool) -> LoadError:
     if locked:
-        return LoadError(_LOCKED)
+        return LoadError(NEEDS_PASSWORD)
     if b"%PDF-" not in data:
-        return LoadError(_NO_PDF)
+        return LoadError(coded("not_a_pdf", "It is not a PDF file, whatever its name says."))
     if why == _NO_REASON:
-        return LoadError("The PDF is too damaged to be opened.")
-    return LoadError(_DAMAGED, why=" ".join(why.split())[:200].rstrip("."))
+        return LoadError(coded("pdf_damaged", "The PDF is too damaged to be opened."))
+    reason = coded("pdf_damaged_why", "The PDF is too damaged to be opened ({why}).")
+    return LoadError(reason, why=" ".join(why.split())[:200].rstrip("."))
 
 
 # -- pages as pictures ---------------------------------------------------------------------------
@@ -352,26 +351,32 @@ def _laid_out(pages: Pages, scans: Collection[int]) -> tuple[str, tuple[Page, ..
     return _BETWEEN_PAGES.join(page or "" for page in pages), tuple(spans)
 
 
+_PAGES_FAILED = coded("pages_failed", "Pages that could not be read: {pages}.")
+_PAGES_WITHOUT_TEXT = coded("pages_without_text", "Pages without text (scanned images?): {pages}.")
+_PAGES_UNDECODABLE = coded(
+    "pages_undecodable", "Pages with fonts that do not say their characters, so that words are missing: {pages}."
+)
+
+
 def _notes(raw: Pages, pages: Pages, drawn: set[int], scans: Collection[int]) -> tuple[Message, ...]:
     failed = [n for n, page in enumerate(pages, 1) if page is None]
     empty = sorted(drawn.difference(scans))
-    coded = [n for n, page in enumerate(raw, 1) if page and _is_undecodable(page) and n not in scans]
-    found = (
-        (failed, "Pages that could not be read: {pages}."),
-        (empty, "Pages without text (scanned images?): {pages}."),
-        (coded, "Pages with fonts that do not say their characters, so that words are missing: {pages}."),
-    )
-    return tuple(Message(text, {"pages": runs(which)}) for which, text in found if which)
+    undecodable = [n for n, page in enumerate(raw, 1) if page and _is_undecodable(page) and n not in scans]
+    found = ((failed, _PAGES_FAILED), (empty, _PAGES_WITHOUT_TEXT), (undecodable, _PAGES_UNDECODABLE))
+    return tuple(note.fill(pages=runs(which)) for which, note in found if which)
 
 
 def _weak(raw: Pages, pages: Pages, drawn: set[int]) -> dict[int, WeakPage]:
-    failed, scanned = Message("it could not be read"), Message("it is a picture without text, perhaps a scan")
-    hardly = Message("it is a picture with hardly any text, perhaps a scan")
+    failed, scanned = (
+        coded("page_failed", "it could not be read"),
+        coded("page_scan", "it is a picture without text, perhaps a scan"),
+    )
+    hardly = coded("page_hardly_text", "it is a picture with hardly any text, perhaps a scan")
     found = {n: WeakPage(n, 0.0, failed) for n, page in enumerate(pages, 1) if page is None}
     found |= {n: WeakPage(n, _HARDLY, hardly) if pages[n - 1] else WeakPage(n, 0.0, scanned) for n in drawn}
     for number, page in enumerate(raw, 1):
         if page and _is_undecodable(page):
-            found[number] = WeakPage(number, 0.4, Message("its fonts do not say their characters"))
+            found[number] = WeakPage(number, 0.4, coded("page_fonts", "its fonts do not say their characters"))
     return found
 
 
@@ -383,17 +388,25 @@ def _is_undecodable(page: str) -> bool:
 
 def _no_text(pages: Pages, drawn: set[int], ocr: Ocr | None) -> LoadError:
     if not pages:
-        return NoText("The PDF has no pages.")
+        return NoText(coded("pdf_without_pages", "The PDF has no pages."))
     if all(page is None for page in pages):
-        return LoadError("No page of it could be read (pages: {count}).", count=len(pages))
+        return LoadError(coded("no_page_read", "No page of it could be read (pages: {count})."), count=len(pages))
     if not drawn:
-        return NoText("Nothing is written or drawn on its pages (pages: {count}).", count=len(pages))
-    if ocr is not None:
-        return NoText("It holds no text, and OCR found none on it (pages: {count}).", count=len(pages))
-    if is_installed():
-        template = (
-            "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr)."
+        return NoText(
+            coded("pages_blank", "Nothing is written or drawn on its pages (pages: {count})."), count=len(pages)
         )
-        return NoText(template, count=len(pages))
-    template = "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them."
-    return NoText(template, count=len(pages), extra='"ragkit-docqa[ocr]"')
+    if ocr is not None:
+        return NoText(
+            coded("no_text_by_ocr", "It holds no text, and OCR found none on it (pages: {count})."), count=len(pages)
+        )
+    if is_installed():
+        reason = coded(
+            "scan_ocr_off",
+            "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr).",
+        )
+        return NoText(reason, count=len(pages))
+    reason = coded(
+        "scan_needs_ocr",
+        "It holds no text that can be read: scanned images? (pages: {count}) The extra {extra} reads them.",
+    )
+    return NoText(reason, count=len(pages), extra='"ragkit-docqa[ocr]"')

@@ -19,13 +19,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.nested_files import ReadContext
 from ragkit.loaders.building.picture_collector import PictureCollector
 from ragkit.loaders.files.access import MB, read_bytes
 from ragkit.loaders.formats import parse
 from ragkit.loaders.images.ocr import MEMORY_MB, Ocr, Reading, readings
 from ragkit.loaders.images.picture import as_png
+from ragkit.loaders.reasons import NESTED_TOO_DEEPLY, READER_FAILED
 from ragkit.text.readability import hopeless, judged
 from ragkit.text.terms import language
 from ragkit.types.errors import LoadError, UnsupportedFormat
@@ -166,7 +167,7 @@ def _answer(
     except (MemoryError, RecursionError) as exc:
         raise exc.with_traceback(None) from None  # its frames hold the memory
     except Exception as exc:
-        reason = Message("The reader failed on this file ({why}).", {"why": type(exc).__name__})
+        reason = READER_FAILED.fill(why=type(exc).__name__)
         return _failure(content_hash, reason)
     if sum(map(len, _encoded(document.text, "replace"))) > limits["max_text_mb"] * MB:
         return _failure(content_hash, _too_much(limits))
@@ -178,7 +179,7 @@ def _answer(
     document = judged(document)
     why = hopeless(document)
     if why is not None:
-        return _failure(content_hash, Message("No page of it can be read: {why}.", {"why": why}))
+        return _failure(content_hash, coded("no_readable_page", "No page of it can be read: {why}.", why=why))
     document = replace(document, language=language(_sample(document.text)))
     return {"hash": content_hash, "document": asdict(document)}
 
@@ -203,15 +204,21 @@ def message_json(message: Message) -> dict[str, Any]:
 
 
 def _too_much(limits: Mapping[str, Any]) -> Message:
-    template = "It holds more than {limit} MB of text (setting loading.max_text_mb)."
-    return Message(template, {"limit": limits["max_text_mb"]})
+    return coded(
+        "too_much_text",
+        "It holds more than {limit} MB of text (setting loading.max_text_mb).",
+        limit=limits["max_text_mb"],
+    )
 
 
 def _exhausted(exc: BaseException, limits: Mapping[str, Any]) -> Message:
     if isinstance(exc, RecursionError):
-        return Message("Its parts are nested too deeply to be read.")
-    template = "Reading it takes more than {limit} MB of memory (setting loading.memory_mb)."
-    return Message(template, {"limit": limits["memory_mb"]})
+        return NESTED_TOO_DEEPLY
+    return coded(
+        "too_much_memory",
+        "Reading it takes more than {limit} MB of memory (setting loading.memory_mb).",
+        limit=limits["memory_mb"],
+    )
 
 
 # -- confinement ---------------------------------------------------------------------------------

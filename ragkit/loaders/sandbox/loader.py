@@ -22,19 +22,18 @@ from typing import Any, BinaryIO, cast
 
 from ragkit.config import own_process
 from ragkit.config.sections import LoadingConfig
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.picture_collector import MAX_PREPARED
 from ragkit.loaders.files.access import MB, NOT_UTF8, is_utf8
 from ragkit.loaders.formats import VERSION, media_type
 from ragkit.loaders.images.ocr import entry, is_installed
+from ragkit.loaders.reasons import NO_READER
 from ragkit.loaders.sandbox import replies
 from ragkit.loaders.sandbox.child import message_json, receive, send
 from ragkit.text.pictures import MAX_BYTES, MAX_BYTES_IN_ALL, MAX_PICTURES
 from ragkit.types.errors import RagkitError
 from ragkit.types.ports import FileFacts, Loaded, LoadFailure, OnPage, Picture
 
-_NO_START = "The process that reads files does not start."
-_HINT = "Check that there is free memory, and that loading.memory_mb is not too low."
 _AHEAD = 8  # files given to the child at once: their requests fit into a pipe
 _LOOK_EVERY_S = 0.2  # of the watchdog, at its time limit
 _START_TIMEOUT_S = 60.0  # for Python to start, on a busy machine
@@ -117,7 +116,12 @@ class SandboxLoader:
             return replies.loaded(asked.source, asked.kind, asked.known_hash, reply, asked.pictures)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self._end()
-            return Loaded("", failure=LoadFailure("unreadable", Message("The reader's answer makes no sense.")))
+            return Loaded(
+                "",
+                failure=LoadFailure(
+                    "unreadable", coded("reader_makes_no_sense", "The reader's answer makes no sense.")
+                ),
+            )
         except BaseException:
             self._end()
             raise
@@ -136,8 +140,9 @@ class SandboxLoader:
             self._end()
             reply = self._ask_once(asked, waiting)
         if isinstance(reply, _Crash):
-            template = "The reader crashed on this file or ran out of memory ({why})."
-            reply = Message(template, {"why": reply.why})
+            reply = coded(
+                "reader_crashed", "The reader crashed on this file or ran out of memory ({why}).", why=reply.why
+            )
         if isinstance(reply, Message) and asked.busy_with == "preparing":
             return self._without_pictures(asked, waiting, reply)
         return reply
@@ -149,7 +154,9 @@ class SandboxLoader:
         reply = self._ask_once(asked, waiting)
         if not isinstance(reply, dict) or "document" not in reply:
             return why
-        note = Message("OCR took longer than {limit} s on a page; none of this file was read by it.", why.values)
+        note = coded(
+            "ocr_too_slow", "OCR took longer than {limit} s on a page; none of this file was read by it.", **why.values
+        )
         reply["document"]["notes"].append(message_json(note))
         return reply
 
@@ -161,7 +168,7 @@ class SandboxLoader:
         if not isinstance(reply, dict):
             return why
         if "document" in reply:
-            note = Message("Its pictures could not be made ready to be described: {why}", {"why": why})
+            note = coded("pictures_not_ready", "Its pictures could not be made ready to be described: {why}", why=why)
             reply["document"]["notes"].append(message_json(note))
         return reply
 
@@ -189,9 +196,10 @@ class SandboxLoader:
         if reply is not None:
             return reply
         if watchdog.passed:
-            return Message(
+            return coded(
+                "reading_too_slow",
                 "Reading it took longer than {limit} s (setting loading.timeout_s).",
-                {"limit": f"{self._config.timeout_s:g}"},
+                limit=f"{self._config.timeout_s:g}",
             )
         return _Crash(_end_of(child))
 
@@ -212,7 +220,7 @@ class SandboxLoader:
             with self._watchdog.limit(_START_TIMEOUT_S):
                 if receive(_pipe(self._child.stdout), MB) is None:
                     self._end()
-                    raise RagkitError(_NO_START, hint=_HINT)
+                    raise _does_not_start()
         return self._child, self._watchdog
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -236,7 +244,7 @@ class SandboxLoader:
                 start_new_session=True,  # Ctrl-C in the terminal is for the parent
             )
         except OSError as exc:
-            raise RagkitError(_NO_START, hint=_HINT) from exc
+            raise _does_not_start() from exc
 
     def _end(self) -> None:
         if self._child is not None:
@@ -252,6 +260,13 @@ class SandboxLoader:
             self._watchdog.end()
             self._watchdog = None
         self._used = False
+
+
+def _does_not_start() -> RagkitError:
+    return RagkitError(
+        "The process that reads files does not start.",
+        hint="Check that there is free memory, and that loading.memory_mb is not too low.",
+    )
 
 
 def _extras(config: LoadingConfig) -> list[str]:
@@ -303,7 +318,7 @@ class _Asked:
 def _asked(path: Path, known_hash: str, with_pictures: bool) -> _Asked:
     source, kind = str(path.absolute()), media_type(path)
     if kind is None:
-        reason = Message("There is no reader for {suffix} files.", {"suffix": path.suffix or path.name})
+        reason = NO_READER.fill(suffix=path.suffix or path.name)
         return _Asked(source, "", "", Loaded("", failure=LoadFailure("unsupported", reason)))
     if not is_utf8(source):
         return _Asked(source, "", "", Loaded("", failure=LoadFailure("unreadable", NOT_UTF8)))

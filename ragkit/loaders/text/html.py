@@ -17,8 +17,9 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.picture_collector import DAMAGED
+from ragkit.loaders.reasons import EMPTY, NOT_TEXT_BUT
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Heading
@@ -32,6 +33,7 @@ _CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40}
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 _DATA_PICTURE = re.compile(r"\s*data:image/[\w.+-]+(?:;[\w=.+-]+)*;base64", re.IGNORECASE)
 _HEAD_BYTES = 4096  # where a page may declare its charset
+_NEVER_CLOSED = coded("never_closed", "<{tag}> in line {line} is never closed; what follows it was not read.")
 _UNREAD = frozenset({"script", "style", "template", "noscript"})
 _PICTURES = frozenset({"img", "image"})  # of HTML, of drawings in it
 _CELLS = frozenset({"td", "th"})
@@ -62,7 +64,7 @@ def read_html(
     """`picture` gives the picture of an address, if it is to be described; by default those that stand in the page
     itself. Raises NoText, LoadError (not a text at all)."""
     if data.startswith(b"%PDF-"):
-        raise LoadError("Its name says text, but it is a {kind} file.", kind="PDF")
+        raise LoadError(NOT_TEXT_BUT, kind="PDF")
     markup, notes = decode(data, _declared(data))
     if gallery is not None and picture is None:
         picture = partial(_picture_within, gallery)
@@ -74,7 +76,7 @@ def read_html(
         gallery.placed = reader.pictures
     if not text.strip():
         unread = reader.notes()
-        without = NoText("The file is empty." if not data else "The page holds no text.")
+        without = NoText(EMPTY if not data else coded("page_without_text", "The page holds no text."))
         _check_pictures(LoadError(unread[0]) if unread else without, gallery)
     named = " ".join("".join(reader.title).split())
     title = named or next((heading.title for heading in reader.headings if heading.level == 1), "")
@@ -182,8 +184,7 @@ class _Reader(HTMLParser):
         self._heading: tuple[str, int, int] | None = None  # tag, its pieces begin here, offset
 
     def notes(self) -> list[Message]:
-        template = "<{tag}> in line {line} is never closed; what follows it was not read."
-        return [Message(template, {"tag": tag, "line": line}) for tag, line in self._unread[:1]]
+        return [_NEVER_CLOSED.fill(tag=tag, line=line) for tag, line in self._unread[:1]]
 
     # -- what the parser calls -------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
@@ -26,7 +26,7 @@ def read_json(source: str, data: bytes, media_type: str) -> Document:
     try:
         value = json.loads(text, object_pairs_hook=_Object)
     except ValueError as exc:
-        lines.note(Message("It is not valid JSON ({why}); it was read as plain text.", {"why": str(exc)[:200]}))
+        lines.note(coded("bad_json", "It is not valid JSON ({why}); it was read as plain text.", why=str(exc)[:200]))
         lines.add(unescaped(text).rstrip("\n"), 1)
         return lines.document(source, media_type)
     if "\n" in text.strip():
@@ -53,7 +53,11 @@ def read_records(source: str, data: bytes, media_type: str) -> Document:
             continue
         lines.add(" | ".join(f"{path}: {leaf}" if path else leaf for path, leaf in leaves(value)), number)
     if bad:
-        lines.note(Message("Lines that are not valid JSON were read as plain text (lines: {count}).", {"count": bad}))
+        lines.note(
+            coded(
+                "bad_json_lines", "Lines that are not valid JSON were read as plain text (lines: {count}).", count=bad
+            )
+        )
     return lines.document(source, media_type)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean
 from ragkit.loaders.text.outline import markdown_outline
 from ragkit.loaders.text.plain import decode_words
@@ -23,14 +23,14 @@ def read_notebook(source: str, data: bytes, media_type: str) -> Document:
     try:
         cells = list(_cells(json.loads(text)))
     except (ValueError, AttributeError, TypeError) as exc:
-        raise LoadError("The notebook is damaged ({why}).", why=str(exc)[:200]) from exc
+        raise LoadError(coded("notebook_damaged", "The notebook is damaged ({why})."), why=str(exc)[:200]) from exc
     lines = DocumentBuilder()
     lines.notes += notes
     images = 0
     for cell in cells:
         images += _write(lines, cell)
     if images:
-        lines.note(Message("Images that were not read: {count}.", {"count": images}))
+        lines.note(coded("images_not_read", "Images that were not read: {count}.", count=images))
     title = next((heading.title for heading in lines.headings if heading.level == 1), "")
     return lines.document(source, media_type, title)
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.reasons import NO_TEXT_IN_FILE
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
 from ragkit.types.errors import NoText
@@ -92,7 +93,7 @@ def read_tex(source: str, data: bytes, media_type: str) -> Document:
     text = _SECTION.sub(lambda match: hold("\0" + match[1]) + match[2] + hold("\0"), text)
     text, headings = _with_held(_bare_tex(text), held)
     if not text.strip():
-        raise NoText("The file holds no text.")
+        raise NoText(NO_TEXT_IN_FILE)
     named = one_line(_with_held(_bare_tex(title[1]), held)[0]) if title else ""
     return Document(source, media_type, named, text, headings=tuple(headings), notes=notes)
 

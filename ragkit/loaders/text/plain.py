@@ -9,7 +9,8 @@ import codecs
 import re
 from collections.abc import Iterable
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
+from ragkit.loaders.reasons import BLANK, EMPTY, NOT_TEXT_BUT
 from ragkit.loaders.text.encodings import best_guess, likely_utf16
 from ragkit.loaders.text.outline import Outline, markdown_outline, rst_outline
 from ragkit.types.documents import Document
@@ -56,7 +57,7 @@ def decode_words(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[
     """As `decode`. Raises NoText too: nothing but white space."""
     text, notes = decode(data, declared)
     if not text or text.isspace():
-        raise NoText("The file is empty." if not data else "The file holds nothing but white space.")
+        raise NoText(EMPTY if not data else BLANK)
     return text, notes
 
 
@@ -72,7 +73,7 @@ def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Messag
             return _decoded(data[len(mark) :], encoding)
     for signature, kind in _SIGNATURES:
         if data.startswith(signature):
-            raise LoadError("Its name says text, but it is a {kind} file.", kind=kind)
+            raise LoadError(NOT_TEXT_BUT, kind=kind)
     start = data[:_SAMPLE]
     if _CONTROL_BYTE.search(start) and (wide := likely_utf16(start)):
         return _decoded(data, wide, guessed=True)
@@ -84,7 +85,9 @@ def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Messag
     telling = _telling(data)
     guess = best_guess(telling, start) or _foreign_guess(telling)
     if not guess:
-        raise LoadError("It is not a text file: its bytes make no text in any known encoding.")
+        raise LoadError(
+            coded("unknown_encoding", "It is not a text file: its bytes make no text in any known encoding.")
+        )
     return _decoded(data, guess, guessed=True)
 
 
@@ -92,13 +95,24 @@ def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str,
     """Notes name what is uncertain. Bytes that fit no character become U+FFFD and are counted."""
     notes = []
     if guessed:
-        template = "The file does not say its encoding; it was read as {encoding}."
-        notes.append(Message(template, {"encoding": encoding.upper()}))
+        notes.append(
+            coded(
+                "encoding_guessed",
+                "The file does not say its encoding; it was read as {encoding}.",
+                encoding=encoding.upper(),
+            )
+        )
     text = _strictly(data, encoding)
     if text is None:
         text = data.decode(encoding, "replace")
-        template = "Bytes that are not {encoding} became \ufffd (places: {count})."
-        notes.append(Message(template, {"encoding": encoding.upper(), "count": text.count("\ufffd")}))
+        notes.append(
+            coded(
+                "bytes_replaced",
+                "Bytes that are not {encoding} became \ufffd (places: {count}).",
+                encoding=encoding.upper(),
+                count=text.count("\ufffd"),
+            )
+        )
     return _checked(text), tuple(notes)
 
 
@@ -106,7 +120,7 @@ def _checked(text: str) -> str:
     """Plain text. Raises LoadError: it is none."""
     sample = text[:_SAMPLE]
     if len(_NO_TEXT_CONTROL.findall(sample)) > _MAX_CONTROLS * len(sample) + 3:
-        raise LoadError("It is not a text file: it holds binary data.")
+        raise LoadError(coded("binary", "It is not a text file: it holds binary data."))
     return _plain(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
@@ -29,7 +29,7 @@ def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
             found = True
             at = _write_cue(lines, time[1], rows, at)
     if not found:
-        lines.note(Message("It holds no times; it was read as plain text."))
+        lines.note(coded("no_times", "It holds no times; it was read as plain text."))
         lines.add(text.rstrip("\n"), 1)
     return lines.document(source, media_type)
 

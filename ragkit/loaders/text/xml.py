@@ -7,8 +7,9 @@ import re
 from typing import Any
 from xml.parsers import expat
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.reasons import OWN_ENTITIES
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.errors import LoadError
@@ -37,9 +38,17 @@ class Reader:
             line, why = exc.lineno, expat.ErrorString(exc.code)
             self._write()
             if self._lines.is_blank():
-                raise LoadError("It is not well-formed XML (line {line}: {why}).", line=line, why=why) from exc
-            template = "It is not well-formed XML from line {line} on ({why}); the rest was not read."
-            self._lines.note(Message(template, {"line": line, "why": why}))
+                raise LoadError(
+                    coded("bad_xml", "It is not well-formed XML (line {line}: {why})."), line=line, why=why
+                ) from exc
+            self._lines.note(
+                coded(
+                    "bad_xml_rest",
+                    "It is not well-formed XML from line {line} on ({why}); the rest was not read.",
+                    line=line,
+                    why=why,
+                )
+            )
         self._write()
 
     def _made_parser(self) -> Any:
@@ -51,7 +60,7 @@ class Reader:
         return parser
 
     def _refuse(self, *_: object) -> None:
-        raise LoadError("It declares entities of its own, which may unpack without bounds; it was not read.")
+        raise LoadError(OWN_ENTITIES)
 
     def _start(self, _name: str, _attributes: object) -> None:
         if not (self._has_text and self._has_text[-1]):

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from ragkit.i18n.messages import coded
 from ragkit.types.errors import (
     BadReply,
     ContextOverflow,
@@ -46,7 +47,9 @@ def text_error(text: str, model: str, status: int = 200) -> ModelError:
     end = said.rstrip(".")
     if "not found" in low and "model" in low:
         return ModelNotFound(
-            "Ollama does not have the model {model}.", hint="Run: ragkit models pull {model}", model=model
+            coded("model_missing", "Ollama does not have the model {model}."),
+            hint="Run: ragkit models pull {model}",
+            model=model,
         )
     if "pull model manifest: file does not exist" in low:
         return ModelNotFound(

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.models.ollama.errors import count
 from ragkit.types.answers import ChatMessage, ToolCall
 from ragkit.types.errors import FormatMismatch
@@ -79,16 +79,24 @@ def reply_of(part: Mapping[str, Any], total: Piece, model: str) -> Reply:
 def _reply_notes(reply: Reply) -> tuple[Message, ...]:
     if reply.done_reason == "length" and reply.thinking and not reply.text.strip():
         return (
-            Message("The whole token limit went into thinking. Raise options.num_predict, or set ollama.think to off."),
+            coded(
+                "all_thinking",
+                "The whole token limit went into thinking. Raise options.num_predict, or set ollama.think to off.",
+            ),
         )
     if reply.done_reason == "length":
         return (
-            Message(
-                "The answer was cut by the token limit. Raise options.num_predict, or options.num_ctx if it is full."
+            coded(
+                "cut_by_limit",
+                "The answer was cut by the token limit. Raise options.num_predict, or options.num_ctx if it is full.",
             ),
         )
     if reply.done_reason not in ("stop", "load", "unload"):
-        return (Message("The server ended the answer for a reason of its own: {why}.", {"why": reply.done_reason}),)
+        return (
+            coded(
+                "ended_otherwise", "The server ended the answer for a reason of its own: {why}.", why=reply.done_reason
+            ),
+        )
     return ()
 
 

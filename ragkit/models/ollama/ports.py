@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.models.batching import ServedEmbedder
 from ragkit.models.ollama.client import Ollama, full_name
 from ragkit.models.tokens import Scale
@@ -26,7 +26,9 @@ class OllamaEmbedder(ServedEmbedder):
         entry = ollama.installed(model)
         if entry is None:
             raise ModelNotFound(
-                "Ollama does not have the model {model}.", hint="Run: ragkit models pull {model}", model=model
+                coded("model_missing", "Ollama does not have the model {model}."),
+                hint="Run: ragkit models pull {model}",
+                model=model,
             )
         self.digest = entry.digest
         super().__init__(model, ollama.expectations(model), ollama.config, ollama.server.abort)
@@ -123,10 +125,12 @@ def read_notes(scale: Scale, messages: Sequence[ChatMessage], counted: int | Non
         scale.learn(text, counted)
         return ()
     return (
-        Message(
+        coded(
+            "context_cut",
             "The server read only {read} tokens of about {sent}: it cut the context without a word. "
             "The answer may miss what the passages say.",
-            {"read": counted, "sent": scale.count(text)},
+            read=counted,
+            sent=scale.count(text),
         ),
     )
 
@@ -135,9 +139,12 @@ def window_notes(model: str, asked: int, given: int) -> tuple[Message, ...]:
     if given >= asked:
         return ()
     return (
-        Message(
+        coded(
+            "smaller_window",
             "{model} has a window of {given} tokens, not the {asked} of options.num_ctx.",
-            {"model": model, "given": given, "asked": asked},
+            model=model,
+            given=given,
+            asked=asked,
         ),
     )
 
@@ -148,4 +155,4 @@ def lacks(ollama: Ollama, model: str, timeout_s: float) -> Message:
         found = ollama.installed(model, timeout_s)
     except ModelError as exc:
         return exc.message
-    return Message() if found else Message("Ollama does not have the model {model}.", {"model": model})
+    return Message() if found else coded("model_missing", "Ollama does not have the model {model}.", model=model)

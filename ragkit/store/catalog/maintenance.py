@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.store.catalog.rows import CHUNK_COLUMNS, chunk_of, is_unit_vector
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.text.chunking import embedding_key
@@ -147,7 +147,7 @@ def problems(catalog: SqliteCatalog, *, deep: bool) -> Iterator[Message]:
             yield from _content_problems(catalog)
     except (RagkitError, sqlite3.Error) as exc:
         why = exc.message if isinstance(exc, RagkitError) else exc
-        yield Message("The catalog cannot be read whole: {why}", {"why": why})
+        yield coded("catalog_unreadable", "The catalog cannot be read whole: {why}", why=why)
 
 
 def _seal_problems(path: Path) -> Iterator[Message]:
@@ -157,12 +157,12 @@ def _seal_problems(path: Path) -> Iterator[Message]:
     except FileNotFoundError:
         return  # never sealed, or a run was cut short: the contents are looked at all the same
     except (OSError, ValueError):
-        yield Message("The seal of the catalog is damaged.")
+        yield coded("seal_damaged", "The seal of the catalog is damaged.")
         return
     if log.exists() and log.stat().st_size:
         return  # written to since
     if sealed != {"size": path.stat().st_size, "sha256": _sha256(path)}:
-        yield Message("The catalog's file was changed by something other than ragkit.")
+        yield coded("catalog_changed", "The catalog's file was changed by something other than ragkit.")
 
 
 def _database_problems(catalog: SqliteCatalog, *, deep: bool) -> Iterator[Message]:
@@ -176,7 +176,7 @@ def _database_problems(catalog: SqliteCatalog, *, deep: bool) -> Iterator[Messag
                 except sqlite3.Error as exc:
                     found.append(f"{name}: {exc}")
     for text in found:
-        yield Message("SQLite: {text}", {"text": " ".join(str(text).split())})
+        yield coded("sqlite_complaint", "SQLite: {text}", text=" ".join(str(text).split()))
 
 
 def _count_problems(catalog: SqliteCatalog) -> Iterator[Message]:
@@ -187,7 +187,7 @@ def _count_problems(catalog: SqliteCatalog) -> Iterator[Message]:
         ).fetchall()
         alone = db.execute("SELECT DISTINCT source FROM chunks WHERE source NOT IN (SELECT source FROM documents)")
         for (source,) in [*lost, *alone.fetchall()]:
-            yield Message("{source}: a part of it is missing.", {"source": source})
+            yield coded("part_missing", "{source}: a part of it is missing.", source=source)
 
 
 def _content_problems(catalog: SqliteCatalog) -> Iterator[Message]:
@@ -205,11 +205,15 @@ def _content_problems(catalog: SqliteCatalog) -> Iterator[Message]:
         for *fields, key, blob, generation in rows:
             chunk = chunk_of(fields)
             if document is None or document.text[chunk.start : chunk.end] != chunk.text:
-                yield Message("{source}: the text of a passage is not that of its document.", {"source": source})
+                yield coded(
+                    "passage_text_differs",
+                    "{source}: the text of a passage is not that of its document.",
+                    source=source,
+                )
             elif embedding_key(chunk) != key:
-                yield Message("{source}: a passage is not the one that was embedded.", {"source": source})
+                yield coded("passage_differs", "{source}: a passage is not the one that was embedded.", source=source)
             elif blob is not None and not is_unit_vector(blob, dimensions.get(generation, -1)):
-                yield Message("{source}: a vector is damaged.", {"source": source})
+                yield coded("vector_damaged", "{source}: a vector is damaged.", source=source)
 
 
 def _seal_path(path: Path) -> Path:

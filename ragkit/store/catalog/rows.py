@@ -118,7 +118,7 @@ def message_json(message: Message) -> list[object]:
 def _plain(value: object) -> object:
     if isinstance(value, Message):
         return message_json(value)
-    return value if isinstance(value, str | int | float | list) else str(value)
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 @lru_cache(maxsize=1024)
@@ -132,8 +132,22 @@ def messages_of(stored: str) -> tuple[Message, ...]:
 
 
 def _message(stored: Sequence[Any]) -> Message:
-    text, values, *code_and_plural = stored
+    if len(stored) == 2:  # written by an earlier version
+        stored = (*stored, _CODES_BEFORE.get(stored[0], ""), "")
+    text, values, code, plural = stored
     restored: Mapping[str, object] = {
         name: _message(value) if isinstance(value, list) else value for name, value in values.items()
     }
-    return Message(text, restored, *code_and_plural)
+    return Message(text, restored, code, plural)
+
+
+# Rows of earlier versions hold no code. These are the sentences of then whose code decides what is read again.
+_CODES_BEFORE = {
+    "Pictures that were not read: {count}.": "pictures_not_read",
+    "Pictures are read by OCR, which is off (setting loading.ocr).": "ocr_is_off",
+    "No text was found on the picture.": "no_text_on_picture",
+    "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}.": "read_by_ocr",
+    "Reading {suffix} files needs more packages: {command}": "needs_packages",
+    "The picture could not be described by {model}: {why}": "picture_not_described",
+    "Pictures that could not be described by {model}: {count} ({why})": "pictures_not_described",
+}

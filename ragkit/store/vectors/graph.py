@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ragkit.i18n.messages import Message
+from ragkit.i18n.messages import Message, coded
 from ragkit.store.catalog.rows import Matrix, NamedVectors
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.store.locks import FileLock
@@ -74,10 +74,10 @@ class ChromaGraph:
         """What is wrong with the Chroma copy, a line each; `deep` compares every vector."""
         if not self._seal_path().exists():
             if self._chroma_path().exists():
-                yield Message("The Chroma copy is not sealed: it is made again at the next search.")
+                yield coded("chroma_not_sealed", "The Chroma copy is not sealed: it is made again at the next search.")
             return
         if not self._sealed():
-            yield Message("Chroma's files were changed by something other than ragkit.")
+            yield coded("chroma_changed", "Chroma's files were changed by something other than ragkit.")
         elif deep and self._opened():
             assert self._chroma is not None
             waiting = {name for names, _ in self._stored.unpublished_vectors() for name in names}
@@ -87,7 +87,9 @@ class ChromaGraph:
                 yield exc.message
                 return
             if wrong:
-                yield Message("{count} vectors in Chroma are not those of the catalog.", {"count": wrong})
+                yield coded(
+                    "chroma_vectors_differ", "{count} vectors in Chroma are not those of the catalog.", count=wrong
+                )
 
     @staticmethod
     def _differing(chroma: ChromaVectors, batch: NamedVectors, waiting: set[str]) -> int:

@@ -94,11 +94,16 @@ def _reasons(bad: Sequence[FileOutcome]) -> list[tuple[Message, int, int]]:
         whole = [outcome.reason] if outcome.state in _UNREAD else []
         reasons = [*whole, *(page.reason for page in outcome.weak_pages)]
         for reason in reasons:
-            said.setdefault(reason.text, []).append(reason)
-        files.update({reason.text for reason in reasons})
-        pages.update(page.reason.text for page in outcome.weak_pages if page.number)
-    order = sorted(said, key=lambda template: (-files[template], -pages[template], template))
-    return [(_in_common(said[template]), files[template], pages[template]) for template in order]
+            said.setdefault(_kind(reason), []).append(reason)
+        files.update({_kind(reason) for reason in reasons})
+        pages.update(_kind(page.reason) for page in outcome.weak_pages if page.number)
+    order = sorted(said, key=lambda kind: (-files[kind], -pages[kind], said[kind][0].text))
+    return [(_in_common(said[kind]), files[kind], pages[kind]) for kind in order]
+
+
+def _kind(reason: Message) -> str:
+    """What is the same for all reasons of a kind: the code; in an index of an earlier version the sentence."""
+    return reason.code or reason.text
 
 
 def _in_common(messages: Sequence[Message]) -> Message:
