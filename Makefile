@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 RAGKIT := $(RUN) -m ragkit --index .demo-index --config configs/embedded.toml
 
-.PHONY: demo test lint slow faults lock clean
+.PHONY: demo test lint slow faults schemas lock clean
 
 demo: $(VENV)/ready-run
 	@echo '$$ ragkit index sample_docs'
@@ -36,6 +36,10 @@ slow: $(VENV)/ready-dev
 faults: $(VENV)/ready-dev
 	FAULT_POINTS=0 FAULT_CROWDS=100 FAULT_RACES=500 KILL_POINTS=200 FLIPS=500 $(RUN) -m pytest -m "slow or not slow" -s \
 		tests/store/test_fault_points.py tests/store/test_kill.py tests/store/test_maintenance.py
+
+# The JSON Schemas in docs/json/, made anew from the types of the outputs.
+schemas: $(VENV)/ready-dev
+	$(RUN) tools/json_schemas.py
 
 # Needs uv; writes the two lock files anew.
 lock:

@@ -18,11 +18,10 @@ from ragkit.evaluation.scoring.judging import holds_gold, without_markers
 from ragkit.i18n.messages import Message
 from ragkit.types.answers import Answer
 from ragkit.types.documents import Document
-from ragkit.types.reports import FileOutcome
+from ragkit.types.reports import UNREAD_STATES, FileOutcome
 from ragkit.types.search import ScoredChunk
 
 Step = Literal["index", "reading", "search", "packing", "answer", "citation"]
-_UNREAD = ("unreadable", "unsupported", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def _before_asking(kit: Kit, question: Question, files: Mapping[str, FileOutcome
     sources = [name for name in question.relevant if name not in missing]
     if not sources:
         return Loss("index", Message("no file of the index has this name: {name}", {"name": missing[0]}))
-    unread = [files[source] for source in sources if files[source].state in _UNREAD]
+    unread = [files[source] for source in sources if files[source].state in UNREAD_STATES]
     if len(unread) == len(sources):
         return Loss("reading", unread[0].reason)
     texts = [document.text for source in sources if (document := kit.document(source)) is not None]

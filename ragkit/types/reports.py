@@ -17,6 +17,7 @@ FileState = Literal["added", "changed", "removed", "unchanged", "unreadable", "u
 
 
 FILE_STATES: tuple[FileState, ...] = get_args(FileState)
+UNREAD_STATES: tuple[FileState, ...] = ("unreadable", "unsupported", "skipped")  # nothing of such a file is indexed
 
 
 @dataclass(frozen=True, slots=True)

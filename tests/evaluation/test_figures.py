@@ -12,12 +12,13 @@ from xml.etree import ElementTree
 import pytest
 
 from ragkit.evaluation.data.questions import Question
-from ragkit.evaluation.data.run_files import read_run, to_json
+from ragkit.evaluation.data.run_files import read_run
 from ragkit.evaluation.report.page import comparison_page, run_page
 from ragkit.evaluation.runs import Row, Run, answer_scores, figures, kinds, latencies_ms, ranking
 from ragkit.evaluation.scoring.compare import compare
 from ragkit.evaluation.scoring.judging import precision_omega, span_scores
 from ragkit.evaluation.scoring.ranked import ranked_scores
+from ragkit.frontends.json_shapes.evaluation import run_json
 from ragkit.types.answers import Answer, Citation, ContextLedger
 from ragkit.types.documents import Chunk, Document, Page, Place
 from ragkit.types.errors import InputError
@@ -169,7 +170,7 @@ def test_runs_without_a_common_question_cannot_be_compared() -> None:
 def test_a_run_comes_back_from_its_json(tmp_path: Path) -> None:
     run = replace(run_of([1.0, 0.0]), settings={"retrieval.k": 8})
     file = tmp_path / "run.json"
-    file.write_text(json.dumps(to_json(run), ensure_ascii=False), "utf-8")
+    file.write_text(json.dumps(run_json(run), ensure_ascii=False), "utf-8")
     assert read_run(file) == run
     file.write_text("{}", "utf-8")
     with pytest.raises(InputError, match="is not a run"):

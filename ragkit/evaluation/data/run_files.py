@@ -1,36 +1,14 @@
-"""Runs as JSON, to be kept and compared."""
+"""Runs that were kept as JSON, read again to be compared."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ragkit.evaluation.runs import Row, Run, figures, kinds, latencies_ms
-from ragkit.evaluation.scoring.compare import Comparison
+from ragkit.evaluation.runs import Row, Run
 from ragkit.types.errors import InputError
-
-
-def to_json(run: Run) -> dict[str, Any]:
-    return {
-        "dataset": run.dataset,
-        "settings": dict(run.settings),
-        "made_with": dict(run.made_with),
-        "documents": run.documents,
-        "questions": len(run.rows),
-        "limit": run.limit,
-        "seed": run.seed,
-        "figures": figures(run.rows),
-        "kinds": {name: {"questions": len(rows), **figures(rows)} for name, rows in kinds(run.rows).items()},
-        "latency_ms": {name: {"p50": p50, "p95": p95} for name, (p50, p95) in latencies_ms(run.rows).items()},
-        "rows": [asdict(row) for row in run.rows],
-    }
-
-
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    return asdict(comparison)
 
 
 def read_run(path: Path) -> Run:

@@ -32,15 +32,15 @@ def progress(questions: int) -> Iterator[Callable[[int], None]]:
 
 
 def show_run(run: Run, page: Path | None, *, as_json: bool) -> None:
-    from ragkit.evaluation.data.run_files import to_json
     from ragkit.evaluation.report.labels import TIME_LABELS, label, number
     from ragkit.evaluation.report.page import facts_of, run_page
     from ragkit.evaluation.runs import figures, kinds, latencies_ms
+    from ragkit.frontends.json_shapes.evaluation import run_json
 
     if page is not None:
         page.write_text(run_page(run, LANGUAGE), "utf-8")
     if as_json:
-        print_json(to_json(run))
+        print_json(run_json(run))
         return
     groups = {tr("all"): run.rows, **kinds(run.rows)}
     found = [figures(rows) for rows in groups.values()]
@@ -57,7 +57,6 @@ def show_run(run: Run, page: Path | None, *, as_json: bool) -> None:
 
 
 def show_comparison(comparison: Comparison, page: Path | None, *, as_json: bool) -> None:
-    from ragkit.evaluation.data.run_files import comparison_json
     from ragkit.evaluation.report.page import (
         METHOD,
         comparison_head,
@@ -65,6 +64,7 @@ def show_comparison(comparison: Comparison, page: Path | None, *, as_json: bool)
         comparison_rows,
         comparison_title,
     )
+    from ragkit.frontends.json_shapes.evaluation import comparison_json
 
     if page is not None:
         page.write_text(comparison_page(comparison, LANGUAGE), "utf-8")
@@ -92,8 +92,10 @@ def _width(text: str) -> int:
 
 
 def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+    from ragkit.frontends.json_shapes.evaluation import verdicts_json
+
     if as_json:
-        print_json({"questions": [_verdict_json(verdict) for verdict in verdicts]})
+        print_json(verdicts_json(verdicts))
         return
     for verdict in verdicts:
         if verdict.loss is not None:
@@ -113,16 +115,3 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= _FOUND_CHARACTERS else text[: _FOUND_CHARACTERS - 1] + "…"
-
-
-def _verdict_json(verdict: Verdict) -> dict[str, object]:
-    loss = verdict.loss
-    return {
-        "id": verdict.question.id,
-        "question": verdict.question.text,
-        "passed": loss is None,
-        "expected": str(verdict.expected),
-        "found": str(loss.found) if loss else "",
-        "lost_in": loss.step if loss else "",
-        "seconds": round(verdict.seconds, 3),
-    }

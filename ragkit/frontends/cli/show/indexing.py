@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.frontends.cli.show.terminal import print_json, safe, say_aside, shown_path, style, text_of, tr
-from ragkit.frontends.json_shapes import _outcome_json
-from ragkit.types.reports import FILE_STATES
+from ragkit.frontends.json_shapes.indexes import plan_json
+from ragkit.types.reports import FILE_STATES, UNREAD_STATES
 
 if TYPE_CHECKING:
     from ragkit.config.resolving import Setting
@@ -21,9 +21,9 @@ _FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
 def show_report(report: IndexReport) -> None:
     for note in report.notes:
         say_aside(text_of(note))
-    for state in ("unreadable", "unsupported", "skipped"):
+    for state in UNREAD_STATES:
         _show_outcomes(state, [outcome for outcome in report.outcomes if outcome.state == state])
-    partly = [o for o in report.outcomes if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
+    partly = [o for o in report.outcomes if o.notes and o.state not in UNREAD_STATES]
     _show_outcomes("read, with notes", partly)
     changed = sum(report.count(state) for state in ("added", "changed", "removed"))
     if not changed:
@@ -54,7 +54,7 @@ _WOULD = {"added": "would be read", "changed": "would be read again", "removed":
 def show_plan(plan: Sequence[FileOutcome], *, as_json: bool) -> None:
     """What an index run would do with each file."""
     if as_json:
-        print_json({"files": [_outcome_json(outcome) for outcome in plan]})
+        print_json(plan_json(plan))
         return
     for outcome in plan:
         if outcome.state != "unchanged":
@@ -123,9 +123,9 @@ def show_status(status: IndexStatus) -> None:
                 count=status.chunks_without_vector,
             )
         )
-    for state in ("unreadable", "unsupported", "skipped"):
+    for state in UNREAD_STATES:
         _show_outcomes(state, [outcome for outcome in status.unread if outcome.state == state])
-    partly = [o for o in status.unread if o.notes and o.state not in ("unreadable", "unsupported", "skipped")]
+    partly = [o for o in status.unread if o.notes and o.state not in UNREAD_STATES]
     _show_outcomes("read, with notes", partly)
 
 

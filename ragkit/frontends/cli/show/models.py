@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from ragkit.frontends.cli.show.terminal import print_json, safe, say_aside, style, text_of, tr
+from ragkit.frontends.json_shapes.models import (
+    installed_models_json,
+    model_record_json,
+    reply_json,
+    running_models_json,
+    vectors_json,
+)
 
 if TYPE_CHECKING:
     from ragkit.types.documents import Vector
@@ -22,7 +28,7 @@ _NUMBERS_SHOWN = 5
 def show_reply(reply: Reply, *, as_json: bool) -> None:
     """What follows the streamed text; with `as_json`, the whole reply."""
     if as_json:
-        print_json({**asdict(reply), "notes": [str(note) for note in reply.notes]})
+        print_json(reply_json(reply))
         return
     click.echo()
     for note in reply.notes:
@@ -31,7 +37,7 @@ def show_reply(reply: Reply, *, as_json: bool) -> None:
 
 def show_vectors(vectors: Sequence[Vector], texts: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        print_json({"dimension": len(vectors[0]), "vectors": [list(vector) for vector in vectors]})
+        print_json(vectors_json(vectors))
         return
     for text, vector in zip(texts, vectors, strict=True):
         numbers = ", ".join(f"{value:.4f}" for value in vector[:_NUMBERS_SHOWN])
@@ -41,7 +47,7 @@ def show_vectors(vectors: Sequence[Vector], texts: Sequence[str], *, as_json: bo
 
 def show_installed(models: Sequence[InstalledModel], *, as_json: bool) -> None:
     if as_json:
-        print_json({"models": [asdict(model) for model in models]})
+        print_json(installed_models_json(models))
         return
     if not models:
         say_aside(tr("No models are installed. Run: ragkit models pull bge-m3"))
@@ -63,7 +69,7 @@ def show_installed(models: Sequence[InstalledModel], *, as_json: bool) -> None:
 
 def show_running(models: Sequence[RunningModel], *, as_json: bool) -> None:
     if as_json:
-        print_json({"models": [asdict(model) for model in models]})
+        print_json(running_models_json(models))
         return
     if not models:
         say_aside(tr("No model is loaded."))
@@ -84,7 +90,7 @@ def show_running(models: Sequence[RunningModel], *, as_json: bool) -> None:
 
 def show_record(record: ModelRecord, *, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(record))
+        print_json(model_record_json(record))
         return
     facts = {
         "model": record.name,

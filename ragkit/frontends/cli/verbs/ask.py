@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.frontends import json_shapes
 from ragkit.frontends.cli import exit_codes
 from ragkit.frontends.cli.show import answers, links, terminal
 from ragkit.frontends.cli.show.terminal import style, tr
+from ragkit.frontends.json_shapes.answers import exhaustive_answer_json, structured_answer_json
 from ragkit.types.answers import Answer, ExhaustiveAnswer
 from ragkit.types.errors import ModelError
 from ragkit.types.structured import path_text
@@ -47,7 +47,7 @@ def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: boo
         raise
     assert found is not None
     if as_json:
-        terminal.print_json(json_shapes.collected_json(found, answer))
+        terminal.print_json(exhaustive_answer_json(found, answer))
     else:
         answers.show_collected(found, answer, kit.model_notes, with_links=with_links)
     return exit_codes.OK if found.rows else exit_codes.NOTHING_FOUND
@@ -57,37 +57,10 @@ def structured(kit: RagKit, question: str, schema: Mapping[str, object], where: 
     """The value by the schema, with the proof of each field."""
     answer = kit.ask_structured(question, schema, where)
     if as_json:
-        terminal.print_json(_structured_json(answer))
+        terminal.print_json(structured_answer_json(answer))
     else:
         _show_structured(answer, kit)
     return exit_codes.OK if answer.complete and answer.found else exit_codes.NOTHING_FOUND
-
-
-def _structured_json(answer: StructuredAnswer) -> dict[str, object]:
-    return {
-        "question": answer.question,
-        "value": answer.value,
-        "complete": answer.complete,
-        "fields": [
-            {
-                "path": list(field.path),
-                "value": field.value,
-                "state": field.state,
-                "verified": field.verified,
-                "required": field.required,
-                "reason": str(field.reason),
-                "citation": json_shapes.citation_json(field.citation) if field.citation is not None else None,
-            }
-            for field in answer.fields
-        ],
-        "mode": answer.mode,
-        "model": answer.model,
-        "asked": answer.asked,
-        "ledger": json_shapes.ledger_json(answer.ledger),
-        "nearest": json_shapes.hits_list_json(answer.nearest),
-        "unread_count": answer.unread_count,
-        "notes": [str(note) for note in answer.notes],
-    }
 
 
 _VERDICTS: dict[FieldState, tuple[str, str]] = {

@@ -11,10 +11,11 @@ from ragkit.frontends.cli import exit_codes
 from ragkit.frontends.cli.show import terminal
 from ragkit.frontends.cli.show.terminal import safe, shown_path, style, text_of, tr
 from ragkit.frontends.cli.verbs.main import AS_JSON, EXAMPLES, CliOptions, opened
+from ragkit.frontends.json_shapes.answers import bundle_check_json
 from ragkit.types.errors import InputError
 
 if TYPE_CHECKING:
-    from ragkit.types.bundle import BundleCheck, QuoteCheck, SourceCheck
+    from ragkit.types.bundle import BundleCheck, QuoteCheck
 
 _MAX_BYTES = 64 * 2**20
 
@@ -42,7 +43,7 @@ def check_bundle(options: CliOptions, file: Path, folders: tuple[Path, ...], as_
     with opened(options) as kit:
         check = kit.check_bundle(page, folders)
     if as_json:
-        terminal.print_json(_check_json(check))
+        terminal.print_json(bundle_check_json(check))
     else:
         _show(check)
     return exit_codes.CHANGED if check.changed else exit_codes.OK
@@ -89,28 +90,3 @@ def _quote_state(quote: QuoteCheck) -> str:
     if quote.stands:
         return style(tr("still stands"), fg="green")
     return style(tr("stands no more") if quote.verified else tr("was never verified"), fg="red")
-
-
-def _check_json(check: BundleCheck) -> dict[str, object]:
-    bundle = check.bundle
-    return {
-        "changed": check.changed,
-        "page_intact": check.page_intact,
-        "question": bundle.question,
-        "made_at": bundle.made_at,
-        "version": bundle.version,
-        "sources": [_source_json(source) for source in check.sources],
-    }
-
-
-def _source_json(source: SourceCheck) -> dict[str, object]:
-    return {
-        "source": source.path,
-        "state": source.state,
-        "found_at": source.found_at,
-        "reason": str(source.reason),
-        "quotes": [
-            {"marker": quote.marker, "quote": quote.quote, "verified": quote.verified, "stands": quote.stands}
-            for quote in source.quotes
-        ],
-    }

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ragkit import __version__
-from ragkit.frontends import json_shapes
 from ragkit.frontends.cli import exit_codes, files
 from ragkit.frontends.cli.show import answers, indexing, links, terminal
 from ragkit.frontends.cli.show.terminal import tr
 from ragkit.frontends.cli.verbs.ask import everything as asking_everything
 from ragkit.frontends.cli.verbs.ask import structured
+from ragkit.frontends.json_shapes.answers import answer_json, hits_json, why_not_json
+from ragkit.frontends.json_shapes.indexes import checks_json, index_report_json, index_status_json, settings_json
 from ragkit.types.answers import Answer
 from ragkit.types.errors import RagkitError
 
@@ -179,7 +180,7 @@ def index(
         given = labels if labels or no_labels else None
         report = kit.index(paths, progress, include=include, exclude=exclude, checksum=checksum, labels=given)
     if as_json:
-        terminal.print_json(json_shapes.report_json(report))
+        terminal.print_json(index_report_json(report))
     else:
         indexing.show_report(report)
     return exit_codes.PARTLY if report.count("unreadable") else exit_codes.OK
@@ -281,7 +282,7 @@ def ask(
                 answers.show_piece(piece)
         assert answer is not None
         if as_json:
-            terminal.print_json(json_shapes.answer_json(answer))
+            terminal.print_json(answer_json(answer))
         else:
             answers.show_answer(answer, kit.model_notes, with_links=links.wanted(kit.config.open.links))
         kit.remember(answer)
@@ -303,7 +304,7 @@ def search(options: CliOptions, question: str, k: int, where: tuple[str, ...], a
     with opened(options) as kit:
         hits = kit.search(text_argument(question), k, where)
     if as_json:
-        terminal.print_json(json_shapes.hits_json(question, hits))
+        terminal.print_json(hits_json(question, hits))
     else:
         answers.show_hits(hits)
     return exit_codes.OK if hits else exit_codes.NOTHING_FOUND
@@ -323,7 +324,7 @@ def why_not(options: CliOptions, question: str, expect: str, where: tuple[str, .
     with opened(options) as kit:
         found = kit.why_not(text_argument(question), text_argument(expect), where)
     if as_json:
-        terminal.print_json(json_shapes.why_not_json(found))
+        terminal.print_json(why_not_json(found))
     else:
         answers.show_why_not(found)
     return exit_codes.OK if found.stage == "given" else exit_codes.NOTHING_FOUND
@@ -339,7 +340,7 @@ def status(options: CliOptions, as_json: bool) -> int:
     with opened(options) as kit:
         found = kit.status()
     if as_json:
-        terminal.print_json(json_shapes.status_json(found))
+        terminal.print_json(index_status_json(found))
     else:
         indexing.show_status(found)
     return exit_codes.OK
@@ -355,7 +356,7 @@ def doctor(options: CliOptions, as_json: bool) -> int:
     with opened(options) as kit:
         checks = kit.doctor()
     if as_json:
-        terminal.print_json(json_shapes.checks_json(checks))
+        terminal.print_json(checks_json(checks))
     else:
         indexing.show_checks(checks)
     return exit_codes.FAILURE if any(check.state == "fault" for check in checks) else exit_codes.OK
@@ -372,7 +373,7 @@ def config(options: CliOptions, as_json: bool) -> int:
 
     _, settings = resolve(options.config, flags=options.settings)
     if as_json:
-        terminal.print_json(json_shapes.settings_json(settings))
+        terminal.print_json(settings_json(settings))
     else:
         indexing.show_settings(settings)
     return exit_codes.OK

@@ -20,6 +20,7 @@ from ragkit.frontends.cli.show.models import (
 )
 from ragkit.frontends.cli.show.terminal import tr
 from ragkit.frontends.cli.verbs.main import AS_JSON, EXAMPLES, CliOptions, opened, text_argument
+from ragkit.frontends.json_shapes.models import transfer_json
 from ragkit.types.model_server import Format, GenerateRequest, Reply, Think, Transfer
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def _transferred(steps: Iterable[Transfer], model: str, as_json: bool) -> int:
             tell(step)
             last = step
     if as_json:
-        terminal.print_json({"model": model, "status": last.status})
+        terminal.print_json(transfer_json(model, last))
     else:
         terminal.say_aside(tr("{model}: done.", model=model))
     return exit_codes.OK

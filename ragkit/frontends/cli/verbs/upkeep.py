@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ragkit.frontends import json_shapes
 from ragkit.frontends.cli import exit_codes
 from ragkit.frontends.cli.show import indexing, terminal, upkeep
 from ragkit.frontends.cli.show.terminal import tr
 from ragkit.frontends.cli.verbs.main import AS_JSON, EXAMPLES, CliOptions, opened
+from ragkit.frontends.json_shapes.indexes import index_status_json
 
 
 @click.command(
@@ -142,7 +142,7 @@ def import_file(options: CliOptions, file: Path, as_json: bool) -> int:
     with opened(options) as kit:
         found = kit.import_from(file)
     if as_json:
-        terminal.print_json(json_shapes.status_json(found))
+        terminal.print_json(index_status_json(found))
     else:
         indexing.show_status(found)
     return exit_codes.OK
