@@ -27,7 +27,7 @@ from ragkit.types.answers import (
 )
 from ragkit.types.documents import Document
 from ragkit.types.errors import BadReply, ContextOverflow, ModelError
-from ragkit.types.ports import Answerer, Chat
+from ragkit.types.ports import Answerer, Chat, complete
 from ragkit.types.search import Passage
 
 _log = logging.getLogger(__name__)
@@ -71,8 +71,7 @@ class PromptedAnswerer:
 
     def condense(self, question: str, history: Sequence[Turn]) -> str:
         """The model's own rewriting; the bare question when it gives nothing usable."""
-        *_, completion = self._chat.stream(prompts.condense_prompt(question, history))
-        assert isinstance(completion, Completion)
+        completion = complete(self._chat, prompts.condense_prompt(question, history))
         rewritten = completion.text.strip().splitlines()[:1]
         return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
 
@@ -95,18 +94,15 @@ class PromptedAnswerer:
             prompts.retry_prompt(question, complaints[:_MAX_COMPLAINTS]),
         ]
         try:
-            *_, completion = self._chat.stream(messages)
+            completion = complete(self._chat, messages)
         except ModelError as exc:  # the first reply is there, and is worth more than an error
             _log.info("No second reply from %s: %s", self.model, exc)
             return None
-        assert isinstance(completion, Completion)
         return replace(completion, refused=prompts.is_refusal(completion.text))
 
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
         """Every finding in the passages, a line each. Raises ContextOverflow, ModelError."""
-        *_, completion = self._chat.stream(prompts.rows_prompt(question, passages))
-        assert isinstance(completion, Completion)
-        return completion
+        return complete(self._chat, prompts.rows_prompt(question, passages))
 
 
 def room(answerer: Answerer, read: Read, shown: QuestionImages = _NOT_SHOWN) -> Room:

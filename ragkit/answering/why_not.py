@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ragkit.answering import packing
 from ragkit.answering.ask import room as answering_room
 from ragkit.i18n.messages import Message, coded, runs
-from ragkit.retrieval import reranking, selection
+from ragkit.retrieval import selection
 from ragkit.retrieval.search import RetrievalContext, Stages
 from ragkit.retrieval.search import stages as retrieval_stages
 from ragkit.text import quotes, terms
@@ -207,10 +207,11 @@ def _ranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
     rank = search.rank(hit.ref.id for hit in search.stages.ranked)
     template, name = Message("Set retrieval.k to {rank}."), settings.k
-    if search.reason() is not None or (rank is not None and rank <= max(name, reranking.passages(settings))):
+    if search.reason() is not None or (rank is not None and rank <= max(name, _depth(search.index))):
         return coded("rank_after_fusion", "Rank {rank} after fusion.", rank=rank or "–")
     weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)
-    if rank is not None and weakest < selection.least_score(search.stages.ranked, settings):
+    least = selection.least_score(search.stages.ranked, settings, by_score=_by_score(search.index))
+    if rank is not None and weakest < least:
         why = coded(
             "fused_too_weak",
             "Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.",
@@ -223,7 +224,7 @@ def _ranking(search: _Search) -> WhyNot | Message:
 
 def _reranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
-    if not reranking.passages(settings):
+    if not _depth(search.index):
         return Message()
     rank = search.rank(hit.ref.id for hit in search.stages.reranked)
     if search.reason() is not None or (rank is not None and rank <= settings.k):
@@ -261,6 +262,15 @@ def _packing(search: _Search) -> WhyNot | Message:
         Message("Raise options.num_ctx, or lower retrieval.k."),
         tokens=answerer.passage_tokens,
     )
+
+
+def _depth(index: RetrievalContext) -> int:
+    """How many of the best chunks are reranked."""
+    return index.reranker.depth if index.reranker is not None else 0
+
+
+def _by_score(index: RetrievalContext) -> bool:
+    return index.reranker is None or index.reranker.keeps_scores
 
 
 def _looks_like_a_file(written: str) -> bool:

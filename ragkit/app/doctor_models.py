@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ragkit.config.sections import Config
 from ragkit.i18n.messages import Message
-from ragkit.types.answers import ChatMessage, Completion
+from ragkit.types.answers import ChatMessage
 from ragkit.types.documents import EmbedFault
 from ragkit.types.errors import ModelError, ModelUnavailable, RagkitError
-from ragkit.types.ports import Chat, Embedder
+from ragkit.types.ports import Chat, Embedder, complete
 from ragkit.types.reports import Check
 
 if TYPE_CHECKING:
@@ -147,8 +147,7 @@ def _ollama_chat(ollama: Ollama, config: Config) -> Iterator[Check]:
 
 def _chat(name: str, chat: Chat, asked_tokens: int, able: Message) -> Iterator[Check]:
     """One short answer, and the window that the server gives."""
-    *_, completion = chat.stream([ChatMessage("user", "Reply with one word: ready")])
-    assert isinstance(completion, Completion)
+    completion = complete(chat, [ChatMessage("user", "Reply with one word: ready")])
     facts = Message(
         "{model} answers; window {window} tokens, {able}",
         {"model": chat.model, "window": chat.window_tokens, "able": able},

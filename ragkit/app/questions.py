@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from ragkit.app.answerers import Answerers
 from ragkit.app.index_upkeep import picture_bytes
 from ragkit.app.models import ChosenModels
 from ragkit.retrieval import filters
-from ragkit.retrieval.chat_assistant import ChatAssistant
+from ragkit.retrieval.expansion import expanded
+from ragkit.retrieval.reranking import ChatReranker, SentenceReranker
 from ragkit.retrieval.search import RetrievalContext, for_answer, retrieve
 from ragkit.retrieval.selection import Selection
 from ragkit.store.catalog import maintenance
@@ -28,7 +29,7 @@ from ragkit.store.sidecars.reply_cache import RepliesFile
 from ragkit.types.answers import Answer, ExhaustiveAnswer, QuestionImages, Turn, Withdrawn
 from ragkit.types.documents import Document
 from ragkit.types.errors import InputError, LoadError
-from ragkit.types.ports import Answerer
+from ragkit.types.ports import Answerer, Embedder, Reranker
 from ragkit.types.reports import FileOutcome
 from ragkit.types.search import Condition, Passage, ScoredChunk, WhyNot
 from ragkit.types.structured import StructuredAnswer
@@ -159,12 +160,18 @@ class Questions:
         embedder = self._chosen.embedder(catalog.active(), to_index=False)
         self._index.publish(wait=False)
         settings = self._config.retrieval
-        assistant = None
-        if settings.rerank == "auto":
-            settings = replace(settings, rerank="sentences" if embedder.backend == "embedded" else "off")
-        if settings.rerank == "chat" or settings.expand != "off":
-            assistant = ChatAssistant(self._chosen.chat())
-        return RetrievalContext(catalog, self._index.dense(), embedder, settings, assistant)
+        expand = None
+        if settings.expand != "off":
+            expand = partial(expanded, self._chosen.chat(), settings.expand)
+        return RetrievalContext(catalog, self._index.dense(), embedder, settings, self._reranker(embedder), expand)
+
+    def _reranker(self, embedder: Embedder) -> Reranker | None:
+        which = self._config.retrieval.rerank
+        if which == "auto":
+            which = "sentences" if embedder.backend == "embedded" else "off"
+        if which == "sentences":
+            return SentenceReranker(embedder, self._index.dense().ordinary)
+        return ChatReranker(self._chosen.chat()) if which == "chat" else None
 
     def _answerer(self) -> Answerer:
         return self._answerers.answerer(self._index.reader().active())

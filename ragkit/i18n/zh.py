@@ -409,6 +409,8 @@ ZH: dict[str, str] = {
     "left out by a condition": "被条件排除",
     "not found": "未找到",
     "ranked too low": "名次太低",
+    "reranked too low": "重排后名次太低",
+    "left out by a rule": "被规则略去",
     "did not fit": "放不下",
     "given": "已提供",
     "The PDF has no pages.": "PDF 没有页面。",

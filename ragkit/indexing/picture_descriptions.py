@@ -16,10 +16,10 @@ from pathlib import Path
 
 from ragkit.i18n.messages import Message, coded
 from ragkit.text.pictures import BY_OCR, NO_TEXT, OCR_IS_OFF, UNREAD, is_picture, with_words
-from ragkit.types.answers import ChatMessage, Completion
+from ragkit.types.answers import ChatMessage
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, ModelError, ModelUnable, ModelUnavailable, UnsupportedFormat
-from ragkit.types.ports import Chat, FileFacts, KeptReplies, Loaded, Loader, LoadFailure, OnPage
+from ragkit.types.ports import Chat, FileFacts, KeptReplies, Loaded, Loader, LoadFailure, OnPage, complete
 from ragkit.types.reports import FileOutcome
 
 VERSION = 1  # of what is asked about the same picture
@@ -156,11 +156,10 @@ class DescribingLoader:
             raise self._gone
         try:
             chat = self._chat = self._chat or self._seeing()
-            *_, completion = chat.stream([ChatMessage("user", _DESCRIBE, (image,))])
+            completion = complete(chat, [ChatMessage("user", _DESCRIBE, (image,))])
         except ModelUnavailable as exc:  # the next picture would wait as long, for nothing
             self._gone = exc
             raise
-        assert isinstance(completion, Completion)
         if not completion.text.strip():
             raise ModelUnable(coded("model_said_nothing", "the model said nothing."))
         return completion.text.strip()

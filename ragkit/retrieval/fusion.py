@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ragkit.text import terms
-from ragkit.types.documents import Chunk, ChunkRef, Scores
-from ragkit.types.search import Nearness, ScoredChunk
+from ragkit.types.documents import ChunkRef, Scores
+from ragkit.types.search import Hit, Nearness
 
 _TRUSTED_COVER = (0.1, 0.4)  # of the best candidate: from no trust in shared words to all of it
 # The weights below are in standard deviations of the cosine. They were chosen together on the eight sets of
@@ -36,21 +35,6 @@ class Candidates:
     term_weights: Mapping[str, float]  # of the question's terms
     columns: Sequence[str]  # ids, of `columns`
     term_scores: Scores  # a row a term, a column for each of `columns`: its share of the chunk's BM25
-
-
-class Hit(NamedTuple):
-    """A ranked candidate; as a `ScoredChunk`, but for its text."""
-
-    ref: ChunkRef
-    score: float
-    rank: int
-    dense_rank: int | None
-    lexical_rank: int | None
-    similarity: float | None
-    cover: float
-
-    def with_text(self, chunk: Chunk) -> ScoredChunk:
-        return ScoredChunk(chunk, *self[1:])
 
 
 def columns(refs: Sequence[ChunkRef], openings: Mapping[str, str]) -> list[str]:

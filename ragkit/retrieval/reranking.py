@@ -1,4 +1,4 @@
-"""The best passages in a new order: by the sentence of each that is nearest to the question, or by a chat model.
+"""The two rerankers: by the sentence of each passage that is nearest to the question, and by a language model.
 
 A passage is found by what it says as a whole; a question is mostly answered by one sentence. On eight public sets
 (docs/retrieval.md) the nearest sentences order the first five passages better than the passages do.
@@ -6,59 +6,84 @@ A passage is found by what it says as a whole; a question is mostly answered by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import numpy as np
 
-from ragkit.config.sections import RetrievalConfig
-from ragkit.retrieval.fusion import Hit
-from ragkit.retrieval.selection import ReadChunk
-from ragkit.text import terms
+from ragkit.retrieval import chat_prompts
+from ragkit.text import fencing, terms
 from ragkit.text.sentences import quotable
 from ragkit.types.documents import EmbedFault, Vector
-from ragkit.types.ports import Assistant, Embedder
-from ragkit.types.search import CosineBaseline
+from ragkit.types.ports import Chat, Embedder, complete
+from ragkit.types.search import CosineBaseline, Hit, ReadChunk
 
-_CHAT_PASSAGES = 20  # the best passages that a language model puts in order
-_PASSAGES = 5  # that are put in order by their sentences
-_SENTENCES = 10  # of a passage that are embedded: those with the most words of the question
+_MAX_SENTENCES = 10  # of one passage that are embedded: those with the most words of the question
 
 
-def passages(settings: RetrievalConfig) -> int:
-    """How many of the best are put in order anew."""
-    return {"chat": _CHAT_PASSAGES, "sentences": _PASSAGES}.get(settings.rerank, 0)
+class SentenceReranker:
+    """Adds to the score of a passage the cosine of its nearest sentence, in standard deviations of the cosine of an
+    ordinary chunk. The scores are then dealt out in the new order, so that they still say how strong a passage is."""
+
+    depth = 5
+    keeps_scores = True
+
+    def __init__(self, embedder: Embedder, ordinary: Callable[[Vector], CosineBaseline]) -> None:
+        """`ordinary` tells how near an ordinary chunk of the index is to a question."""
+        self._embedder = embedder
+        self._ordinary = ordinary
+
+    def rerank(self, question: str, vector: Vector, ranked: Sequence[Hit], read: ReadChunk) -> list[Hit]:
+        best, ordinary = ranked[: self.depth], self._ordinary(vector)
+        sentences = [_sentences(question, hit, read) for hit in best]
+        embedded = iter(self._embedder.embed_documents([one for some in sentences for one in some]))
+        points = []
+        for hit, some in zip(best, sentences, strict=True):
+            vectors = [one for one in islice(embedded, len(some)) if not isinstance(one, EmbedFault)]
+            cosines = [float(np.dot(vector, one)) for one in vectors]
+            whole = ordinary.mean if hit.similarity is None else hit.similarity
+            points.append(hit.score + max(cosines, default=whole) / ordinary.deviation)
+        order = sorted(range(len(best)), key=lambda place: -points[place])
+        dealt = [best[place]._replace(rank=hit.rank, score=hit.score) for place, hit in zip(order, best, strict=True)]
+        return [*dealt, *ranked[self.depth :]]
 
 
-def by_sentences(
-    question: str, vector: Vector, ranked: Sequence[Hit], read: ReadChunk, embedder: Embedder, ordinary: CosineBaseline
-) -> list[Hit]:
-    """To a passage's score comes the cosine of its nearest sentence, in standard deviations of an ordinary chunk's.
-    The scores are dealt out in the new order: they stay what a passage's score is measured by. Raises ModelError."""
-    best = ranked[:_PASSAGES]
-    sentences = [_sentences(question, hit, read) for hit in best]
-    embedded = iter(embedder.embed_documents([one for some in sentences for one in some]))
-    points = []
-    for hit, some in zip(best, sentences, strict=True):
-        cosines = [float(np.dot(vector, one)) for one in islice(embedded, len(some)) if not isinstance(one, EmbedFault)]
-        whole = ordinary.mean if hit.similarity is None else hit.similarity
-        points.append(hit.score + max(cosines, default=whole) / ordinary.deviation)
-    order = sorted(range(len(best)), key=lambda place: -points[place])
-    dealt = [best[place]._replace(rank=hit.rank, score=hit.score) for place, hit in zip(order, best, strict=True)]
-    return [*dealt, *ranked[_PASSAGES:]]
+class ChatReranker:
+    """Asks a language model which passages help to answer, at the cost of one request. Passages that it does not name
+    keep their order behind those that it names."""
 
+    depth = 20
+    keeps_scores = False
 
-def by_assistant(question: str, ranked: Sequence[Hit], read: ReadChunk, assistant: Assistant) -> list[Hit]:
-    """In the order of a chat model. Raises ModelError."""
-    best = assistant.reranked(question, [hit.with_text(read(hit.ref.id)) for hit in ranked[:_CHAT_PASSAGES]])
-    rest = [at for at in range(len(ranked)) if at not in set(best)]
-    return [ranked[at]._replace(rank=rank) for rank, at in enumerate([*best, *rest], 1)]
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+
+    def rerank(self, question: str, vector: Vector, ranked: Sequence[Hit], read: ReadChunk) -> list[Hit]:  # noqa: ARG002
+        texts = self._fitting([read(hit.ref.id).text for hit in ranked[: self.depth]])
+        best: list[int] = []
+        if len(texts) > 1:
+            reply = complete(self._chat, chat_prompts.rerank_prompt(question, texts))
+            best = chat_prompts.read_order(reply.text, len(texts))
+        rest = [place for place in range(len(ranked)) if place not in set(best)]
+        return [ranked[place]._replace(rank=rank) for rank, place in enumerate([*best, *rest], 1)]
+
+    def _fitting(self, texts: Sequence[str]) -> list[str]:
+        """Returns the first of `texts`, as many as fit into half of the model's window."""
+        room = max(self._chat.window_tokens - self._chat.answer_tokens, 0) // 2
+        found: list[str] = []
+        for text in texts:
+            room -= self._chat.count_tokens(text) + fencing.FRAME_TOKENS
+            if room < 0:
+                break
+            found.append(text)
+        return found
 
 
 def _sentences(question: str, hit: Hit, read: ReadChunk) -> list[str]:
+    """Returns the sentences of a chunk that are embedded, in order, or those with the most words of the question."""
     chunk = read(hit.ref.id)
     found = list(quotable(chunk.text, chunk.heading_path))
-    if len(found) <= _SENTENCES:
+    if len(found) <= _MAX_SENTENCES:
         return found
     matcher = terms.Matcher(terms.query_terms(question))
-    return sorted(found, key=lambda sentence: -len(matcher.count(sentence)))[:_SENTENCES]
+    return sorted(found, key=lambda sentence: -len(matcher.count(sentence)))[:_MAX_SENTENCES]

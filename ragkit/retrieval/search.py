@@ -4,32 +4,29 @@ with what stands beside the best of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ragkit.config.sections import RetrievalConfig
-from ragkit.retrieval import reranking, selection
+from ragkit.retrieval import selection
 from ragkit.retrieval.fusion import (
     ALIKE,
     FEEDBACK_CHUNKS,
     NEIGHBOURS,
     Candidates,
     Fusion,
-    Hit,
     by_one_search,
+    columns,
     feedback,
     merged,
     reorder_keeping_scores,
     term_weights,
 )
-from ragkit.retrieval.fusion import (
-    columns as ranking_columns,
-)
-from ragkit.retrieval.selection import ReadChunk, Selection
+from ragkit.retrieval.selection import Selection
 from ragkit.text import terms
 from ragkit.types.documents import Chunk, ChunkRef, Vector
-from ragkit.types.ports import Assistant, Catalog, DenseIndex, Embedder
-from ragkit.types.search import Condition
+from ragkit.types.ports import Catalog, DenseIndex, Embedder, Reranker
+from ragkit.types.search import Condition, Hit, ReadChunk
 
 _LOOKED_AROUND = 3  # of the best chunks, times those that are wanted: their neighbours are scored
 _READ_AT_ONCE = 16  # chunks: few more than are wanted
@@ -43,7 +40,8 @@ class RetrievalContext:
     dense: DenseIndex
     embedder: Embedder
     settings: RetrievalConfig
-    assistant: Assistant | None = None  # for `settings.rerank` and `settings.expand`
+    reranker: Reranker | None = None
+    expand: Callable[[str], Sequence[str]] | None = None  # what to search for beside a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,9 @@ def stages(question: str, k: int, index: RetrievalContext, where: Sequence[Condi
     found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
     read = _reader([*found.ranked, *found.beside], index.catalog)
     ordered = _reranked(question, found, read, index)
-    return Stages(found.ranked, ordered, selection.for_answer(ordered, found.beside, read, k, index.settings))
+    by_score = index.reranker is None or index.reranker.keeps_scores
+    chosen = selection.for_answer(ordered, found.beside, read, k, index.settings, by_score=by_score)
+    return Stages(found.ranked, ordered, chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def _found(question: str, limit: int, index: RetrievalContext, where: Sequence[C
     """All that the two searches find, `limit` each, best first; for each of the queries that the question is
     expanded to."""
     found = _of_one_query(question, limit, index, where, around)
-    if index.assistant is None or index.settings.expand == "off":
+    if index.expand is None:
         return found
-    others = index.assistant.other_queries(question, index.settings.expand)
+    others = index.expand(question)
     lists = [found.ranked, *(_of_one_query(query, limit, index, where, 0).ranked for query in others)]
     return _Found(found.vector, merged(lists), [])
 
@@ -108,13 +108,10 @@ def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
 
 
 def _reranked(question: str, found: _Found, read: ReadChunk, index: RetrievalContext) -> list[Hit]:
-    settings, ranked = index.settings, found.ranked
-    if settings.rerank == "chat" and index.assistant is not None:
-        return reranking.by_assistant(question, ranked, read, index.assistant)
-    if settings.rerank == "sentences" and selection.of_one_scale(ranked, settings):
-        ordinary = index.dense.ordinary(found.vector)
-        return reranking.by_sentences(question, found.vector, ranked, read, index.embedder, ordinary)
-    return ranked
+    reranker, ranked = index.reranker, found.ranked
+    if reranker is None or (reranker.keeps_scores and not selection.of_one_scale(ranked, index.settings)):
+        return ranked
+    return reranker.rerank(question, found.vector, ranked, read)
 
 
 def _of_one_query(
@@ -177,6 +174,6 @@ def _candidates(
     catalog: Catalog,
 ) -> Candidates:
     openings = catalog.openings(sorted({ref.source for ref in refs if ref.ordinal}))
-    columns = ranking_columns(refs, openings)
-    scores = catalog.term_scores(list(weights), columns)
-    return Candidates(refs, openings, near, lexical, weights, columns, scores)
+    names = columns(refs, openings)
+    scores = catalog.term_scores(list(weights), names)
+    return Candidates(refs, openings, near, lexical, weights, names, scores)

@@ -7,20 +7,16 @@ Every chunk that a rule keeps out is named with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import PurePath
 
 from ragkit.config.sections import RetrievalConfig
 from ragkit.i18n.messages import Message, coded
-from ragkit.retrieval.fusion import Hit
 from ragkit.text import terms
 from ragkit.types.documents import Chunk
-from ragkit.types.search import LeftOut, ScoredChunk
-
-ReadChunk = Callable[[str], Chunk]
-"""The chunk of an id."""
+from ragkit.types.search import Hit, LeftOut, ReadChunk, ScoredChunk
 
 TOO_WEAK = coded("too_weak", "has less than {percent} % of the best score")
 ENOUGH_OF_DOCUMENT = coded("enough_of_document", "comes after {count} passages of its document that are used already")
@@ -47,19 +43,26 @@ def select(ranked: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalCo
 
 
 def for_answer(
-    ranked: Sequence[Hit], beside: Sequence[Hit], read: ReadChunk, k: int, settings: RetrievalConfig
+    ranked: Sequence[Hit],
+    beside: Sequence[Hit],
+    read: ReadChunk,
+    k: int,
+    settings: RetrievalConfig,
+    *,
+    by_score: bool = True,
 ) -> Selection:
     """What `select` keeps and is not much weaker than the best, each with the neighbours that fit the question
     too: short chunks are found well, and read with as much around them as speaks for itself.
 
     `beside`: neighbours that are not among the ranked. A chunk that is read with a better one takes no place.
+    `by_score`: whether the scores made the order, so that a low one is a reason to leave a chunk out.
     """
     if not of_one_scale(ranked, settings):
         return select(ranked, read, k, settings)
     best = max(hit.score for hit in ranked)
     places = {(hit.ref.source, hit.ref.ordinal): hit for hit in (*beside, *ranked)}
     around = {hit.ref.id: _around(hit, places, settings.join, _JOIN_SHARE * best) for hit in ranked}
-    least = least_score(ranked, settings)
+    least = least_score(ranked, settings, by_score=by_score)
     strong = [hit for hit in ranked if hit.score >= least]
     found = _selected(strong, read, k, settings, around)
     held = {hit.chunk.id for hits in found.joined.values() for hit in hits}
@@ -68,9 +71,9 @@ def for_answer(
     return replace(found, left_out=(*found.left_out, *(LeftOut(read(hit.ref.id), reason) for hit in weak)))
 
 
-def least_score(ranked: Sequence[Hit], settings: RetrievalConfig) -> float:
+def least_score(ranked: Sequence[Hit], settings: RetrievalConfig, *, by_score: bool) -> float:
     """What a chunk must score to be used for an answer; minus infinity where scores did not make the order."""
-    if not settings.least_share or settings.rerank == "chat" or not of_one_scale(ranked, settings):
+    if not settings.least_share or not by_score or not of_one_scale(ranked, settings):
         return float("-inf")
     return settings.least_share * max(hit.score for hit in ranked)
 

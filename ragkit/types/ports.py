@@ -12,7 +12,7 @@ from ragkit.types.answers import ChatMessage, Completion, Context, QuestionImage
 from ragkit.types.documents import Chunk, ChunkRef, Document, EmbedFault, Generation, Scores, Vector
 from ragkit.types.model_server import Format
 from ragkit.types.reports import FileOutcome, Progress
-from ragkit.types.search import Condition, CosineBaseline, Nearness, Passage, ScoredChunk
+from ragkit.types.search import Condition, CosineBaseline, Hit, Nearness, Passage, ReadChunk
 from ragkit.types.structured import Filling, FindPassages, Form
 
 CountTokens = Callable[[str], int]
@@ -70,6 +70,13 @@ class Chat(Protocol):
         ...
 
 
+def complete(chat: Chat, messages: Sequence[ChatMessage], form: Format = "") -> Completion:
+    """The whole reply of a language model, where nobody reads it as it comes. Raises what `Chat.stream` raises."""
+    *_, completion = chat.stream(messages, form)
+    assert isinstance(completion, Completion)
+    return completion
+
+
 class LocalModels(Protocol):
     """The embedding model and the answering model of this machine, as a server offers them."""
 
@@ -99,15 +106,16 @@ class LocalModels(Protocol):
         ...
 
 
-class Assistant(Protocol):
-    """A language model that helps retrieval. Every call may raise ModelError."""
+class Reranker(Protocol):
+    """Puts the best of the ranked chunks into a better order."""
 
-    def other_queries(self, question: str, way: str) -> list[str]:
-        """What to search for beside the question; `way` is "translate", "paraphrase" or "hyde"."""
-        ...
+    depth: int  # how many of the best chunks it may move
+    keeps_scores: bool
+    """True: it adds to scores that can be compared with each other, and what it returns can be compared too.
+    False: its order has nothing to do with the scores, so that none is too weak to be used."""
 
-    def reranked(self, question: str, ranked: Sequence[ScoredChunk]) -> list[int]:
-        """Places in `ranked`, from 0, of those that answer, best first; the others keep their order."""
+    def rerank(self, question: str, vector: Vector, ranked: Sequence[Hit], read: ReadChunk) -> list[Hit]:
+        """Returns all of `ranked`, best first with ranks from 1. `vector` is the question's. Raises ModelError."""
         ...
 
 

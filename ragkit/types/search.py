@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, NamedTuple, TypeAlias
 
 from ragkit.i18n.messages import Message
-
-if TYPE_CHECKING:
-    pass
-from ragkit.types.documents import Chunk, Place, Scores
+from ragkit.types.documents import Chunk, ChunkRef, Place, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,25 @@ class ScoredChunk:
     lexical_rank: int | None
     similarity: float | None  # cosine to the question, -1 to 1; None: the chunk has no vector
     cover: float  # 0 to 1: share of the question's weighted words that the chunk holds
+
+
+class Hit(NamedTuple):
+    """A `ScoredChunk` without its text, which is read only for the few chunks that are used."""
+
+    ref: ChunkRef
+    score: float
+    rank: int
+    dense_rank: int | None
+    lexical_rank: int | None
+    similarity: float | None
+    cover: float
+
+    def with_text(self, chunk: Chunk) -> ScoredChunk:
+        return ScoredChunk(chunk, *self[1:])
+
+
+ReadChunk: TypeAlias = "Callable[[str], Chunk]"
+"""Returns the chunk that an id names."""
 
 
 @dataclass(frozen=True, slots=True)

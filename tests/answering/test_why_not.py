@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +19,7 @@ from ragkit.config.resolving import resolve
 from ragkit.config.sections import Config
 from ragkit.frontends.cli import main
 from ragkit.testing import ScriptedOllama
+from ragkit.types.search import Stage
 from tests.helpers.pdfs import text_pdf
 
 QUESTION = "How many days of annual leave?"
@@ -103,6 +108,45 @@ def test_the_settings_that_would_have_kept_it(place: tuple[Path, Config]) -> Non
     needed = int(str(found.fix).split()[3])
     with RagKit.open(index, replace(config, retrieval=replace(config.retrieval, k=needed, least_share=0))) as kit:
         assert kit.why_not(QUESTION, "plan.pdf:1").stage in ("given", "packing")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("expect", "more", "said"),
+    [
+        ("canteen03.md", ["--set", "retrieval.k=30"], {"en": "left out by a rule: ", "zh": "被规则略去"}),
+        (
+            "canteen03.md",
+            ["--set", "retrieval.rerank=chat", "--set", "retrieval.k=2"],
+            {"en": "reranked too low: ", "zh": "重排后名次太低"},
+        ),
+        (SENTENCE, [], {"en": "given: ", "zh": "已提供"}),
+    ],
+)
+def test_the_command_names_every_stage(
+    place: tuple[Path, Config], expect: str, more: list[str], said: dict[str, str], language: str
+) -> None:
+    index, config = place
+    words = ["-c", "import sys; from ragkit.frontends.cli import main; main(sys.argv[1:])", "--index", str(index)]
+    words += ["--set", f"ollama.host={config.ollama.host}", "--set", "models.backend=ollama"]
+    words += [
+        "--set",
+        "ollama.embed_model=embed",
+        "--set",
+        "ollama.chat_model=chat",
+        "--set",
+        "chunking.chunk_tokens=48",
+    ]
+    words += [*more, "why-not", QUESTION, "--expect", expect]
+    env = {**os.environ, "RAGKIT_LANG": language}
+    shown = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, env=env)
+    assert said[language] in shown.stdout.splitlines()[-1], shown.stdout + shown.stderr
+
+
+def test_every_stage_has_a_name_on_the_command_line() -> None:
+    from ragkit.frontends.cli.show.answers import STAGES
+
+    assert set(STAGES) == set(get_args(Stage))
 
 
 def test_the_command(place: tuple[Path, Config]) -> None:

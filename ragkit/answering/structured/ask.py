@@ -20,7 +20,7 @@ from ragkit.text import numbers_and_dates, quotes
 from ragkit.types.answers import ChatMessage, Completion, Context
 from ragkit.types.documents import Document
 from ragkit.types.errors import BadReply, ContextOverflow, FormatMismatch, InputError, ModelError
-from ragkit.types.ports import Chat, Filler
+from ragkit.types.ports import Chat, Filler, complete
 from ragkit.types.search import Passage
 from ragkit.types.structured import Field, FieldState, Filling, FindPassages, Form, StructuredAnswer, path_text
 
@@ -192,11 +192,10 @@ class PromptedFiller:
 
     def _reply(self, messages: Sequence[ChatMessage], form: Form, context: Context) -> _Reply:
         try:
-            *_, completion = self._chat.stream(messages, form.asked)
+            completion = complete(self._chat, messages, form.asked)
         except FormatMismatch as exc:
             why = str(exc.message.values.get("why", exc))
             return _Reply(Completion(exc.partial_text, self.model), None, (why,), False)
-        assert isinstance(completion, Completion)
         return _read(completion, form, context)
 
 

@@ -15,7 +15,7 @@ from ragkit.types.answers import Withdrawn
 
 if TYPE_CHECKING:
     from ragkit.types.answers import Answer, Citation, ContextLedger, ExhaustiveAnswer, LedgerEntry
-    from ragkit.types.search import ScoredChunk, WhyNot
+    from ragkit.types.search import ScoredChunk, Stage, WhyNot
 
 _FILES_NAMED = 3  # of those with passages that were left out
 _NEAREST_SHOWN = 3  # passages, where the documents do not say
@@ -144,19 +144,21 @@ def _show_citation(citation: Citation, with_links: bool) -> None:
 def show_why_not(found: WhyNot) -> None:
     for message in found.seen:
         click.echo(f"  {text_of(message)}")
-    name = style(tr(_STAGES[found.stage]), fg="green" if found.stage == "given" else "red")
+    name = style(tr(STAGES[found.stage]), fg="green" if found.stage == "given" else "red")
     click.echo(f"{name}: {text_of(found.why)}")
     if found.fix:
         say_aside(text_of(found.fix))
 
 
-_STAGES = {
+STAGES: dict[Stage, str] = {
     "index": "not indexed",
     "reading": "not read",
     "splitting": "split",
     "conditions": "left out by a condition",
     "candidates": "not found",
     "ranking": "ranked too low",
+    "reranking": "reranked too low",
+    "selection": "left out by a rule",
     "packing": "did not fit",
     "given": "given",
 }
