@@ -274,7 +274,7 @@ def test_the_child_dies_with_its_parent(tmp_path: Path, busy: bool) -> None:
         import sys, threading, time
         from pathlib import Path
         from ragkit.config import LoadingConfig
-        from ragkit.loaders.sandbox import SandboxLoader
+        from ragkit.loaders.sandbox.loader import SandboxLoader
         loader = SandboxLoader(LoadingConfig(timeout_s=3))
         loader._running()
         print(loader._child.pid, flush=True)
@@ -305,7 +305,7 @@ def test_the_child_has_no_network_and_starts_nothing(tmp_path: Path) -> None:
         """
         import socket, subprocess
         from pathlib import Path
-        from ragkit.loaders.child import _confine
+        from ragkit.loaders.sandbox.child import _confine
         _confine(1024, 512)
         for trial in (socket.socket, lambda: subprocess.run(["true"]), lambda: Path("made").write_text("x")):
             try:
