@@ -319,7 +319,6 @@ ZH: dict[str, str] = {
     "Tracked changes: what was deleted is left out, what was inserted is read (places: {count}).": "修订：已删除的内容略去，插入的内容已读取（{count} 处）。",
     "It holds macros; they were not read.": "文件含有宏，宏未读取。",
     "It is not a .{kind} file, whatever its name says.": "不论文件名怎么写，它都不是 .{kind} 文件。",
-    "It is not an RTF file, whatever its name says.": "不论文件名怎么写，它都不是 RTF 文件。",
     "Pictures that were not read: {count}.": "未读取的图片：{count} 张。",
     "Sheet {name} was not read ({why}).": "工作表 {name} 未能读取（{why}）。",
     "Sheets without text: {names}.": "没有文字的工作表：{names}。",

@@ -1,149 +1,168 @@
-"""Doors to files: bytes in, a `Document` out. One module a format family, imported at its first file."""
+"""The table of file formats, and the one place that picks the reader for a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from ragkit.i18n.messages import coded
+from ragkit.loaders import content
+from ragkit.loaders.content import declares, either, has_part, has_stream, starts_with
+from ragkit.loaders.extras import needs_extra
+from ragkit.loaders.reasons import EMPTY
 from ragkit.types.documents import Document
-from ragkit.types.errors import UnsupportedFormat
+from ragkit.types.errors import LoadError, NoText, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import ReadContext
+    from ragkit.loaders.building.read_context import ReadContext
+    from ragkit.types.documents import Document
 
-_OPEN_XML = "application/vnd.openxmlformats-officedocument."
-SUFFIXES = {
-    ".txt": "text/plain",
-    ".text": "text/plain",
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".rst": "text/x-rst",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "text/html",
-    ".pdf": "application/pdf",
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".tab": "text/tab-separated-values",
-    ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
-    ".ipynb": "application/x-ipynb+json",
-    ".srt": "application/x-subrip",
-    ".vtt": "text/vtt",
-    ".org": "text/org",
-    ".tex": "text/x-tex",
-    ".latex": "text/x-tex",
-    ".xml": "application/xml",
-    ".eml": "message/rfc822",
-    ".mbox": "application/mbox",
-    ".msg": "application/vnd.ms-outlook",
-    ".zip": "application/zip",
-    **dict.fromkeys((".png", ".apng"), "image/png"),
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg"),
-    **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
-    ".webp": "image/webp",
-    ".bmp": "image/bmp",
-    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), _OPEN_XML + "wordprocessingml.document"),
-    **dict.fromkeys((".pptx", ".pptm", ".potx", ".potm", ".ppsx", ".ppsm"), _OPEN_XML + "presentationml.presentation"),
-    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb"), _OPEN_XML + "spreadsheetml.sheet"),
-    **dict.fromkeys((".xls", ".xlt"), "application/vnd.ms-excel"),
-    **dict.fromkeys((".odt", ".ott"), "application/vnd.oasis.opendocument.text"),
-    **dict.fromkeys((".odp", ".otp"), "application/vnd.oasis.opendocument.presentation"),
-    **dict.fromkeys((".ods", ".ots"), "application/vnd.oasis.opendocument.spreadsheet"),
-    ".epub": "application/epub+zip",
-    ".rtf": "application/rtf",
-    **dict.fromkeys((".doc", ".dot"), "application/msword"),
-    **dict.fromkeys((".ppt", ".pps"), "application/vnd.ms-powerpoint"),
-    ".py": "text/x-python",
-    ".pyi": "text/x-python",
-    **dict.fromkeys(
-        """.js .mjs .cjs .jsx .ts .tsx .java .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs .rb .php .swift .kt .scala
-        .lua .pl .r .jl .sh .bash .zsh .ps1 .bat .sql .css .scss .less .toml .ini .cfg .conf .properties
-        .vue .proto .graphql .gradle .dart .hs .ex .clj""".split(),
-        "text/x-source",
-    ),
-}
-_READERS = {  # (module, its function), which get the path, the bytes and the media type
-    "text/csv": ("building.tables", "read_table"),
-    "text/tab-separated-values": ("building.tables", "read_table"),
-    "application/json": ("text.json", "read_json"),
-    "application/x-ndjson": ("text.json", "read_records"),
-    "application/x-ipynb+json": ("text.notebook", "read_notebook"),
-    "application/x-subrip": ("text.subtitles", "read_subtitles"),
-    "text/vtt": ("text.subtitles", "read_subtitles"),
-    "text/org": ("text.org_tex", "read_org"),
-    "text/x-tex": ("text.org_tex", "read_tex"),
-    "application/xml": ("text.org_tex", "read_xml"),
-    "text/x-python": ("text.code", "read_code"),
-    "text/x-source": ("text.code", "read_code"),
-}
-_OFFICE = (
-    _OPEN_XML + "wordprocessingml.document",
-    _OPEN_XML + "presentationml.presentation",
-    _OPEN_XML + "spreadsheetml.sheet",
-    "application/vnd.ms-excel",
-    "application/vnd.oasis.opendocument.text",
-    "application/vnd.oasis.opendocument.presentation",
-    "application/vnd.oasis.opendocument.spreadsheet",
-    "application/epub+zip",
-    "application/rtf",
-    "application/msword",
-    "application/vnd.ms-powerpoint",
-)
-PICTURES = ("image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp")
-_CONTAINERS = {  # their readers also get what the readers of one file share
-    "message/rfc822": ("mail.eml", "read_mail"),
-    "application/mbox": ("mail.eml", "read_mailbox"),
-    "application/vnd.ms-outlook": ("mail.msg", "read_outlook"),
-    "application/zip": ("mail.zip", "read_zip"),
-    "application/pdf": ("pdf.reader", "read_pdf"),
-    **dict.fromkeys(PICTURES, ("images.picture", "read_picture")),
-    **dict.fromkeys(_OFFICE, ("office.sniffing", "read_office")),
-}
+    Reader: TypeAlias = Callable[[str, bytes, ReadContext], Document]
+
 VERSION = "7"  # of what the readers make of the same bytes; a new one has every file read again
 
 
-def media_type(path: Path) -> str | None:
-    """By the name alone; None: there is no reader. `x.rst.txt` is reStructuredText (Sphinx names it so)."""
-    found = SUFFIXES.get(path.suffix.lower())
-    if found != "text/plain":
-        return found
-    inner = SUFFIXES.get(Path(path.stem).suffix.lower())
-    return inner if inner in ("text/markdown", "text/x-rst") else found
+@dataclass(frozen=True, slots=True)
+class Format:
+    """All that ragkit knows of a file format. To add one: a line in `FORMATS`, the module of its reader, a test.
 
-
-def parse(path: Path, data: bytes, media_type: str, unpacking: ReadContext | None = None) -> Document:
-    """The text of `data`; `path` only names it. Run on files of strangers, this may crash or hang.
-
-    `unpacking` tells how pictures are read, and of a file within a file what the one around it has unpacked
-    so far.
-
-    Raises LoadError: the file is not what its name says, holds no text, or is locked.
+    A reader is a function `read(source, data, context) -> Document`. `source` only names the file, `data` is never
+    empty. It raises LoadError if the bytes are not what the name says, damaged or locked, and NoText if they hold no
+    text. It may import the library of its extra when it is called, without asking whether it is installed.
     """
-    if media_type == "text/html":
-        from ragkit.loaders.text.html import read_html
 
-        return read_html(str(path), data, unpacking.gallery if unpacking else None)
-    if media_type in _READERS:
-        read: Callable[[str, bytes, str], Document] = _reader(*_READERS[media_type])
-        return read(str(path), data, media_type)
-    if media_type in _CONTAINERS:
-        from ragkit.loaders.building.nested_files import ReadContext
+    name: str  # in messages
+    media_type: str  # of no other format
+    suffixes: str  # in small letters, with spaces between them
+    reader: str  # "module:function" below ragkit.loaders, imported when the first such file is read
+    extra: str = ""  # the extra of ragkit that installs the reader's library
+    sign: content.Sign | None = None  # how the content tells the format
+    by_content: bool = False  # True: the content of a file of this name decides on its reader, not the name
 
-        open_it: Callable[[str, bytes, str, ReadContext], Document] = _reader(*_CONTAINERS[media_type])
-        return open_it(str(path), data, media_type, unpacking or ReadContext())
-    if media_type in SUFFIXES.values():
-        from ragkit.loaders.text.plain import read_text
+    def read(self, source: str, data: bytes, context: ReadContext) -> Document:
+        """Raises LoadError, NoText; UnsupportedFormat if the reader's library is not installed."""
+        module, _, function = self.reader.partition(":")
+        reader: Reader = getattr(import_module(f"ragkit.loaders.{module}"), function)
+        try:
+            return reader(source, data, context)
+        except ModuleNotFoundError as exc:
+            if not self.extra:
+                raise
+            raise needs_extra(self.extra, f".{self.name}") from exc
 
-        return read_text(str(path), data, media_type)
-    raise UnsupportedFormat(coded("no_reader_of_type", "There is no reader for {media_type}."), media_type=media_type)
+
+_OPEN_XML = "application/vnd.openxmlformats-officedocument."
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+_SHEETS = "office.sheets:read_sheets"
+_PICTURE = "images.picture:read_picture"
+
+# The signs are asked from top to bottom: a package of a special kind stands above ZIP, plain text stands last.
+FORMATS = (
+    Format("docx", _OPEN_XML + "wordprocessingml.document", ".docx .docm .dotx .dotm", "office.docx:read_word",
+           sign=has_part(r"word/document\d*\.xml"), by_content=True),
+    Format("pptx", _OPEN_XML + "presentationml.presentation", ".pptx .pptm .potx .potm .ppsx .ppsm",
+           "office.pptx:read_slides", sign=has_part(r"ppt/presentation\.xml"), by_content=True),
+    Format("xlsx", _OPEN_XML + "spreadsheetml.sheet", ".xlsx .xlsm .xltx .xltm .xlsb", _SHEETS, extra="docs",
+           sign=has_part(r"xl/workbook\.(?:xml|bin)"), by_content=True),
+    Format("epub", "application/epub+zip", ".epub", "office.epub:read_epub",
+           sign=either(declares("application/epub+zip"), has_part(r"META-INF/container\.xml")), by_content=True),
+    Format("odt", _OPEN_DOCUMENT + "text", ".odt .ott", "office.opendocument:read_opendocument",
+           sign=either(declares("text", "graphics"), has_part(r"content\.xml")), by_content=True),
+    Format("odp", _OPEN_DOCUMENT + "presentation", ".odp .otp", "office.opendocument:read_opendocument",
+           sign=declares("presentation"), by_content=True),
+    Format("ods", _OPEN_DOCUMENT + "spreadsheet", ".ods .ots", _SHEETS, extra="docs",
+           sign=declares("spreadsheet"), by_content=True),
+    Format("zip", "application/zip", ".zip", "mail.zip:read_zip", sign=content.is_plain_zip),
+    Format("doc", "application/msword", ".doc .dot", "office.doc:read_old_word", extra="docs",
+           sign=has_stream("WordDocument"), by_content=True),
+    Format("ppt", "application/vnd.ms-powerpoint", ".ppt .pps", "office.ppt:read_old_slides", extra="docs",
+           sign=has_stream("PowerPoint Document"), by_content=True),
+    Format("xls", "application/vnd.ms-excel", ".xls .xlt", _SHEETS, extra="docs",
+           sign=either(has_stream("Workbook"), has_stream("Book")), by_content=True),
+    Format("rtf", "application/rtf", ".rtf", "office.rtf:read_rtf", extra="docs",
+           sign=starts_with(b"{\\rtf"), by_content=True),
+    Format("pdf", "application/pdf", ".pdf", "pdf.reader:read_pdf", sign=starts_with(b"%PDF-")),
+    Format("html", "text/html", ".html .htm .xhtml", "text.html:read_html", sign=content.is_html),
+    Format("xml", "application/xml", ".xml", "text.xml:read_xml", sign=starts_with(b"<?xml")),
+    Format("eml", "message/rfc822", ".eml", "mail.eml:read_mail"),
+    Format("mbox", "application/mbox", ".mbox", "mail.eml:read_mailbox"),
+    Format("msg", "application/vnd.ms-outlook", ".msg", "mail.msg:read_outlook", extra="docs"),
+    Format("png", "image/png", ".png .apng", _PICTURE, extra="ocr"),
+    Format("jpeg", "image/jpeg", ".jpg .jpeg .jpe .jfif", _PICTURE, extra="ocr"),
+    Format("tiff", "image/tiff", ".tif .tiff", _PICTURE, extra="ocr"),
+    Format("webp", "image/webp", ".webp", _PICTURE, extra="ocr"),
+    Format("bmp", "image/bmp", ".bmp", _PICTURE, extra="ocr"),
+    Format("markdown", "text/markdown", ".md .markdown", "text.plain:read_text"),
+    Format("rst", "text/x-rst", ".rst", "text.plain:read_text"),
+    Format("org", "text/org", ".org", "text.org_tex:read_org"),
+    Format("tex", "text/x-tex", ".tex .latex", "text.org_tex:read_tex"),
+    Format("csv", "text/csv", ".csv", "text.csv:read_table"),
+    Format("tsv", "text/tab-separated-values", ".tsv .tab", "text.csv:read_table"),
+    Format("json", "application/json", ".json", "text.json:read_json"),
+    Format("jsonl", "application/x-ndjson", ".jsonl .ndjson", "text.json:read_records"),
+    Format("yaml", "application/yaml", ".yaml .yml", "text.plain:read_text"),
+    Format("ipynb", "application/x-ipynb+json", ".ipynb", "text.notebook:read_notebook"),
+    Format("srt", "application/x-subrip", ".srt", "text.subtitles:read_subtitles"),
+    Format("vtt", "text/vtt", ".vtt", "text.subtitles:read_subtitles"),
+    Format("python", "text/x-python", ".py .pyi", "text.code:read_code"),
+    Format("code", "text/x-source",
+           ".js .mjs .cjs .jsx .ts .tsx .java .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs .rb .php .swift .kt .scala"
+           " .lua .pl .r .jl .sh .bash .zsh .ps1 .bat .sql .css .scss .less .toml .ini .cfg .conf .properties"
+           " .vue .proto .graphql .gradle .dart .hs .ex .clj", "text.code:read_code"),
+    Format("text", "text/plain", ".txt .text", "text.plain:read_text", sign=content.is_text),
+)  # fmt: skip
+_BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes.split()}
+_BY_MEDIA_TYPE = {one.media_type: one for one in FORMATS}
 
 
-def _reader(module: str, name: str) -> Any:
-    return getattr(import_module(f"ragkit.loaders.{module}"), name)
+def by_name(path: Path) -> Format | None:
+    """The format that the name of a file tells; None if ragkit has no reader for it.
+
+    Of text files the inner suffix counts too: `x.rst.txt` is reStructuredText, as Sphinx names the sources that it
+    publishes.
+    """
+    found = _BY_SUFFIX.get(path.suffix.lower())
+    if found is None or found.name != "text":
+        return found
+    inner = _BY_SUFFIX.get(Path(path.stem).suffix.lower())
+    return inner if inner is not None and inner.name in ("markdown", "rst") else found
+
+
+def by_media_type(media_type: str) -> Format | None:
+    return _BY_MEDIA_TYPE.get(media_type)
+
+
+def parse(source: str, data: bytes, context: ReadContext) -> Document:
+    """The document that the reader for `context.media_type` makes of `data`; `source` only names the file.
+
+    The content of office files decides on their reader, as their names are often wrong. Run on files of strangers,
+    this may crash or hang. Raises LoadError: the file is not what its name says, holds no text, or is locked.
+    """
+    named = by_media_type(context.media_type)
+    if named is None:
+        raise UnsupportedFormat(
+            coded("no_reader_of_type", "There is no reader for {media_type}."), media_type=context.media_type
+        )
+    if not data or (named.by_content and data.isspace()):
+        raise NoText(EMPTY)
+    found = _recognised(data, named) if named.by_content else named
+    document = found.read(source, data, context)
+    if found is named or found.reader == named.reader == _SHEETS:
+        return document
+    note = coded("read_by_content", "By its content it is a {found} file; it was read as one.", found=found.name)
+    return replace(document, notes=(note, *document.notes))
+
+
+def _recognised(data: bytes, named: Format) -> Format:
+    """The format whose sign the content bears, first of all that of its name: the others may be those of files within.
+
+    Raises LoadError if it bears none, or is damaged or locked.
+    """
+    looked_at = content.Content(data)
+    for one in (named, *FORMATS):
+        if one.sign is not None and one.sign(looked_at):
+            return one
+    raise LoadError(coded("not_of_suffix", "It is not a .{kind} file, whatever its name says."), kind=named.name)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.loaders.formats import media_type, parse
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.formats import by_name, parse
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 from tests.helpers.pdfs import pdf, stream, text_pdf
@@ -17,9 +18,9 @@ TRADITIONAL = "員工每年享有二十天帶薪年假。未休完的假期可�
 
 
 def read(name: str, data: bytes | str) -> Document:
-    kind = media_type(Path(name))
-    assert kind is not None
-    return parse(Path(name), data.encode() if isinstance(data, str) else data, kind)
+    found = by_name(Path(name))
+    assert found is not None
+    return parse(name, data.encode() if isinstance(data, str) else data, ReadContext(found.media_type))
 
 
 def notes(document: Document) -> str:
@@ -37,7 +38,8 @@ def notes(document: Document) -> str:
     ],
 )
 def test_media_types(name: str, kind: str | None) -> None:
-    assert media_type(Path(name)) == kind
+    found = by_name(Path(name))
+    assert (found and found.media_type) == kind
 
 
 # -- bytes to text -------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ import struct
 import sys
 import zipfile
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.formats import parse
 from ragkit.text.chunking import split
 from ragkit.types.documents import Place
@@ -241,7 +241,7 @@ def test_what_is_no_outlook_message_says_so(read: Reader) -> None:
 def test_without_its_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "olefile", None)
     with pytest.raises(UnsupportedFormat, match="more packages") as caught:
-        parse(Path("a.msg"), container(item("x", "y", 32)), "application/vnd.ms-outlook")
+        parse("a.msg", container(item("x", "y", 32)), ReadContext("application/vnd.ms-outlook"))
     assert 'python -m pip install "ragkit-docqa[docs]"' in str(caught.value)
 
 

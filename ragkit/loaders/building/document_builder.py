@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ragkit.i18n.messages import Message, coded
+from ragkit.loaders.building.picture_collector import PictureCollector, require_pictures
 from ragkit.loaders.reasons import NO_TEXT_IN_FILE
 from ragkit.types.documents import Document, Heading, Page
 from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
-
-if TYPE_CHECKING:
-    from ragkit.loaders.building.picture_collector import PictureCollector
 
 _MAX_NOTES = 30
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
@@ -35,12 +32,12 @@ def one_line(text: str) -> str:
 class DocumentBuilder:
     """Collects the lines, where in the file they came from, and what stands beside them.
 
-    `gallery` takes the pictures that are placed among them; None: they are not asked for.
+    `pictures` takes the pictures that are placed among them; None: they are not asked for.
     """
 
-    def __init__(self, gallery: PictureCollector | None = None) -> None:
-        self.gallery = gallery
-        self.pictures: list[Picture] = []
+    def __init__(self, pictures: PictureCollector | None = None) -> None:
+        self.pictures = pictures
+        self.placed: list[Picture] = []
         self.length = 0  # characters so far
         self.notes: list[Message] = []
         self.headings: list[Heading] = []
@@ -78,8 +75,8 @@ class DocumentBuilder:
         self.headings.append(Heading(level, clean(one_line(title)), self.length))
 
     def picture(self, data: bytes) -> None:
-        """A picture that the gallery accepted, on an empty line that holds its place."""
-        self.pictures.append(Picture(self.length, data))
+        """A picture that the pictures accepted, on an empty line that holds its place."""
+        self.placed.append(Picture(self.length, data))
         self.add("")
 
     def note(self, message: Message) -> None:
@@ -94,14 +91,14 @@ class DocumentBuilder:
         document: Document,
         notes: list[Message],
         level: int,
-        pictures: Sequence[Picture],
+        placed: Sequence[Picture],
         start: int,
     ) -> None:
         """The text of another document, its headings below `level`, and `notes` about it. A place in it is
         given by `name` and its own page, or else the line of its own file; so is that of what stands above it
         from `start` on."""
         shift = self.length
-        self.pictures += (replace(picture, at=picture.at + shift) for picture in pictures)
+        self.placed += (replace(picture, at=picture.at + shift) for picture in placed)
         for heading in document.headings:
             self.headings.append(Heading(heading.level + level, heading.title, heading.start + shift))
         self._mark_lines(document)
@@ -118,10 +115,10 @@ class DocumentBuilder:
             self.pages += (replace(page, start=page.start + shift, end=page.end + shift) for page in other.pages)
             self._marks += ((at + shift, line) for at, line in other._marks)
             self._aligned = self._aligned and other._aligned
-        self.pictures += (replace(picture, at=picture.at + shift) for picture in other.pictures)
-        if other.pictures or not other.is_blank():
+        self.placed += (replace(picture, at=picture.at + shift) for picture in other.placed)
+        if other.placed or not other.is_blank():
             text = other.text()
-            needed = max((picture.at for picture in other.pictures), default=0)
+            needed = max((picture.at for picture in other.placed), default=0)
             self.add(text[: max(len(text.rstrip("\n")), needed)])
         for note in other.notes:
             self.note(note)
@@ -155,15 +152,15 @@ class DocumentBuilder:
         return not any(part.strip() for part in self._parts)
 
     def document(self, source: str, media_type: str, title: str = "", *, author: str = "", date: str = "") -> Document:
-        """Raises NoText: nothing but white space; LoadError with the first note that says why. With pictures it
-        may be blank: the gallery then has what would have been raised."""
-        without: LoadError | None = None
+        """The document that was collected. It may be blank if pictures were placed in it (see `require_pictures`).
+
+        Raises NoText if it is blank; LoadError with the first note, which says why, if there is one.
+        """
+        if self.pictures is not None:
+            self.pictures.placed, self.pictures.without = self.placed, None
         if self.is_blank():
-            without = LoadError(self.notes[0]) if self.notes else NoText(NO_TEXT_IN_FILE)
-            if self.gallery is None or not self.pictures:
-                raise without
-        if self.gallery is not None:
-            self.gallery.placed, self.gallery.without = self.pictures, without
+            why = LoadError(self.notes[0]) if self.notes else NoText(NO_TEXT_IN_FILE)
+            require_pictures(self.pictures, why)
         if self._unsaid:
             more = coded(
                 "more_notes", "More of this kind was left out of this list (places: {count}).", count=self._unsaid

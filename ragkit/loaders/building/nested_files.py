@@ -1,107 +1,68 @@
-"""Files within files: what one file may unpack in all, and how a part of it becomes part of its document."""
+"""Files inside files: how the text of one becomes part of the document of the file around it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
-from ragkit.loaders.files.access import MB
-from ragkit.loaders.reasons import NESTED_TOO_DEEPLY, NO_READER, READER_FAILED, TOO_MUCH_INSIDE
-from ragkit.types.errors import LoadError, UnsupportedFormat
+from ragkit.loaders.formats import Format, parse
+from ragkit.loaders.reasons import NO_READER, READER_FAILED
+from ragkit.types.errors import LoadError
 
 if TYPE_CHECKING:
     from ragkit.loaders.building.picture_collector import PictureCollector
-    from ragkit.loaders.images.ocr import Ocr
+    from ragkit.loaders.building.read_context import ReadContext
     from ragkit.types.documents import Document
     from ragkit.types.ports import Picture
 
-_LONGEST_NAME = 300  # characters that a note shows
-
-
-@dataclass
-class ReadContext:
-    """What the readers of one file and of everything inside it share, however deep."""
-
-    ocr: Ocr | None = None  # None: pictures are not read
-    gallery: PictureCollector | None = None  # None: pictures are not gathered to be described
-    depth: int = 0  # files around the one that is read now
-    bytes_left: int = 512 * MB
-    parts_left: int = 10_000
-
-    def take(self, size_bytes: int) -> None:
-        """Raises LoadError: more would be unpacked than one file may."""
-        self.bytes_left -= size_bytes
-        self.parts_left -= 1
-        if self.bytes_left < 0 or self.parts_left < 0:
-            raise LoadError(TOO_MUCH_INSIDE)
-
-    def check_depth(self, most: int) -> None:
-        """Raises LoadError: a file in a file in a file, and so on."""
-        if self.depth > most:
-            raise LoadError(NESTED_TOO_DEEPLY)
-
-
-def needs_extra(extra: str, suffix: str) -> UnsupportedFormat:
-    """To be raised where a library of the extra is not installed."""
-    return UnsupportedFormat(
-        UnsupportedFormat.NEEDS_MORE,
-        suffix=suffix,
-        command=f'python -m pip install "ragkit-docqa[{extra}]"',
-    )
+_MAX_NAME_LENGTH = 300  # characters that a note shows
 
 
 def shown(name: str) -> str:
-    return clean(one_line(name))[-_LONGEST_NAME:] or "?"
+    """The name of a part as a heading or a note shows it: one line, its end if it is long."""
+    return clean(one_line(name))[-_MAX_NAME_LENGTH:] or "?"
 
 
 def add_part(
-    lines: DocumentBuilder, name: str, data: bytes, kind: str | None, level: int, unpacking: ReadContext
-) -> bool:
-    """The text of a part under a heading of its name; a note that says why where there is none.
+    builder: DocumentBuilder, name: str, data: bytes, part_format: Format | None, level: int, context: ReadContext
+) -> None:
+    """Add the text of a part under a heading of its name, or a note that says why it was not read.
 
-    `kind` is its media type. True: it was read.
+    `part_format` None: no reader is known for it. `context` is that of the file around the part.
     """
-    from ragkit.loaders.formats import parse
-
     title = shown(name)
     try:
-        if kind is None:
+        if part_format is None:
             raise LoadError(NO_READER, suffix=Path(title).suffix or title)
-        unpacking.take(len(data))
-        unpacking.depth += 1
-        try:
-            document, pictures = _with_pictures(unpacking.gallery, lambda: parse(Path(title), data, kind, unpacking))
-        finally:
-            unpacking.depth -= 1
+        inner = context.inner(part_format.media_type, len(data))
+        document, pictures = _with_pictures(context.pictures, lambda: parse(title, data, inner))
     except LoadError as exc:
-        lines.note(unread(title, exc.message))
-        return False
+        builder.note(unread(title, exc.message))
+        return
     except (ValueError, LookupError, TypeError, AttributeError, OSError, ArithmeticError) as exc:
-        lines.note(unread(title, READER_FAILED.fill(why=type(exc).__name__)))
-        return False
-    lines.blank()
-    start = lines.length
-    lines.head(level, title)
+        builder.note(unread(title, READER_FAILED.fill(why=type(exc).__name__)))
+        return
+    builder.blank()
+    start = builder.length
+    builder.head(level, title)
     notes = [coded("note_of_part", "{name}: {why}", name=title, why=note) for note in document.notes]
-    lines.include(title, document, notes, level, pictures, start)
-    return True
+    builder.include(title, document, notes, level, pictures, start)
 
 
-def _with_pictures(gallery: PictureCollector | None, read: Callable[[], Document]) -> tuple[Document, list[Picture]]:
-    """What is read of a part, and its pictures; the gallery is left with those of the file around it."""
-    if gallery is None:
+def _with_pictures(collector: PictureCollector | None, read: Callable[[], Document]) -> tuple[Document, list[Picture]]:
+    """What `read` makes of a part, and its pictures; the collector is left with those of the file around it."""
+    if collector is None:
         return read(), []
-    parts, gallery.parts = gallery.parts, set()
-    gallery.placed = []
+    parts, collector.parts = collector.parts, set()
+    collector.placed = []
     try:
         document = read()
-        return document, gallery.placed
+        return document, collector.placed
     finally:
-        gallery.parts, gallery.placed, gallery.without = parts, [], None
+        collector.parts, collector.placed, collector.without = parts, [], None
 
 
 def unread(name: str, why: Message) -> Message:

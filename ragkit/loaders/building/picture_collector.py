@@ -126,6 +126,17 @@ class PictureCollector:
         return picture
 
 
+def require_pictures(pictures: PictureCollector | None, error: LoadError) -> None:
+    """Says that a document without text is made of its pictures alone.
+
+    Raises `error` if no picture was placed in it. Else the collector keeps `error`, to be reported if none of the
+    pictures is described.
+    """
+    if pictures is None or not pictures.placed:
+        raise error
+    pictures.without = error
+
+
 def check_size(width: int, height: int) -> None:
     """Raises LeftOut: a picture of so many pixels is of no matter, or a bomb."""
     if width * height < _MIN_PIXELS or min(width, height) < _THINNEST_PIXELS:

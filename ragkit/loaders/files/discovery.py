@@ -11,7 +11,7 @@ from pathlib import Path
 from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.files.access import NOT_UTF8, is_utf8, os_reason
 from ragkit.loaders.files.ignore import Rules, is_real_folder
-from ragkit.loaders.formats import media_type
+from ragkit.loaders.formats import by_name
 from ragkit.loaders.reasons import HIDDEN_FILE, NO_READER, NOT_A_REGULAR_FILE, SYMBOLIC_LINK
 from ragkit.types.errors import InputError
 from ragkit.types.reports import FileOutcome, FileState, FoundFile
@@ -110,7 +110,7 @@ def _look(path: Path) -> Found | list[Path]:
         return _outcome(path, "skipped", SYMBOLIC_LINK)
     if not stat.S_ISREG(facts.st_mode):
         return _outcome(path, "skipped", NOT_A_REGULAR_FILE)
-    if media_type(path) is None:
+    if by_name(path) is None:
         return _outcome(path, "unsupported", _no_reader(path.suffix))
     return FoundFile(path, facts.st_size, facts.st_mtime_ns)
 

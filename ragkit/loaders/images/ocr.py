@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,10 +141,6 @@ def readings(path: Path) -> dict[str, Reading]:
 
 def entry(key: str, reading: Reading) -> str:
     return json.dumps({"key": key, "text": reading.text, "confidence": reading.confidence}) + "\n"
-
-
-def is_installed() -> bool:
-    return all(find_spec(name) is not None for name in ("rapidocr", "onnxruntime", "PIL"))
 
 
 def reading_notes(read: dict[int, Reading]) -> tuple[Message, ...]:

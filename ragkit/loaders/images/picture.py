@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import clean
-from ragkit.loaders.building.nested_files import ReadContext, needs_extra
-from ragkit.loaders.building.picture_collector import DAMAGED, LeftOut
-from ragkit.loaders.images.ocr import MAX_PIXELS, is_installed, reading_notes, weak_reading
-from ragkit.loaders.reasons import EMPTY
+from ragkit.loaders.building.picture_collector import DAMAGED, LeftOut, require_pictures
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.extras import is_installed, needs_extra
+from ragkit.loaders.images.ocr import MAX_PIXELS, reading_notes, weak_reading
 from ragkit.text.pictures import IS_DAMAGED, MAX_BYTES, NO_TEXT, OCR_IS_OFF
 from ragkit.text.pictures import MAX_PIXELS as MAX_PIXELS_IN_ALL
 from ragkit.types.documents import Document, Page
@@ -33,26 +33,23 @@ _FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "
 _LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
 
 
-def read_picture(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_picture(source: str, data: bytes, context: ReadContext) -> Document:
     """A page for each picture in the file. Raises NoText; LoadError: it is no picture, or damaged;
     UnsupportedFormat: the libraries are not installed, or OCR is off."""
-    if not data:
-        raise NoText(EMPTY)
     try:
-        if unpacking.ocr is None:
+        if context.ocr is None:
             raise _unread(source)
-        document = _read(source, data, media_type, unpacking.ocr)
-        if unpacking.gallery is not None:
-            _place_pages(data, [page for page in document.pages if page.start == page.end], unpacking.gallery)
+        document = _read(source, data, context.media_type, context.ocr)
+        if context.pictures is not None:
+            _place_pages(data, [page for page in document.pages if page.start == page.end], context.pictures)
         return document
     except LoadError as exc:
-        is_wanted = unpacking.depth > 0 or media_type in _MADE_ANEW  # the others are shown to the model as they are
-        if unpacking.gallery is None or not is_wanted or exc.message.code == IS_DAMAGED.code:
+        # The other picture files are shown to the model as they are.
+        is_wanted = context.depth > 0 or context.media_type in _MADE_ANEW
+        if context.pictures is None or not is_wanted or exc.message.code == IS_DAMAGED.code:
             raise
-        found = _without_text(data, source, media_type, unpacking.gallery)
-        if not unpacking.gallery.placed:
-            raise
-        unpacking.gallery.without = exc
+        found = _without_text(data, source, context.media_type, context.pictures)
+        require_pictures(context.pictures, exc)
         return found
 
 
@@ -118,27 +115,27 @@ def _encoded(picture: Any, page: int) -> bytes:
     return made.getvalue()
 
 
-def _without_text(data: bytes, source: str, media_type: str, gallery: PictureCollector) -> Document:
-    """The pages of a file in a format that models do not take; the gallery has their pictures."""
+def _without_text(data: bytes, source: str, media_type: str, pictures: PictureCollector) -> Document:
+    """The pages of a file in a format that models do not take; the pictures has their pictures."""
     count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
     places = [number * len(_BETWEEN_PAGES) for number in range(count)]
     pages = tuple(Page(number, at, at, "described") for number, at in enumerate(places, 1))
-    _place_pages(data, pages, gallery)
+    _place_pages(data, pages, pictures)
     return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=pages)
 
 
-def _place_pages(data: bytes, pages: Sequence[Page], gallery: PictureCollector) -> None:
+def _place_pages(data: bytes, pages: Sequence[Page], pictures: PictureCollector) -> None:
     """The pictures of `pages`, which have no text."""
     for page in pages:
         original = b"%d\0" % page.number + data
-        picture = gallery.drawn(original, partial(_made_ready, data, page.number, gallery))
+        picture = pictures.drawn(original, partial(_made_ready, data, page.number, pictures))
         if picture is not None:
-            gallery.placed.append(Picture(page.start, picture))
+            pictures.placed.append(Picture(page.start, picture))
 
 
-def _made_ready(data: bytes, number: int, gallery: PictureCollector) -> bytes:
+def _made_ready(data: bytes, number: int, pictures: PictureCollector) -> bytes:
     """Raises LeftOut."""
-    gallery.prepare()
+    pictures.prepare()
     try:
         return as_png(data, number)
     except LoadError as exc:
@@ -149,7 +146,7 @@ def _made_ready(data: bytes, number: int, gallery: PictureCollector) -> bytes:
 
 
 def _unread(source: str) -> UnsupportedFormat:
-    if is_installed():
+    if is_installed("ocr"):
         return UnsupportedFormat(OCR_IS_OFF)
     return needs_extra("ocr", Path(source).suffix)
 

@@ -9,11 +9,14 @@ import re
 from email import policy
 from email.errors import CloseBoundaryNotFoundDefect
 from email.message import Message as Letter
+from pathlib import Path
 from typing import Any
 
 from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
-from ragkit.loaders.building.nested_files import ReadContext, add_part, shown, unread
+from ragkit.loaders.building.nested_files import add_part, shown, unread
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.formats import by_media_type, by_name
 from ragkit.loaders.mail.headers import SHOWN, add_headers, header_text, letter_text
 from ragkit.loaders.reasons import BLANK, EMPTY, NO_MESSAGE_TEXT
 from ragkit.loaders.text.plain import decode
@@ -31,30 +34,30 @@ _SEALED = frozenset("multipart/encrypted application/pkcs7-mime application/x-pk
 _SUFFIX_OF = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".pdf", "text/csv": ".csv"}
 
 
-def read_mail(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_mail(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text: a file's own are coded. Raises NoText, LoadError."""
-    unpacking.check_depth(MAX_DEPTH)
+    context.check_depth(MAX_DEPTH)
     data = _eight_bit(data)
-    lines = DocumentBuilder(unpacking.gallery)
-    title = _write_letter(lines, data, 0, unpacking)  # its files are parts with places of their own
-    return lines.document(source, media_type, title)
+    builder = DocumentBuilder(context.pictures)
+    title = _write_letter(builder, data, 0, context)  # its files are parts with places of their own
+    return builder.document(source, context.media_type, title)
 
 
-def read_mailbox(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_mailbox(source: str, data: bytes, context: ReadContext) -> Document:
     """Every message is a page, under its subject. Raises NoText, LoadError: it is no mailbox."""
-    unpacking.check_depth(MAX_DEPTH)
+    context.check_depth(MAX_DEPTH)
     data = _eight_bit(data)
     starts = [match for match in _FROM.finditer(data) if _begins(data, match.start())]
     if not starts or data[: starts[0].start()].strip():
         raise LoadError(coded("not_a_mailbox", "It is not a mailbox: it does not begin with a line `From ...`."))
-    lines = DocumentBuilder(unpacking.gallery)
+    builder = DocumentBuilder(context.pictures)
     ends = [match.start() for match in starts[1:]] + [len(data)]
     for number, (match, end) in enumerate(zip(starts, ends, strict=True), 1):
-        lines.blank()
-        start = lines.length
-        _write_letter(lines, _QUOTED_FROM.sub(rb"\1", data[match.end() : end]), 1, unpacking)
-        lines.pages.append(Page(number, start, lines.length, "message"))
-    return lines.document(source, media_type)
+        builder.blank()
+        start = builder.length
+        _write_letter(builder, _QUOTED_FROM.sub(rb"\1", data[match.end() : end]), 1, context)
+        builder.pages.append(Page(number, start, builder.length, "message"))
+    return builder.document(source, context.media_type)
 
 
 def _begins(data: bytes, at: int) -> bool:
@@ -71,29 +74,29 @@ def _eight_bit(data: bytes) -> bytes:
     return data
 
 
-def _write_letter(lines: DocumentBuilder, data: bytes, level: int, unpacking: ReadContext) -> str:
+def _write_letter(builder: DocumentBuilder, data: bytes, level: int, context: ReadContext) -> str:
     """One message; its subject. The newer policy fails on some headers that the older one bears."""
     for rules in (policy.default, policy.compat32):
-        trial = DocumentBuilder(unpacking.gallery)
+        trial = DocumentBuilder(context.pictures)
         try:
             letter = email.message_from_bytes(data, policy=rules)
-            title = _Writer(trial, level, unpacking).write(letter)
+            title = _Writer(trial, level, context).write(letter)
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
             why = type(exc).__name__
             continue
-        lines.extend(trial, with_places=level == 0)
+        builder.extend(trial, with_places=level == 0)
         return title
-    lines.note(coded("message_not_read", "A message could not be read ({why}).", why=why))
+    builder.note(coded("message_not_read", "A message could not be read ({why}).", why=why))
     return ""
 
 
 class _Writer:
     """Writes one message, and the messages within it."""
 
-    def __init__(self, lines: DocumentBuilder, level: int, unpacking: ReadContext) -> None:
-        self._lines = lines
+    def __init__(self, builder: DocumentBuilder, level: int, context: ReadContext) -> None:
+        self._builder = builder
         self._level = level  # of the message's own heading; 0: it has none
-        self._unpacking = unpacking
+        self._context = context
         self._attached: list[Letter] = []
         self._has_text = False
 
@@ -102,13 +105,13 @@ class _Writer:
         values = {name: _header(letter, name) for name in SHOWN}
         subject = values["Subject"]
         if self._level and subject:
-            self._lines.mark_heading(self._level, subject)
-        add_headers(self._lines, values)
+            self._builder.mark_heading(self._level, subject)
+        add_headers(self._builder, values)
         self._part(letter)
         if any(isinstance(flaw, CloseBoundaryNotFoundDefect) for part in letter.walk() for flaw in part.defects):
-            self._lines.note(coded("message_cut_off", "The message ends too early; a part of it may be missing."))
+            self._builder.note(coded("message_cut_off", "The message ends too early; a part of it may be missing."))
         if not self._has_text:
-            self._lines.note(NO_MESSAGE_TEXT)
+            self._builder.note(NO_MESSAGE_TEXT)
         for part in self._attached:
             self._attachment(part)
         return subject
@@ -116,14 +119,14 @@ class _Writer:
     def _part(self, part: Letter) -> None:
         kind = part.get_content_type()
         if kind in _SEALED:
-            self._lines.note(
+            self._builder.note(
                 coded("message_encrypted", "The message is encrypted or sealed; what is in it was not read.")
             )
         elif kind == "multipart/alternative":
             self._alternative(_parts(part))
         elif kind.startswith("multipart/"):
             if kind == "multipart/signed":
-                self._lines.note(coded("message_signed", "The message is signed; the signature was not checked."))
+                self._builder.note(coded("message_signed", "The message is signed; the signature was not checked."))
             for inner in _parts(part):
                 self._part(inner)
         elif kind in ("text/plain", "text/html") and not _is_attached(part):
@@ -150,14 +153,14 @@ class _Writer:
         except NoText:
             return
         except LoadError as exc:
-            self._lines.note(unread(part.get_content_type(), exc.message))
+            self._builder.note(unread(part.get_content_type(), exc.message))
             return
         for note in notes:
-            self._lines.note(note)
+            self._builder.note(note)
         if text.strip():
             if self._has_text:
-                self._lines.add("")
-            self._lines.add(text.strip("\n"))
+                self._builder.add("")
+            self._builder.add(text.strip("\n"))
             self._has_text = True
 
     def _attachment(self, part: Letter) -> None:
@@ -168,37 +171,29 @@ class _Writer:
         data = _payload(part) if not inner else b"\n".join(bytes(one) for one in inner)
         kind = part.get_content_type()
         name = header_text(part.get_filename() or "") or kind.replace("/", "-") + _SUFFIX_OF.get(kind, "")
-        add_file(self._lines, name, data, kind, self._level + 1, self._unpacking)
+        add_file(self._builder, name, data, kind, self._level + 1, self._context)
 
     def _letter_within(self, letter: Letter) -> None:
         name = _header(letter, "Subject") or "message/rfc822"
-        self._unpacking.depth += 1
         try:
-            self._unpacking.check_depth(MAX_DEPTH)
-            self._unpacking.take(0)
-            self._lines.blank()
-            _Writer(self._lines, self._level + 1, self._unpacking).write(letter)
+            inner = self._context.inner("message/rfc822", 0)
+            inner.check_depth(MAX_DEPTH)
+            self._builder.blank()
+            _Writer(self._builder, self._level + 1, inner).write(letter)
         except LoadError as exc:
-            self._lines.note(unread(name, exc.message))
-        finally:
-            self._unpacking.depth -= 1
+            self._builder.note(unread(name, exc.message))
 
 
-def add_file(lines: DocumentBuilder, name: str, data: bytes, kind: str, level: int, unpacking: ReadContext) -> None:
+def add_file(builder: DocumentBuilder, name: str, data: bytes, kind: str, level: int, context: ReadContext) -> None:
     """An attachment, by its name, else by the media type that the mail gives it."""
-    from pathlib import Path
-
-    from ragkit.loaders.formats import SUFFIXES, media_type
-
-    known = media_type(Path(shown(name))) or (kind if kind in SUFFIXES.values() else None)
-    add_part(lines, name, data, known, level, unpacking)
+    add_part(builder, name, data, by_name(Path(shown(name))) or by_media_type(kind), level, context)
 
 
 def html_text(markup: str) -> str:
     """Raises NoText."""
-    from ragkit.loaders.text.html import read_html
+    from ragkit.loaders.text.html import read_page
 
-    return read_html("", markup.encode()).text
+    return read_page(markup.encode()).text
 
 
 def _header(letter: Letter, name: str) -> str:

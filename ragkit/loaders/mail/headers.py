@@ -52,8 +52,8 @@ def header_text(raw: str) -> str:
     return one_line(clean("".join(words)))
 
 
-def add_headers(lines: DocumentBuilder, values: dict[str, str]) -> None:
+def add_headers(builder: DocumentBuilder, values: dict[str, str]) -> None:
     """`From: ...` and the others that there are, and an empty line."""
     shown = [f"{name}: {values[name]}" for name in SHOWN if values.get(name)]
     if shown:
-        lines.add("\n".join((*shown, "")))
+        builder.add("\n".join((*shown, "")))

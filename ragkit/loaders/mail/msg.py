@@ -8,11 +8,13 @@ from typing import Any
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
-from ragkit.loaders.building.nested_files import ReadContext, unread
+from ragkit.loaders.building.nested_files import unread
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.content import OLE_MAGIC
 from ragkit.loaders.mail.eml import MAX_DEPTH, add_file, html_text
 from ragkit.loaders.mail.headers import add_headers, letter_text
-from ragkit.loaders.office.ole import MAGIC, opened
-from ragkit.loaders.reasons import EMPTY, NO_MESSAGE_TEXT, NOT_OUTLOOK
+from ragkit.loaders.office.ole import opened
+from ragkit.loaders.reasons import NO_MESSAGE_TEXT, NOT_OUTLOOK
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
@@ -24,31 +26,29 @@ _CLASS, _NAMES, _DATA, _WITHIN = "001A", ("3707", "3704", "3001"), "3701", "3701
 _CODECS = {65001: "utf-8", 936: "gb18030", 950: "big5hkscs", 20127: "ascii", 28591: "iso8859-1", 50220: "iso2022_jp"}
 
 
-def read_outlook(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_outlook(source: str, data: bytes, context: ReadContext) -> Document:
     """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
-    unpacking.check_depth(MAX_DEPTH)
-    if not data:
-        raise NoText(EMPTY)
-    if not data.startswith(MAGIC):
+    context.check_depth(MAX_DEPTH)
+    if not data.startswith(OLE_MAGIC):
         raise LoadError(NOT_OUTLOOK)
-    lines = DocumentBuilder(unpacking.gallery)
+    lines = DocumentBuilder(context.pictures)
     try:
-        title = _Item(opened(data, ".msg"), "", lines, unpacking).write(0)
+        title = _Item(opened(data), "", lines, context).write(0)
     except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:
         raise LoadError(
             coded("message_damaged", "The message is damaged ({why})."), why=str(exc)[:200] or type(exc).__name__
         ) from exc
-    return lines.document(source, media_type, title)
+    return lines.document(source, context.media_type, title)
 
 
 class _Item:
     """A message, at the container's root or in one of its attachments."""
 
-    def __init__(self, ole: Any, at: str, lines: DocumentBuilder, unpacking: ReadContext) -> None:
+    def __init__(self, ole: Any, at: str, lines: DocumentBuilder, context: ReadContext) -> None:
         self._ole = ole
         self._at = at  # the storage that it is, with a slash at the end; "": the root
         self._lines = lines
-        self._unpacking = unpacking
+        self._context = context
         self._numbers = _numbers(self._stream("__properties_version1.0"), 24 if at else 32)
         page = next((self._numbers[tag] for tag in _CODEPAGES if tag in self._numbers), b"\0")
         number = int.from_bytes(page[:4], "little")
@@ -95,19 +95,16 @@ class _Item:
         name = next((found for tag in _NAMES if (found := self._text(tag, storage))), "") or "?"
         data = self._stream(f"__substg1.0_{_DATA}0102", storage)
         if data:
-            add_file(self._lines, name, data, "", level, self._unpacking)
+            add_file(self._lines, name, data, "", level, self._context)
             return
         within = f"{storage}__substg1.0_{_WITHIN}/"
-        self._unpacking.depth += 1
         try:
-            self._unpacking.check_depth(MAX_DEPTH)
-            self._unpacking.take(0)
+            inner = self._context.inner("application/vnd.ms-outlook", 0)
+            inner.check_depth(MAX_DEPTH)
             self._lines.blank()
-            _Item(self._ole, within, self._lines, self._unpacking).write(level)
+            _Item(self._ole, within, self._lines, inner).write(level)
         except LoadError as exc:
             self._lines.note(unread(name, exc.message))
-        finally:
-            self._unpacking.depth -= 1
 
     def _sender(self) -> str:
         name = self._text(_SENDER)

@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
-from ragkit.loaders.building.nested_files import ReadContext, add_part, unread
+from ragkit.loaders.building.nested_files import add_part, unread
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.files.access import MB
-from ragkit.loaders.reasons import DAMAGED, EMPTY, HIDDEN_FILE, NEEDS_PASSWORD, TOO_MUCH_INSIDE
+from ragkit.loaders.formats import by_name
+from ragkit.loaders.reasons import DAMAGED, HIDDEN_FILE, NEEDS_PASSWORD, TOO_MUCH_INSIDE
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
@@ -33,11 +35,9 @@ FAILURES = (
 )
 
 
-def read_zip(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_zip(source: str, data: bytes, context: ReadContext) -> Document:
     """A place is a line of the member that the heading above it names. Raises NoText, LoadError."""
-    unpacking.check_depth(_MAX_DEPTH)
-    if not data:
-        raise NoText(EMPTY)
+    context.check_depth(_MAX_DEPTH)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except FAILURES as exc:
@@ -47,17 +47,17 @@ def read_zip(source: str, data: bytes, media_type: str, unpacking: ReadContext) 
             coded("archive_damaged", "The archive is damaged or cut off ({why})."), why=str(exc)[:200]
         ) from exc
     members = [member for member in archive.infolist() if not member.is_dir()]
-    check_members(members, unpacking)
-    lines = DocumentBuilder(unpacking.gallery)
-    inner_of = f"{Path(source).name}!/" if unpacking.depth else ""  # the document's own name need not be said
+    check_members(members, context.budget.bytes_left)
+    builder = DocumentBuilder(context.pictures)
+    inner_of = f"{Path(source).name}!/" if context.depth else ""  # the document's own name need not be said
     for member, name in zip(members, _names(members), strict=True):
-        _add_member(lines, archive, member, name, inner_of, unpacking)
+        _add_member(builder, archive, member, name, inner_of, context)
     if not members:
         raise NoText(coded("archive_empty", "The archive holds no files."))
-    return lines.document(source, media_type)
+    return builder.document(source, context.media_type)
 
 
-def check_members(members: list[zipfile.ZipInfo], unpacking: ReadContext) -> None:
+def check_members(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
     """Raises LoadError before anything is unpacked: too many files, too large, or a bomb."""
     if len(members) > _MAX_MEMBERS:
         raise LoadError(
@@ -72,7 +72,7 @@ def check_members(members: list[zipfile.ZipInfo], unpacking: ReadContext) -> Non
             coded("archive_bomb", "It unpacks to {count} MB out of hardly anything; it was not unpacked."),
             count=unpacked // MB,
         )
-    if unpacked > unpacking.bytes_left:
+    if unpacked > max_bytes:
         raise LoadError(TOO_MUCH_INSIDE)
 
 
@@ -91,27 +91,25 @@ def _names(members: list[zipfile.ZipInfo]) -> list[str]:
 
 
 def _add_member(
-    lines: DocumentBuilder,
+    builder: DocumentBuilder,
     archive: zipfile.ZipFile,
     member: zipfile.ZipInfo,
     name: str,
     inner_of: str,
-    unpacking: ReadContext,
+    context: ReadContext,
 ) -> None:
-    from ragkit.loaders.formats import media_type
-
     parts = PurePosixPath(name).parts
     if "__MACOSX" in parts or any(part.startswith(".") and part.strip(".") for part in parts):
-        lines.note(unread(inner_of + name, HIDDEN_FILE))
+        builder.note(unread(inner_of + name, HIDDEN_FILE))
         return
     if member.flag_bits & 1:
-        lines.note(unread(inner_of + name, NEEDS_PASSWORD))
+        builder.note(unread(inner_of + name, NEEDS_PASSWORD))
         return
-    kind = media_type(Path(name))
+    found = by_name(Path(name))
     try:
-        data = archive.read(member) if kind else b""  # never more than the size that was checked
+        data = archive.read(member) if found else b""  # never more than the size that was checked
     except FAILURES as exc:
         reason = DAMAGED.fill(why=str(exc)[:200] or type(exc).__name__)
-        lines.note(unread(inner_of + name, reason))
+        builder.note(unread(inner_of + name, reason))
         return
-    add_part(lines, inner_of + name, data, kind, 1, unpacking)
+    add_part(builder, inner_of + name, data, found, 1, context)

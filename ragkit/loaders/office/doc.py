@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.ole import about, opened, stream
 from ragkit.loaders.reasons import DAMAGED, NEEDS_PASSWORD
@@ -39,11 +40,11 @@ class _Paragraph:
     style: int  # 1 to 9: a heading of that level
 
 
-def read_old_word(source: str, data: bytes, media_type: str) -> Document:
+def read_old_word(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text: the format has none. Raises NoText, LoadError; UnsupportedFormat: the
     library for it is not installed."""
-    container = opened(data, ".doc")
-    lines = DocumentBuilder()
+    container = opened(data)
+    builder = DocumentBuilder()
     try:
         main = stream(container, "WordDocument")
         magic, version = struct.unpack_from("<2H", main)
@@ -53,14 +54,14 @@ def read_old_word(source: str, data: bytes, media_type: str) -> Document:
         if magic != _MAGIC or version < _WORD_97:
             raise LoadError(coded("old_word", "It was written by a Word older than Word 97: save it as .docx."))
         table = stream(container, "1Table" if flags & _SECOND_TABLE else "0Table")
-        _write(main, table, lines)
+        _write(main, table, builder)
     except (struct.error, IndexError, ValueError, OverflowError) as exc:
         raise LoadError(DAMAGED, why=type(exc).__name__) from exc
     title, author, date = about(container)
-    return lines.document(source, media_type, title, author=author, date=date)
+    return builder.document(source, context.media_type, title, author=author, date=date)
 
 
-def _write(main: bytes, table: bytes, lines: DocumentBuilder) -> None:
+def _write(main: bytes, table: bytes, builder: DocumentBuilder) -> None:
     text, offsets = _text(main, table)
     looks = _Looks(main, table)
     counts = struct.unpack_from("<8i", main, _COUNTS)
@@ -69,11 +70,11 @@ def _write(main: bytes, table: bytes, lines: DocumentBuilder) -> None:
         if number in _PARTS and count > 0:
             part = text[start : start + count]
             pictures += _without_fields(part).count("\x01")
-            lines.blank()
-            _write_part(part, start, offsets, looks, lines)
+            builder.blank()
+            _write_part(part, start, offsets, looks, builder)
         start += max(count, 0)
     if pictures:
-        lines.note(UNREAD.fill(count=pictures))
+        builder.note(UNREAD.fill(count=pictures))
 
 
 def _text(main: bytes, table: bytes) -> tuple[str, list[int]]:
@@ -140,7 +141,7 @@ def _paragraph(page: bytes, at: int) -> _Paragraph:
     return _Paragraph(struct.pack("<HB", _ROW_ENDS, 1) in body[2:], style if 1 <= style <= 9 else 0)
 
 
-def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, lines: DocumentBuilder) -> None:
+def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, builder: DocumentBuilder) -> None:
     cells: list[str] = []  # of the row that is being read
     begin = 0
     for found in re.finditer("[\r\x07\x0c]", part):
@@ -149,22 +150,22 @@ def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, lines:
         look = looks.at(offsets[start + found.start()]) if start + found.start() < len(offsets) else None
         if found[0] == "\x07":
             if look is not None and look.ends_row:
-                _add_row(cells, lines)
+                _add_row(cells, builder)
                 cells = []
             else:
                 cells.append(text)
         elif look is not None and look.style and one_line(text):
-            lines.blank()
-            lines.head(look.style, text)
+            builder.blank()
+            builder.head(look.style, text)
         elif text.strip():
-            lines.add(text.strip())
-    _add_row([*cells, _plain(part[begin:])], lines)
+            builder.add(text.strip())
+    _add_row([*cells, _plain(part[begin:])], builder)
 
 
-def _add_row(cells: list[str], lines: DocumentBuilder) -> None:
+def _add_row(cells: list[str], builder: DocumentBuilder) -> None:
     row = row_text(cells, [])
     if row:
-        lines.add(row)
+        builder.add(row)
 
 
 def _plain(text: str) -> str:

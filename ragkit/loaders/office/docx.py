@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.building.tables import header_at, row_text
 from ragkit.loaders.office.docx_numbering import Numbering
 from ragkit.loaders.office.drawings import add_figure, paragraph_text, picture_parts
@@ -32,9 +32,6 @@ from ragkit.loaders.office.packages import (
 from ragkit.loaders.reasons import PART_DAMAGED, TRACKED_CHANGES
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
-
-if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import ReadContext
 
 _HEADING = re.compile(r"(?:heading|标题|標題|überschrift|titre|título|見出し|제목)\s*([1-9])", re.IGNORECASE)
 _TITLES = ("title", "标题", "標題")
@@ -59,21 +56,21 @@ class _Notes:
     pictures: list[str] = field(default_factory=list)  # their parts
 
 
-def read_word(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_word(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text: the format has none. Raises NoText, LoadError."""
     package = Package(data)
-    lines = DocumentBuilder(unpacking.gallery)
-    title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
-    reader = _Reader(package, lines)
+    builder = DocumentBuilder(context.pictures)
+    title, author, date = properties(package.optional_xml("docProps/core.xml", builder))
+    reader = _Reader(package, builder)
     reader.read()
-    add_embedded(package, lines, unpacking)
-    return lines.document(source, media_type, title or reader.title, author=author, date=date)
+    add_embedded(package, builder, context)
+    return builder.document(source, context.media_type, title or reader.title, author=author, date=date)
 
 
 class _Reader:
-    def __init__(self, package: Package, lines: DocumentBuilder) -> None:
+    def __init__(self, package: Package, builder: DocumentBuilder) -> None:
         self._package = package
-        self._lines = lines
+        self._builder = builder
         self._main = package.main_part("word/document.xml")
         self._relations = package.relations(self._main)
         self.title = ""
@@ -90,8 +87,8 @@ class _Reader:
         self._blocks(body)
         self._running_titles()
         if self._changes:
-            self._lines.note(TRACKED_CHANGES.fill(count=self._changes))
-        note_unread_media(self._package, self._lines)
+            self._builder.note(TRACKED_CHANGES.fill(count=self._changes))
+        note_unread_media(self._package, self._builder)
 
     # -- blocks ----------------------------------------------------------------------------------
 
@@ -118,24 +115,24 @@ class _Reader:
         if text.strip():
             whole = f"{number} {text.strip()}" if number.strip() else text.strip()
             if level is not None:
-                self._lines.blank()
-                self._lines.head(level, one_line(whole))
+                self._builder.blank()
+                self._builder.head(level, one_line(whole))
                 self.title = self.title or (one_line(whole) if self._styles.is_title(style) else "")
             else:
                 if not number:
-                    self._lines.blank()
-                self._lines.add(whole)
+                    self._builder.blank()
+                self._builder.add(whole)
         self._after(notes)
 
     def _after(self, notes: _Notes) -> None:
         for text in notes.texts:
-            self._lines.add(text)
+            self._builder.add(text)
         for box in notes.boxes:
             self._blocks(box)
         for part in notes.parts:
-            add_figure(self._package, part, self._lines)
+            add_figure(self._package, part, self._builder)
         for part in notes.pictures:
-            add_picture(self._package, part, self._lines)
+            add_picture(self._package, part, self._builder)
 
     def _numbered(self, paragraph: Element, style: str) -> tuple[str, int]:
         """The list that it is an item of ("": none), and how deep."""
@@ -154,7 +151,7 @@ class _Reader:
 
     def _table(self, table: Element) -> None:
         """A line a row. What was merged downwards stands in every row, so that each can be read alone."""
-        self._lines.blank()
+        self._builder.blank()
         above: dict[int, str] = {}
         names: list[str] = []
         is_first = True
@@ -167,16 +164,16 @@ class _Reader:
                 is_first and self._stands_out(table, row, cells)
             )
             is_first = False
-            self._lines.add(row_text(cells, [] if is_header else names))
+            self._builder.add(row_text(cells, [] if is_header else names))
             self._show_waiting()
             if is_header:
                 names = cells
-        self._lines.blank()
+        self._builder.blank()
 
     def _show_waiting(self) -> None:
         """The pictures of the cells of a row, after it."""
         for data in self._waiting:
-            self._lines.picture(data)
+            self._builder.picture(data)
         self._waiting.clear()
 
     def _stands_out(self, table: Element, row: Element, cells: list[str]) -> bool:
@@ -208,46 +205,46 @@ class _Reader:
         """Its paragraphs and tables on one line."""
         inner = _Reader.__new__(_Reader)
         inner.__dict__.update(self.__dict__)
-        inner._lines = DocumentBuilder(self._lines.gallery)
+        inner._builder = DocumentBuilder(self._builder.pictures)
         inner._waiting = []
         inner._blocks(cell)
         self._changes = inner._changes
-        self._waiting += (picture.data for picture in inner._lines.pictures)
-        for message in inner._lines.notes:
-            self._lines.note(message)
-        return " ; ".join(line.strip() for line in inner._lines.text().split("\n") if line.strip())
+        self._waiting += (picture.data for picture in inner._builder.placed)
+        for message in inner._builder.notes:
+            self._builder.note(message)
+        return " ; ".join(line.strip() for line in inner._builder.text().split("\n") if line.strip())
 
     def _other_format(self, element: Element) -> None:
         """A piece in HTML or plain text that Word would take over when it opens the file."""
         relation = self._relations.get(attribute(element, "id"))
         if relation is None or relation.outside or not self._package.has(relation.target):
             return
-        from ragkit.loaders.text.html import read_html
+        from ragkit.loaders.text.html import read_page
 
         try:
-            self._lines.blank()
-            self._lines.add(read_html("", self._package.data(relation.target)).text)
+            self._builder.blank()
+            self._builder.add(read_page(self._package.data(relation.target)).text)
         except NoText:
             return
         except LoadError as exc:
-            self._lines.note(exc.message)
+            self._builder.note(exc.message)
 
     def _running_titles(self) -> None:
         """Headers and footers, each text once, at the end: they belong to no place in the text."""
         seen = set()
         for relation in self._relations.values():
             if relation.kind in ("header", "footer") and not relation.outside:
-                root = self._package.optional_xml(relation.target, self._lines)
+                root = self._package.optional_xml(relation.target, self._builder)
                 inner = DocumentBuilder()
                 if root is not None:
-                    outer, self._lines = self._lines, inner
+                    outer, self._builder = self._builder, inner
                     self._blocks(root)
-                    self._lines = outer
+                    self._builder = outer
                 text = one_line(inner.text())
                 if text and not text.isdecimal() and text not in seen:
                     seen.add(text)
-                    self._lines.blank()
-                    self._lines.add(text)
+                    self._builder.blank()
+                    self._builder.add(text)
 
     # -- text ------------------------------------------------------------------------------------
 
@@ -315,7 +312,7 @@ class _Reader:
     def _part(self, kind: str) -> Element | None:
         for relation in self._relations.values():
             if relation.kind == kind and not relation.outside:
-                return self._package.optional_xml(relation.target, self._lines)
+                return self._package.optional_xml(relation.target, self._builder)
         return None
 
     def _texts_by_id(self, kind: str) -> dict[str, str]:

@@ -40,15 +40,15 @@ def diagram_lines(root: Element) -> Iterator[str]:
     return filter(None, (paragraph_text(p) for p in descendants(root, "p")))
 
 
-def add_figure(package: Package, part: str, lines: DocumentBuilder) -> None:
+def add_figure(package: Package, part: str, builder: DocumentBuilder) -> None:
     """The text of a chart's or a diagram's part."""
-    root = package.optional_xml(part, lines)
+    root = package.optional_xml(part, builder)
     if root is None:
         return
     texts = list(chart_lines(root) if local(root) == "chartSpace" else diagram_lines(root))
     if texts:
-        lines.blank()
-        lines.add("\n".join(texts))
+        builder.blank()
+        builder.add("\n".join(texts))
 
 
 def picture_parts(element: Element, relations: Mapping[str, Relation], *, but_in: str = "") -> Iterator[str]:
@@ -63,9 +63,9 @@ def picture_parts(element: Element, relations: Mapping[str, Relation], *, but_in
             yield from picture_parts(child, relations, but_in=but_in)
 
 
-def add_pictures(package: Package, shape: Element, relations: Mapping[str, Relation], lines: DocumentBuilder) -> None:
+def add_pictures(package: Package, shape: Element, relations: Mapping[str, Relation], builder: DocumentBuilder) -> None:
     for part in picture_parts(shape, relations):
-        add_picture(package, part, lines)
+        add_picture(package, part, builder)
 
 
 def _points(series: Element, name: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
 from ragkit.loaders.building.nested_files import unread
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.office.packages import (
     Package,
     accepted_picture,
@@ -20,18 +21,17 @@ from ragkit.loaders.office.packages import (
     properties,
     within,
 )
-from ragkit.loaders.text.html import read_html
+from ragkit.loaders.text.html import read_page
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import ReadContext
     from ragkit.loaders.building.picture_collector import PictureCollector
 
 _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 
 
-def read_epub(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_epub(source: str, data: bytes, context: ReadContext) -> Document:
     """A place is a line of the chapter's own file. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/rights.xml"):
@@ -39,7 +39,7 @@ def read_epub(source: str, data: bytes, media_type: str, unpacking: ReadContext)
     root = next(descendants(package.xml("META-INF/container.xml"), "rootfile"), None)
     part = attribute(root, "full-path") if root is not None else ""
     content = package.xml(part)
-    lines = DocumentBuilder(unpacking.gallery)
+    builder = DocumentBuilder(context.pictures)
     files = {
         attribute(item, "id"): (
             posixpath.normpath(posixpath.join(posixpath.dirname(part), unquote(attribute(item, "href")))),
@@ -51,34 +51,34 @@ def read_epub(source: str, data: bytes, media_type: str, unpacking: ReadContext)
     for entry in within(content, "spine", "itemref"):
         name, kind = files.get(attribute(entry, "idref"), ("", ""))
         if kind in _PAGES and name:
-            _add_chapter(package, name, lines)
-    note_unread_pictures(package, pictures, lines)
+            _add_chapter(package, name, builder)
+    note_unread_pictures(package, pictures, builder)
     title, author, date = properties(first(content, "metadata"))
-    return lines.document(source, media_type, title, author=author, date=date)
+    return builder.document(source, context.media_type, title, author=author, date=date)
 
 
-def _add_chapter(package: Package, name: str, lines: DocumentBuilder) -> None:
-    gallery = lines.gallery
-    picture = None if gallery is None else partial(_picture, package, name, gallery)
+def _add_chapter(package: Package, name: str, builder: DocumentBuilder) -> None:
+    pictures = builder.pictures
+    picture_at = None if pictures is None else partial(_picture, package, name, pictures)
     try:
-        chapter = read_html(name, package.data(name), gallery, picture)
+        chapter = read_page(package.data(name), pictures, picture_at)
     except NoText:
         return  # a cover, a picture
     except LoadError as exc:
-        lines.note(unread(name, exc.message))
+        builder.note(unread(name, exc.message))
         return
-    pictures = gallery.placed if gallery is not None else []
-    lines.blank()
+    placed = pictures.placed if pictures is not None else []
+    builder.blank()
     if not chapter.headings and chapter.title:
-        lines.mark_heading(1, chapter.title)
-        if pictures:
-            lines.add("")  # the heading stands before the first of them
-    lines.include(one_line(clean(name)), chapter, list(chapter.notes), 0, pictures, lines.length)
+        builder.mark_heading(1, chapter.title)
+        if placed:
+            builder.add("")  # the heading stands before the first of them
+    builder.include(one_line(clean(name)), chapter, list(chapter.notes), 0, placed, builder.length)
 
 
-def _picture(package: Package, chapter: str, gallery: PictureCollector, address: str) -> bytes | None:
+def _picture(package: Package, chapter: str, pictures: PictureCollector, address: str) -> bytes | None:
     """By its address in the chapter."""
     part = posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(address.partition("#")[0])))
     if not address or not package.has(part):
         return None
-    return accepted_picture(package, part, gallery)
+    return accepted_picture(package, part, pictures)

@@ -7,21 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from ragkit.loaders.building.document_builder import clean, one_line
-from ragkit.loaders.building.nested_files import needs_extra
-from ragkit.loaders.reasons import DAMAGED, EMPTY, PART_DAMAGED
-from ragkit.types.errors import LoadError, NoText
-
-MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+from ragkit.loaders.reasons import DAMAGED, PART_DAMAGED
+from ragkit.types.errors import LoadError
 
 
-def opened(data: bytes, suffix: str) -> Any:
-    """Raises NoText, LoadError: it is no such container; UnsupportedFormat: the library is not installed."""
-    if not data:
-        raise NoText(EMPTY)
-    try:
-        import olefile
-    except ImportError as exc:
-        raise needs_extra("docs", suffix) from exc
+def opened(data: bytes) -> Any:
+    """Raises LoadError if it is no such container, ModuleNotFoundError if the library is not installed."""
+    import olefile
+
     try:
         return olefile.OleFileIO(io.BytesIO(data))
     except (OSError, ValueError, LookupError, TypeError) as exc:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.packages import (
     Package,
@@ -23,34 +23,31 @@ from ragkit.loaders.reasons import NEEDS_PASSWORD, TRACKED_CHANGES
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
-if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import ReadContext
-
 _NOT_READ = frozenset("tracked-changes sequence-decls variable-decls user-field-decls forms note-citation".split())
 _MAX_REPEATS = 100  # of an empty cell or a space
 
 
-def read_opendocument(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_opendocument(source: str, data: bytes, context: ReadContext) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
     ):
         raise LoadError(NEEDS_PASSWORD)
-    lines = DocumentBuilder(unpacking.gallery)
-    title, author, date = properties(package.optional_xml("meta.xml", lines))
+    builder = DocumentBuilder(context.pictures)
+    title, author, date = properties(package.optional_xml("meta.xml", builder))
     body = first(package.xml("content.xml"), "body")
-    reader = _Reader(package, lines)
+    reader = _Reader(package, builder)
     for part in body if body is not None else ():
         reader.blocks(part, 0)
-    note_unread_media(package, lines)
-    return lines.document(source, media_type, title or reader.title, author=author, date=date)
+    note_unread_media(package, builder)
+    return builder.document(source, context.media_type, title or reader.title, author=author, date=date)
 
 
 class _Reader:
-    def __init__(self, package: Package, lines: DocumentBuilder) -> None:
+    def __init__(self, package: Package, builder: DocumentBuilder) -> None:
         self._package = package
-        self._lines = lines
+        self._builder = builder
         self._slides = 0
         self.title = ""
 
@@ -60,7 +57,7 @@ class _Reader:
             name = local(element)
             if name in _NOT_READ:
                 if name == "tracked-changes" and len(element):
-                    self._lines.note(TRACKED_CHANGES.fill(count=len(element)))
+                    self._builder.note(TRACKED_CHANGES.fill(count=len(element)))
             elif name == "h":
                 self._heading(element)
             elif name == "p":
@@ -77,7 +74,7 @@ class _Reader:
                 self.blocks(element, depth)
 
     def _picture(self, element: Element) -> None:
-        add_picture(self._package, attribute(element, "href").removeprefix("./"), self._lines)
+        add_picture(self._package, attribute(element, "href").removeprefix("./"), self._builder)
         self.blocks(element, 0)
 
     def _heading(self, element: Element) -> None:
@@ -85,8 +82,8 @@ class _Reader:
         text = one_line(_text(element, after))
         level = attribute(element, "outline-level", "1")
         if text:
-            self._lines.blank()
-            self._lines.head(int(level) if level.isdecimal() else 1, text)
+            self._builder.blank()
+            self._builder.head(int(level) if level.isdecimal() else 1, text)
             self.title = self.title or text
         self._after(after)
 
@@ -95,8 +92,8 @@ class _Reader:
         text = _text(element, after).strip()
         if text:
             if not depth:
-                self._lines.blank()
-            self._lines.add("  " * max(depth - 1, 0) + lead + text)
+                self._builder.blank()
+            self._builder.add("  " * max(depth - 1, 0) + lead + text)
         self._after(after)
 
     def _after(self, elements: list[Element]) -> None:
@@ -107,12 +104,12 @@ class _Reader:
                 mark = first(element, "note-citation")
                 text = one_line(" ".join(_all_text(body))) if body is not None else ""
                 if text:
-                    self._lines.add(f"[^{''.join(mark.itertext()) if mark is not None else ''}] {text}")
+                    self._builder.add(f"[^{''.join(mark.itertext()) if mark is not None else ''}] {text}")
             elif local(element) == "annotation":
                 text = one_line(" ".join(_text(p, []) for p in descendants(element, "p")))
                 author = first(element, "creator")
                 if text:
-                    self._lines.add(f"({author.text}: {text})" if author is not None and author.text else f"({text})")
+                    self._builder.add(f"({author.text}: {text})" if author is not None and author.text else f"({text})")
             else:
                 self.blocks(element, 0)
 
@@ -131,10 +128,10 @@ class _Reader:
                     else:
                         self.blocks(part, depth + 1)
         if not depth:
-            self._lines.blank()
+            self._builder.blank()
 
     def _table(self, table: Element) -> None:
-        self._lines.blank()
+        self._builder.blank()
         names: list[str] = []
         for row, is_header in _table_rows(table, in_header=False):
             cells: list[str] = []
@@ -145,27 +142,27 @@ class _Reader:
                     count = int(repeated) if repeated.isdecimal() else 1
                     cells += [text] * min(count, _MAX_REPEATS)
             if any(cells):
-                self._lines.add(row_text(cells, [] if is_header else names))
+                self._builder.add(row_text(cells, [] if is_header else names))
                 names = cells if is_header else names
             for picture in descendants(row, "image"):
                 self._picture(picture)
-        self._lines.blank()
+        self._builder.blank()
 
     def _slide(self, page: Element) -> None:
         self._slides += 1
-        self._lines.blank()
-        start = self._lines.length
+        self._builder.blank()
+        start = self._builder.length
         for shape in sorted(page, key=lambda one: attribute(one, "class") != "title"):
             if attribute(shape, "class") == "title":
                 title = one_line(" ".join(_all_text(shape)))
                 if title:
-                    self._lines.head(1, title)
+                    self._builder.head(1, title)
                 continue
             wrapped = Element("shape")
             wrapped.append(shape)
             self.blocks(wrapped, 0)
-        if self._lines.length > start:
-            self._lines.pages.append(Page(self._slides, start, self._lines.length, "slide"))
+        if self._builder.length > start:
+            self._builder.pages.append(Page(self._slides, start, self._builder.length, "slide"))
 
 
 def _table_rows(parent: Element, *, in_header: bool) -> Iterator[tuple[Element, bool]]:

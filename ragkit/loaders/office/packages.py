@@ -19,13 +19,14 @@ from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
-from ragkit.loaders.building.nested_files import ReadContext, add_part
+from ragkit.loaders.building.nested_files import add_part
 from ragkit.loaders.building.picture_collector import DAMAGED, ELSEWHERE, PictureCollector
-from ragkit.loaders.formats import media_type
+from ragkit.loaders.building.read_context import ReadContext, UnpackingBudget
+from ragkit.loaders.formats import by_name
 from ragkit.loaders.mail.zip import FAILURES, check_members
-from ragkit.loaders.reasons import DAMAGED_OR_CUT_OFF, EMPTY, OWN_ENTITIES, PART_DAMAGED
+from ragkit.loaders.reasons import DAMAGED_OR_CUT_OFF, OWN_ENTITIES, PART_DAMAGED
 from ragkit.text.pictures import UNREAD
-from ragkit.types.errors import LoadError, NoText
+from ragkit.types.errors import LoadError
 
 _ENTITY = re.compile(rb"<!ENTITY")
 MAX_DEPTH = 3  # of documents embedded in documents
@@ -45,14 +46,12 @@ class Package:
     """A package in memory. Raises NoText, LoadError: it is damaged, a bomb, or no package at all."""
 
     def __init__(self, data: bytes) -> None:
-        if not data:
-            raise NoText(EMPTY)
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except FAILURES as exc:
             raise LoadError(DAMAGED_OR_CUT_OFF, why=str(exc)[:200]) from exc
         members = [member for member in self._archive.infolist() if not member.is_dir()]
-        check_members(members, ReadContext())
+        check_members(members, UnpackingBudget().bytes_left)
         self._members = {member.filename: member for member in members}
         self._folded = {name.casefold(): name for name in reversed(self._members)}
 
@@ -87,14 +86,14 @@ class Package:
         except (ElementTree.ParseError, ValueError, LookupError) as exc:
             raise LoadError(PART_DAMAGED, name=clean(name)[:200]) from exc
 
-    def optional_xml(self, name: str, lines: DocumentBuilder) -> Element | None:
+    def optional_xml(self, name: str, builder: DocumentBuilder) -> Element | None:
         """The root, or None where there is no such part; a note where it cannot be read."""
         if not self.has(name):
             return None
         try:
             return self.xml(name)
         except LoadError as exc:
-            lines.note(exc.message)
+            builder.note(exc.message)
             return None
 
     def relations(self, part: str) -> dict[str, Relation]:
@@ -171,75 +170,75 @@ def properties(root: Element | None) -> tuple[str, str, str]:
     return said.get("title", ""), said.get("creator", ""), moment[0] if moment else ""
 
 
-def note_unread_media(package: Package, lines: DocumentBuilder) -> None:
+def note_unread_media(package: Package, builder: DocumentBuilder) -> None:
     """Say how many pictures were not read, those that are to be described not counted, and what else was not."""
     pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
-    note_unread_pictures(package, pictures, lines)
-    note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), lines)
+    note_unread_pictures(package, pictures, builder)
+    note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), builder)
     if package.names(r".*vbaProject\.bin|Basic/.*\.xml"):
-        lines.note(coded("macros", "It holds macros; they were not read."))
+        builder.note(coded("macros", "It holds macros; they were not read."))
 
 
-def add_embedded(package: Package, lines: DocumentBuilder, unpacking: ReadContext) -> None:
+def add_embedded(package: Package, builder: DocumentBuilder, context: ReadContext) -> None:
     """The documents and sheets embedded in Office Open XML, each at the end under a heading of its name; a note of
     those that cannot be read. The sheet behind a chart is none of them: the chart was read."""
-    unpacking.check_depth(MAX_DEPTH)
+    context.check_depth(MAX_DEPTH)
     charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
     behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
     unread = 0
     for part in package.names(r"(?:.*/)?embeddings/[^/]+"):
         if part.casefold() in behind:
             continue
-        kind = media_type(Path(part))
-        if kind is None:
+        found = by_name(Path(part))
+        if found is None:
             unread += 1
             continue
         try:
             data = package.data(part)
         except LoadError as exc:
-            lines.note(exc.message)
+            builder.note(exc.message)
             continue
-        add_part(lines, Path(part).name, data, kind, 1, unpacking)
-    note_unread_files(unread, lines)
+        add_part(builder, Path(part).name, data, found, 1, context)
+    note_unread_files(unread, builder)
 
 
-def note_unread_files(count: int, lines: DocumentBuilder) -> None:
+def note_unread_files(count: int, builder: DocumentBuilder) -> None:
     if count:
-        lines.note(coded("embedded_not_read", "Embedded files that were not read: {count}.", count=count))
+        builder.note(coded("embedded_not_read", "Embedded files that were not read: {count}.", count=count))
 
 
-def note_unread_pictures(package: Package, parts: Sequence[str], lines: DocumentBuilder) -> None:
+def note_unread_pictures(package: Package, parts: Sequence[str], builder: DocumentBuilder) -> None:
     """`parts` are all pictures of the package."""
-    gallery = lines.gallery
-    if gallery is not None:
-        gallery.leave_out(ELSEWHERE, sum(not _was_met(package, part, gallery) for part in parts))
+    pictures = builder.pictures
+    if pictures is not None:
+        pictures.leave_out(ELSEWHERE, sum(not _was_met(package, part, pictures) for part in parts))
     elif parts:
-        lines.note(UNREAD.fill(count=len(parts)))
+        builder.note(UNREAD.fill(count=len(parts)))
 
 
-def _was_met(package: Package, part: str, gallery: PictureCollector) -> bool:
-    if part.casefold() in gallery.parts:
+def _was_met(package: Package, part: str, pictures: PictureCollector) -> bool:
+    if part.casefold() in pictures.parts:
         return True
     try:
-        return gallery.has_met(package.data(part))
+        return pictures.has_met(package.data(part))
     except LoadError:
         return False
 
 
-def add_picture(package: Package, part: str, lines: DocumentBuilder) -> None:
+def add_picture(package: Package, part: str, builder: DocumentBuilder) -> None:
     """The picture of that name at the end of the lines, where pictures are asked for."""
-    if lines.gallery is None or not package.has(part):
+    if builder.pictures is None or not package.has(part):
         return
-    picture = accepted_picture(package, part, lines.gallery)
+    picture = accepted_picture(package, part, builder.pictures)
     if picture is not None:
-        lines.picture(picture)
+        builder.picture(picture)
 
 
-def accepted_picture(package: Package, part: str, gallery: PictureCollector) -> bytes | None:
-    """As the gallery takes it; None: it does not."""
-    gallery.parts.add(part.lstrip("/").casefold())
+def accepted_picture(package: Package, part: str, pictures: PictureCollector) -> bytes | None:
+    """As the pictures takes it; None: it does not."""
+    pictures.parts.add(part.lstrip("/").casefold())
     try:
-        return gallery.accepted(package.data(part))
+        return pictures.accepted(package.data(part))
     except LoadError:
-        gallery.leave_out(DAMAGED)
+        pictures.leave_out(DAMAGED)
         return None

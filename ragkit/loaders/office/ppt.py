@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ragkit.loaders.building.document_builder import DocumentBuilder
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.office.ole import about, opened, stream
 from ragkit.loaders.reasons import DAMAGED, HIDDEN_SLIDES, NEEDS_PASSWORD
 from ragkit.text.pictures import UNREAD
@@ -45,27 +46,27 @@ class _Record:
     is_container: bool
 
 
-def read_old_slides(source: str, data: bytes, media_type: str) -> Document:
+def read_old_slides(source: str, data: bytes, context: ReadContext) -> Document:
     """A page is a slide. Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
-    container = opened(data, ".ppt")
-    lines = DocumentBuilder()
+    container = opened(data)
+    builder = DocumentBuilder()
     try:
         user = stream(container, "Current User")
         if struct.unpack_from("<I", user, 12)[0] == _ENCRYPTED or container.exists("EncryptedSummary"):
             raise LoadError(NEEDS_PASSWORD)
         whole = stream(container, "PowerPoint Document")
-        _write(whole, struct.unpack_from("<I", user, 16)[0], lines)
+        _write(whole, struct.unpack_from("<I", user, 16)[0], builder)
     except (struct.error, IndexError, ValueError, KeyError) as exc:
         raise LoadError(DAMAGED, why=type(exc).__name__) from exc
     if container.exists("Pictures"):
         count = sum(record.kind in _PICTURES for record in _records(stream(container, "Pictures")))
         if count:
-            lines.note(UNREAD.fill(count=count))
+            builder.note(UNREAD.fill(count=count))
     title, author, date = about(container)
-    return lines.document(source, media_type, title, author=author, date=date)
+    return builder.document(source, context.media_type, title, author=author, date=date)
 
 
-def _write(whole: bytes, edit: int, lines: DocumentBuilder) -> None:
+def _write(whole: bytes, edit: int, builder: DocumentBuilder) -> None:
     places, document = _directory(whole, edit)
     root = _at(whole, places[document])
     lists = {record.instance: _listed(record.body) for record in _records(root.body) if record.kind == _LIST}
@@ -76,27 +77,27 @@ def _write(whole: bytes, edit: int, lines: DocumentBuilder) -> None:
             notes[_owner(record)] = record
     hidden = []
     for number, entry in enumerate(lists.get(_SLIDES, ()), 1):
-        lines.blank()
-        start = lines.length
+        builder.blank()
+        start = builder.length
         if entry.persist in places:
             slide = _at(whole, places[entry.persist])
-            _add_slide(slide, entry, notes.get(entry.identity), lines)
+            _add_slide(slide, entry, notes.get(entry.identity), builder)
             if any(len(r.body) > 10 and r.body[10] & _HIDDEN for r in _records(slide.body) if r.kind == _SHOW):
                 hidden.append(number)
-        if lines.length > start:
-            lines.pages.append(Page(number, start, lines.length, "slide"))
-    _add_masters((_at(whole, places[one.persist]) for one in lists.get(_MASTERS, ()) if one.persist in places), lines)
+        if builder.length > start:
+            builder.pages.append(Page(number, start, builder.length, "slide"))
+    _add_masters((_at(whole, places[one.persist]) for one in lists.get(_MASTERS, ()) if one.persist in places), builder)
     if hidden:
         names = ", ".join(map(str, hidden))
-        lines.note(HIDDEN_SLIDES.fill(numbers=names))
+        builder.note(HIDDEN_SLIDES.fill(numbers=names))
 
 
-def _add_masters(masters: Iterator[_Record], lines: DocumentBuilder) -> None:
+def _add_masters(masters: Iterator[_Record], builder: DocumentBuilder) -> None:
     """What stands on every slide, each text once, on no page."""
     texts = (text for master in masters for kind, text in _texts(master, []) if kind == _NO_PLACEHOLDER)
     for text in dict.fromkeys(texts):
-        lines.blank()
-        lines.add(text)
+        builder.blank()
+        builder.add(text)
 
 
 def _directory(whole: bytes, edit: int) -> tuple[dict[int, int], int]:
@@ -143,20 +144,20 @@ def _owner(notes: _Record) -> int:
     return int.from_bytes(atom[:4], "little")
 
 
-def _add_slide(slide: _Record, entry: _Listed, notes: _Record | None, lines: DocumentBuilder) -> None:
+def _add_slide(slide: _Record, entry: _Listed, notes: _Record | None, builder: DocumentBuilder) -> None:
     texts = list(_texts(slide, entry.outline))
     texts.sort(key=lambda item: item[0] not in _TITLES)
     for kind, text in texts:
         if kind in _TITLES:
-            lines.head(1, text)
+            builder.head(1, text)
         else:
-            lines.blank()
-            lines.add(text)
+            builder.blank()
+            builder.add(text)
     for _, text in _texts(notes, []) if notes is not None else ():
-        lines.blank()
-        lines.add(text)
+        builder.blank()
+        builder.add(text)
     for text in _comments(slide):
-        lines.add(f"({text})")
+        builder.add(f"({text})")
 
 
 def _texts(slide: _Record, outline: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:

@@ -7,11 +7,11 @@ Read from the XML itself: the strict form, broken relations and damaged pictures
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.building.tables import row_text
 from ragkit.loaders.office.drawings import add_figure, add_pictures, paragraph_text
 from ragkit.loaders.office.packages import (
@@ -30,36 +30,33 @@ from ragkit.loaders.reasons import HIDDEN_SLIDES
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
-if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import ReadContext
-
 _TITLES = ("title", "ctrTitle")
 _NOT_READ = ("sldNum", "dt", "sldImg", "hdr")  # placeholders that hold no words of their own
 
 
-def read_slides(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_slides(source: str, data: bytes, context: ReadContext) -> Document:
     """Raises NoText, LoadError."""
     package = Package(data)
-    lines = DocumentBuilder(unpacking.gallery)
-    title, author, date = properties(package.optional_xml("docProps/core.xml", lines))
+    builder = DocumentBuilder(context.pictures)
+    title, author, date = properties(package.optional_xml("docProps/core.xml", builder))
     hidden = []
     for number, part in enumerate(_slides(package), 1):
-        lines.blank()
-        start = lines.length
+        builder.blank()
+        start = builder.length
         try:
-            if _add_slide(package, part, lines):
+            if _add_slide(package, part, builder):
                 hidden.append(number)
         except LoadError as exc:
-            lines.note(coded("slide_not_read", "Slide {number} was not read: {why}", number=number, why=exc.message))
-        if lines.length > start:
-            lines.pages.append(Page(number, start, lines.length, "slide"))
-    _add_masters(package, lines)
+            builder.note(coded("slide_not_read", "Slide {number} was not read: {why}", number=number, why=exc.message))
+        if builder.length > start:
+            builder.pages.append(Page(number, start, builder.length, "slide"))
+    _add_masters(package, builder)
     if hidden:
         names = ", ".join(map(str, hidden))
-        lines.note(HIDDEN_SLIDES.fill(numbers=names))
-    note_unread_media(package, lines)
-    add_embedded(package, lines, unpacking)
-    return lines.document(source, media_type, title, author=author, date=date)
+        builder.note(HIDDEN_SLIDES.fill(numbers=names))
+    note_unread_media(package, builder)
+    add_embedded(package, builder, context)
+    return builder.document(source, context.media_type, title, author=author, date=date)
 
 
 def _slides(package: Package) -> list[str]:
@@ -76,21 +73,21 @@ def _slides(package: Package) -> list[str]:
     return found
 
 
-def _add_masters(package: Package, lines: DocumentBuilder) -> None:
+def _add_masters(package: Package, builder: DocumentBuilder) -> None:
     """What stands on every slide of a kind, each text once, on no page: layouts and masters, but for the
     prompts of their placeholders."""
     seen = set()
     for part in package.names(r"ppt/slide(?:Layouts|Masters)/[^/]+\.xml"):
-        tree = first(package.optional_xml(part, lines), "cSld", "spTree")
+        tree = first(package.optional_xml(part, builder), "cSld", "spTree")
         for shape in _shapes(tree) if tree is not None else ():
             text = "\n".join(_paragraphs(shape)) if not _kind(shape) else ""
             if text and text not in seen:
                 seen.add(text)
-                lines.blank()
-                lines.add(text)
+                builder.blank()
+                builder.add(text)
 
 
-def _add_slide(package: Package, part: str, lines: DocumentBuilder) -> bool:
+def _add_slide(package: Package, part: str, builder: DocumentBuilder) -> bool:
     """True: the slide is hidden in the show."""
     root = package.xml(part)
     relations = package.relations(part)
@@ -98,12 +95,12 @@ def _add_slide(package: Package, part: str, lines: DocumentBuilder) -> bool:
     if tree is not None:
         shapes = list(_shapes(tree))
         for shape in sorted(shapes, key=lambda shape: _kind(shape) not in _TITLES):  # else in their own order
-            _add_shape(package, shape, relations, lines)
+            _add_shape(package, shape, relations, builder)
     for relation in relations.values():
         if relation.kind == "notesSlide" and not relation.outside:
-            _add_notes(package, relation.target, lines)
+            _add_notes(package, relation.target, builder)
         elif relation.kind == "comments" and not relation.outside:
-            _add_comments(package, relation.target, lines)
+            _add_comments(package, relation.target, builder)
     return root.get("show") in ("0", "false")
 
 
@@ -123,26 +120,26 @@ def _kind(shape: Element) -> str:
     return next((one.get("type", "body") for one in descendants(shape, "ph")), "")
 
 
-def _add_shape(package: Package, shape: Element, relations: dict[str, Relation], lines: DocumentBuilder) -> None:
+def _add_shape(package: Package, shape: Element, relations: dict[str, Relation], builder: DocumentBuilder) -> None:
     kind = _kind(shape)
     if kind in _NOT_READ:
         return
     texts = list(_paragraphs(shape)) if local(shape) != "graphicFrame" else []
     if kind in _TITLES and texts:
-        lines.head(1, " ".join(texts))
+        builder.head(1, " ".join(texts))
         return
     if local(shape) == "pic" and not texts:
         texts = [one.get("descr", "") for one in descendants(shape, "cNvPr") if one.get("descr")]
     if texts:
-        lines.blank()
-        lines.add("\n".join(texts))
+        builder.blank()
+        builder.add("\n".join(texts))
     for table in descendants(shape, "tbl"):
-        _add_table(table, lines)
+        _add_table(table, builder)
     for reference in descendants(shape, "chart", "relIds"):
         relation = relations.get(attribute(reference, "id") or attribute(reference, "dm"))
         if relation is not None and not relation.outside:
-            add_figure(package, relation.target, lines)
-    add_pictures(package, shape, relations, lines)
+            add_figure(package, relation.target, builder)
+    add_pictures(package, shape, relations, builder)
 
 
 def _paragraphs(shape: Element) -> Iterator[str]:
@@ -156,9 +153,9 @@ def _paragraphs(shape: Element) -> Iterator[str]:
                 yield "  " * (int(depth) if depth.isdecimal() and len(depth) == 1 else 0) + text
 
 
-def _add_table(table: Element, lines: DocumentBuilder) -> None:
+def _add_table(table: Element, builder: DocumentBuilder) -> None:
     """A line a row; merged cells say their text in every row that they cover."""
-    lines.blank()
+    builder.blank()
     properties = first(table, "tblPr")
     has_header = properties is not None and properties.get("firstRow") in ("1", "true")
     names: list[str] = []
@@ -172,27 +169,27 @@ def _add_table(table: Element, lines: DocumentBuilder) -> None:
             above[column] = text
             cells.append("" if cell.get("hMerge") in ("1", "true") else text)
         if any(cells):
-            lines.add(row_text(cells, names))
+            builder.add(row_text(cells, names))
             if has_header and not names and sum(map(bool, cells)) > 1:
                 names = cells
-    lines.blank()
+    builder.blank()
 
 
-def _add_notes(package: Package, part: str, lines: DocumentBuilder) -> None:
-    root = package.optional_xml(part, lines)
+def _add_notes(package: Package, part: str, builder: DocumentBuilder) -> None:
+    root = package.optional_xml(part, builder)
     tree = first(root, "cSld", "spTree")
     for shape in _shapes(tree) if tree is not None else ():
         texts = list(_paragraphs(shape)) if _kind(shape) not in _NOT_READ else []
         if texts:
-            lines.blank()
-            lines.add("\n".join(texts))
+            builder.blank()
+            builder.add("\n".join(texts))
 
 
-def _add_comments(package: Package, part: str, lines: DocumentBuilder) -> None:
-    root = package.optional_xml(part, lines)
+def _add_comments(package: Package, part: str, builder: DocumentBuilder) -> None:
+    root = package.optional_xml(part, builder)
     for comment in descendants(root, "cm") if root is not None else ():
         text = next((one.text for one in within(comment, "text") if one.text), "") or " ".join(
             filter(None, (paragraph_text(p) for p in descendants(comment, "p")))
         )
         if text:
-            lines.add(f"({text})")
+            builder.add(f"({text})")

@@ -6,11 +6,10 @@ import re
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
-from ragkit.loaders.building.nested_files import needs_extra
-from ragkit.loaders.reasons import EMPTY
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.text.pictures import UNREAD
 from ragkit.types.documents import Document
-from ragkit.types.errors import LoadError, NoText
+from ragkit.types.errors import LoadError
 
 _RUNNING_TITLE = re.compile(rb"\{\\(?:header|footer)[lrf]?\b")  # striprtf leaves headers and footers out
 _LOOSE_STAR = re.compile(rb"(?<!\{)\\\*")  # without a group of its own it hides nothing
@@ -19,16 +18,10 @@ _CODEPAGE = re.compile(rb"\\ansicpg(\d{3,5})")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
 
-def read_rtf(source: str, data: bytes, media_type: str) -> Document:
+def read_rtf(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
-    if not data.strip():
-        raise NoText(EMPTY)
-    if not data.lstrip().startswith(b"{\\rtf"):
-        raise LoadError(coded("not_rtf", "It is not an RTF file, whatever its name says."))
-    try:
-        from striprtf.striprtf import rtf_to_text
-    except ImportError as exc:
-        raise needs_extra("docs", ".rtf") from exc
+    from striprtf.striprtf import rtf_to_text
+
     found = _CODEPAGE.search(data[:4000])
     codec = f"cp{found[1].decode()}" if found else "cp1252"
     marked = _LOOSE_STAR.sub(b"", _RUNNING_TITLE.sub(b"{", data)).decode("latin-1")
@@ -38,9 +31,9 @@ def read_rtf(source: str, data: bytes, media_type: str) -> Document:
         raise LoadError(
             coded("file_damaged", "The file is damaged ({why})."), why=str(exc)[:200] or type(exc).__name__
         ) from exc
-    lines = DocumentBuilder()
-    lines.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
+    builder = DocumentBuilder()
+    builder.add(_BLANK_LINES.sub("\n\n", text.strip("\n")))
     pictures = len(_PICTURE.findall(data))
     if pictures:
-        lines.note(UNREAD.fill(count=pictures))
-    return lines.document(source, media_type)
+        builder.note(UNREAD.fill(count=pictures))
+    return builder.document(source, context.media_type)

@@ -44,24 +44,24 @@ class Facts:
         return self.texts.get(at) or formatted(value, self.codes.get(at, ""))
 
 
-def sheet_facts(package: Package | None, data: bytes, lines: DocumentBuilder) -> list[Facts]:
+def sheet_facts(package: Package | None, data: bytes, builder: DocumentBuilder) -> list[Facts]:
     """Of each sheet; fewer where the format has none (.xlsb) or the file is odd."""
     if package is None:
         return _binary_facts(data)
     if package.has("content.xml"):
-        root = package.optional_xml("content.xml", lines)
+        root = package.optional_xml("content.xml", builder)
         return [_table_facts(table) for table in descendants(root, "table")] if root is not None else []
-    return list(_package_facts(package, lines)) if package.has("xl/workbook.xml") else []
+    return list(_package_facts(package, builder)) if package.has("xl/workbook.xml") else []
 
 
 # -- .xlsx ---------------------------------------------------------------------------------------
 
 
-def _package_facts(package: Package, lines: DocumentBuilder) -> Iterator[Facts]:
+def _package_facts(package: Package, builder: DocumentBuilder) -> Iterator[Facts]:
     main = "xl/workbook.xml"
-    root = package.optional_xml(main, lines)
+    root = package.optional_xml(main, builder)
     relations = package.relations(main)
-    codes = _style_codes(package, lines)
+    codes = _style_codes(package, builder)
     left = _MAX_CELLS
     for sheet in within(root, "sheets", "sheet") if root is not None else ():
         relation = relations.get(next((value for key, value in sheet.items() if key.endswith("}id")), ""))
@@ -72,9 +72,9 @@ def _package_facts(package: Package, lines: DocumentBuilder) -> Iterator[Facts]:
         yield facts
 
 
-def _style_codes(package: Package, lines: DocumentBuilder) -> dict[int, str]:
+def _style_codes(package: Package, builder: DocumentBuilder) -> dict[int, str]:
     """A cell's style -> its number format, where that says more than the value."""
-    root = package.optional_xml("xl/styles.xml", lines)
+    root = package.optional_xml("xl/styles.xml", builder)
     own = {
         int(attribute(one, "numFmtId", "0")): attribute(one, "formatCode")
         for one in (descendants(root, "numFmt") if root is not None else ())
@@ -182,8 +182,8 @@ _SINGLE = frozenset((0x0203, 0x027E, 0x0006))  # NUMBER, RK, FORMULA: row, colum
 def _binary_facts(data: bytes) -> list[Facts]:
     """Of the newer binary format (BIFF8); none where the container cannot be read."""
     try:
-        return _records_facts(stream(opened(data, ".xls"), "Workbook"))
-    except (LoadError, ValueError, LookupError, struct.error):
+        return _records_facts(stream(opened(data), "Workbook"))
+    except (LoadError, ModuleNotFoundError, ValueError, LookupError, struct.error):
         return []  # calamine reads the values all the same
 
 

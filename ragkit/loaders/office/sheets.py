@@ -9,14 +9,14 @@ from typing import Any
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
-from ragkit.loaders.building.nested_files import ReadContext, needs_extra
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.building.tables import Row, write_rows
 from ragkit.loaders.office.drawings import add_figure, paragraph_text
 from ragkit.loaders.office.packages import Package, add_embedded, attribute, descendants, note_unread_media, properties
 from ragkit.loaders.office.sheet_facts import Facts, sheet_facts
-from ragkit.loaders.reasons import EMPTY, NEEDS_PASSWORD
+from ragkit.loaders.reasons import NEEDS_PASSWORD
 from ragkit.types.documents import Document, Page
-from ragkit.types.errors import LoadError, NoText
+from ragkit.types.errors import LoadError
 
 _DAY = time(0, 0)
 _HIDDEN = coded("hidden_sheets", "Hidden sheets, which were read all the same: {names}.")
@@ -24,47 +24,43 @@ _HIDDEN_ROWS = coded("hidden_rows", "Sheets with hidden rows or columns, which w
 _EMPTY = coded("empty_sheets", "Sheets without text: {names}.")
 
 
-def read_sheets(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_sheets(source: str, data: bytes, context: ReadContext) -> Document:
     """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
-    if not data:
-        raise NoText(EMPTY)
     package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
     book = _opened(data)
-    lines = DocumentBuilder()
-    known = sheet_facts(package, data, lines)
+    builder = DocumentBuilder()
+    known = sheet_facts(package, data, builder)
     hidden: list[str] = []
     with_hidden_rows: list[str] = []
     empty: list[str] = []
     for number, sheet in enumerate(book.sheets_metadata, 1):
-        lines.blank()
-        start = lines.length
+        builder.blank()
+        start = builder.length
         name = one_line(clean(sheet.name))
         facts = known[number - 1] if number <= len(known) else Facts()
-        if not _add_sheet(book, sheet, facts, lines):
+        if not _add_sheet(book, sheet, facts, builder):
             empty.append(name)
-        if lines.length > start:
-            lines.pages.append(Page(number, start, lines.length, "sheet", name))
+        if builder.length > start:
+            builder.pages.append(Page(number, start, builder.length, "sheet", name))
         if not str(sheet.visible).endswith(".Visible"):
             hidden.append(name)
-        elif (facts.hidden_rows or facts.hidden_columns) and lines.length > start:
+        elif (facts.hidden_rows or facts.hidden_columns) and builder.length > start:
             with_hidden_rows.append(name)
-    lines.blank()
+    builder.blank()
     for text in dict.fromkeys(text for facts in known for text in facts.printed if text):
-        lines.add(text)
-    title, author, day = _about(package, lines) if package is not None else ("", "", "")
+        builder.add(text)
+    title, author, day = _about(package, builder) if package is not None else ("", "", "")
     for note, names in ((_HIDDEN, hidden), (_HIDDEN_ROWS, with_hidden_rows), (_EMPTY, empty)):
         if names:
-            lines.note(note.fill(names=", ".join(names)[:300]))
+            builder.note(note.fill(names=", ".join(names)[:300]))
     if package is not None:
-        add_embedded(package, lines, unpacking)
-    return lines.document(source, media_type, title, author=author, date=day)
+        add_embedded(package, builder, context)
+    return builder.document(source, context.media_type, title, author=author, date=day)
 
 
 def _opened(data: bytes) -> Any:
-    try:
-        import python_calamine
-    except ImportError as exc:
-        raise needs_extra("docs", ".xlsx, .xls, .ods") from exc
+    import python_calamine
+
     try:
         return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except python_calamine.PasswordError as exc:
@@ -75,7 +71,7 @@ def _opened(data: bytes) -> Any:
         ) from exc
 
 
-def _add_sheet(book: Any, about: Any, facts: Facts, lines: DocumentBuilder) -> bool:
+def _add_sheet(book: Any, about: Any, facts: Facts, builder: DocumentBuilder) -> bool:
     """The rows under a heading of the sheet's name; False: there are none."""
     import python_calamine
 
@@ -84,14 +80,14 @@ def _add_sheet(book: Any, about: Any, facts: Facts, lines: DocumentBuilder) -> b
         rows = list(_rows(sheet, facts))
     except (python_calamine.CalamineError, python_calamine.XmlError, ValueError) as exc:
         why = one_line(str(exc))[:200]
-        lines.note(
+        builder.note(
             coded("sheet_not_read", "Sheet {name} was not read ({why}).", name=one_line(about.name)[:100], why=why)
         )
         return True
     if not rows:
         return False
-    lines.head(1, about.name)
-    write_rows(lines, iter(rows))
+    builder.head(1, about.name)
+    write_rows(builder, iter(rows))
     return True
 
 
@@ -134,20 +130,20 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _about(package: Package, lines: DocumentBuilder) -> tuple[str, str, str]:
+def _about(package: Package, builder: DocumentBuilder) -> tuple[str, str, str]:
     """What stands beside the cells, on no page, and the properties."""
     for part in package.names(r"xl/comments\d*\.xml|xl/comments/comment\d*\.xml"):
-        root = package.optional_xml(part, lines)
+        root = package.optional_xml(part, builder)
         for comment in descendants(root, "comment") if root is not None else ():
             text = one_line("".join(t.text or "" for t in descendants(comment, "t")))
             if text:
-                lines.add(f"{attribute(comment, 'ref')}: ({text})")
+                builder.add(f"{attribute(comment, 'ref')}: ({text})")
     for part in package.names(r"xl/drawings/drawing\d*\.xml"):
-        root = package.optional_xml(part, lines)
+        root = package.optional_xml(part, builder)
         for body in descendants(root, "txBody") if root is not None else ():
-            lines.add("\n".join(filter(None, (paragraph_text(p) for p in descendants(body, "p")))))
+            builder.add("\n".join(filter(None, (paragraph_text(p) for p in descendants(body, "p")))))
     for part in package.names(r"xl/charts/chart\d*\.xml|xl/diagrams/data\d*\.xml"):
-        add_figure(package, part, lines)
-    note_unread_media(package, lines)
+        add_figure(package, part, builder)
+    note_unread_media(package, builder)
     about = "meta.xml" if package.has("meta.xml") else "docProps/core.xml"
-    return properties(package.optional_xml(about, lines))
+    return properties(package.optional_xml(about, builder))

@@ -10,35 +10,34 @@ from typing import Any, TypeVar
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
-from ragkit.loaders.building.nested_files import ReadContext, add_part, unread
-from ragkit.loaders.formats import media_type
+from ragkit.loaders.building.nested_files import add_part, unread
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.formats import by_name
 from ragkit.loaders.office.packages import MAX_DEPTH, note_unread_files
 from ragkit.types.documents import Document
 
+_XML_FOR_PROGRAMS = coded("xml_for_programs", "XML attached to a PDF says for programs what its pages say.")
 _T = TypeVar("_T")
 
 
-def read_attached(reader: Any, holding: Mapping[int, int], unpacking: ReadContext) -> DocumentBuilder:
+def read_attached(reader: Any, holding: Mapping[int, int], context: ReadContext) -> DocumentBuilder:
     """The text of each file under a heading of its name, and notes of those that cannot be read.
 
     `reader` is pypdf's, as PDFium finds no file whose name is in Unicode alone; None: it cannot read the PDF.
     `holding` says how many files there are on each page (from 1; 0: those of the whole document).
     """
-    lines, found = DocumentBuilder(), 0
-    if reader is not None and unpacking.depth <= MAX_DEPTH:
+    builder, found = DocumentBuilder(), 0
+    if reader is not None and context.depth <= MAX_DEPTH:
         for name, data in _files(reader, holding):
             found += 1
-            kind = media_type(Path(name))
-            if kind == "application/xml":  # of plans and invoices: found in place of a page, it would be cited for it
-                lines.note(
-                    unread(
-                        name, coded("xml_for_programs", "XML attached to a PDF says for programs what its pages say.")
-                    )
-                )
+            part_format = by_name(Path(name))
+            if part_format is not None and part_format.name == "xml":
+                # Plans and invoices carry such a file. If it were read, it would be found and cited in place of a page.
+                builder.note(unread(name, _XML_FOR_PROGRAMS))
             else:
-                add_part(lines, name, data, kind, 1, unpacking)
-    note_unread_files(max(sum(holding.values()) - found, 0), lines)
-    return lines
+                add_part(builder, name, data, part_format, 1, context)
+    note_unread_files(max(sum(holding.values()) - found, 0), builder)
+    return builder
 
 
 def with_attached(document: Document, attached: DocumentBuilder, between: str) -> Document:

@@ -26,12 +26,12 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
 
 def place_pictures(
-    document: Any, spans: Sequence[Page], texts: Sequence[str], bare: Collection[int], gallery: PictureCollector
+    document: Any, spans: Sequence[Page], texts: Sequence[str], bare: Collection[int], pictures: PictureCollector
 ) -> None:
     """Gather the pictures of each page at its end: of the `bare` pages (by number) the page itself, of others those
     that stand in it. Pages read by OCR are known by their words."""
     try:
-        gallery.prepare()  # going through all pages takes time, too
+        pictures.prepare()  # going through all pages takes time, too
     except LeftOut:
         return
     for number, (span, text) in enumerate(zip(spans, texts, strict=True)):
@@ -41,33 +41,33 @@ def place_pictures(
         try:
             page = document[number]
             is_bare = span.number in bare
-            found = iter([_page(page, number, gallery)]) if is_bare else _images(page, len(text), gallery)
-            gallery.placed += (Picture(span.end, data) for data in found if data is not None)
+            found = iter([_page(page, number, pictures)]) if is_bare else _images(page, len(text), pictures)
+            pictures.placed += (Picture(span.end, data) for data in found if data is not None)
         except MemoryError:
             raise
         except Exception:  # PDFium's, and what its wrapper raises on damaged pages
-            gallery.leave_out(DAMAGED)
+            pictures.leave_out(DAMAGED)
         finally:
             if page is not None:
                 page.close()
 
 
-def _page(page: Any, number: int, gallery: PictureCollector) -> bytes | None:
+def _page(page: Any, number: int, pictures: PictureCollector) -> bytes | None:
     """None: it is blank paper, or left out."""
     width, height = page.get_size()
     scale = min(_SCALE, _LONGEST_SIDE / max(width, height, 1))
     try:
-        gallery.prepare()
+        pictures.prepare()
         pixels = _drawn(page, scale, (0, 0, 0, 0))
     except LeftOut as why:
-        gallery.leave_out(why.why)
+        pictures.leave_out(why.why)
         return None
     if pixels.size == 0 or pixels.min() == pixels.max():
         return None
-    return gallery.drawn(b"page %d\0" % number + pixels.tobytes(), partial(_png, pixels))
+    return pictures.drawn(b"page %d\0" % number + pixels.tobytes(), partial(_png, pixels))
 
 
-def _images(page: Any, text_size: int, gallery: PictureCollector) -> Iterator[bytes | None]:
+def _images(page: Any, text_size: int, pictures: PictureCollector) -> Iterator[bytes | None]:
     for count, image in enumerate(page.get_objects(filter=[_IMAGE], max_depth=_DEEPEST)):
         if count >= _MAX_IN_ROW:
             return
@@ -75,22 +75,22 @@ def _images(page: Any, text_size: int, gallery: PictureCollector) -> Iterator[by
             box = _box(page, image)
             original = b"%d %d\0" % image.get_px_size() + bytes(image.get_data(decode_simple=False))
         except Exception:  # as above: one bad picture does not cost the others
-            gallery.leave_out(DAMAGED)
+            pictures.leave_out(DAMAGED)
             continue
         width, height = page.get_size()
         covered = (box[2] - box[0]) * (box[3] - box[1])
         if covered > _WHOLE_PAGE * width * height and text_size > _MUCH_TEXT:
-            gallery.leave_out(BEHIND)
+            pictures.leave_out(BEHIND)
             continue
         try:
             check_size(int((box[2] - box[0]) * _SCALE), int((box[3] - box[1]) * _SCALE))
         except LeftOut as why:  # it may be larger elsewhere
-            gallery.leave_out(why.why)
+            pictures.leave_out(why.why)
             continue
-        yield gallery.drawn(original, partial(_cut_out, page, image, box, gallery))
+        yield pictures.drawn(original, partial(_cut_out, page, image, box, pictures))
 
 
-def _cut_out(page: Any, image: Any, box: Box, gallery: PictureCollector) -> bytes:
+def _cut_out(page: Any, image: Any, box: Box, pictures: PictureCollector) -> bytes:
     """What is seen where the image stands, with all that is drawn upon it. Raises LeftOut."""
     width, height = box[2] - box[0], box[3] - box[1]
     pixels_wide, pixels_high = image.get_px_size()
@@ -98,7 +98,7 @@ def _cut_out(page: Any, image: Any, box: Box, gallery: PictureCollector) -> byte
     own = max(pixels_wide, pixels_high) / max(width, height)
     scale = min(max(own, 1.0), _LONGEST_SIDE / max(width, height))
     page_width, page_height = page.get_size()
-    gallery.prepare()
+    pictures.prepare()
     try:
         pixels = _drawn(page, scale, (box[0], box[1], page_width - box[2], page_height - box[3]))
     except MemoryError:

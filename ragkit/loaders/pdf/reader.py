@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from ragkit.i18n.messages import Message, coded, runs
 from ragkit.loaders.building.document_builder import DocumentBuilder
-from ragkit.loaders.images.ocr import DPI, MAX_PIXELS, UNSURE, is_installed, reading_notes, weak_reading
+from ragkit.loaders.building.picture_collector import require_pictures
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.extras import is_installed
+from ragkit.loaders.images.ocr import DPI, MAX_PIXELS, UNSURE, reading_notes, weak_reading
 from ragkit.loaders.pdf.attachments import read_attached, with_attached
 from ragkit.loaders.pdf.letter_spacing import mended
 from ragkit.loaders.pdf.pictures import place_pictures
 from ragkit.loaders.pdf.text import CONTROL, Pages, cleaned, joined_hyphens, sane_title
-from ragkit.loaders.reasons import EMPTY, NEEDS_PASSWORD
+from ragkit.loaders.reasons import NEEDS_PASSWORD
 from ragkit.text.readability import BAD, judge
 from ragkit.types.documents import Document, Page, WeakPage
 from ragkit.types.errors import LoadError, NoText
 
 if TYPE_CHECKING:
-    from ragkit.loaders.building.nested_files import ReadContext
     from ragkit.loaders.images.ocr import Ocr, Pixels, Reading
 
 _HARDLY = 0.3  # the score of a page of few words: they are kept
@@ -38,45 +40,40 @@ _FEW_WORDS = 30  # fewer say nothing about a page
 _MAX_CUT_OFF = 0.1  # manuals with options of one letter have half of it
 
 
-def read_pdf(source: str, data: bytes, media_type: str, unpacking: ReadContext) -> Document:
+def read_pdf(source: str, data: bytes, context: ReadContext) -> Document:
     """Pages that do not read well are read by OCR, where there is one. Raises LoadError (no PDF, damaged,
     locked) and NoText (no page has any)."""
-    if not data:
-        raise NoText(EMPTY)
     title, raw, drawn, holding = _read(data)
     pages = joined_hyphens([None if page is None else cleaned(page) for page in raw])
     weak = _weak(raw, pages, drawn)
     scans: dict[int, Reading] = {}
-    if unpacking.ocr is not None:
+    if context.ocr is not None:
         weak |= _badly_spelled(pages, weak)
-        scans = _scans(data, pages, weak, unpacking.ocr)
+        scans = _scans(data, pages, weak, context.ocr)
         pages = [cleaned(scans[n].text) if n in scans else page for n, page in enumerate(pages, 1)]
     notes = _notes(raw, pages, drawn, scans) + reading_notes(scans)
-    attached = _read_attached(data, holding, unpacking)
+    attached = _read_attached(data, holding, context)
     text, spans = _laid_out(pages, scans)
-    if unpacking.gallery is not None and (opened := _opened_again(data)) is not None:
+    if context.pictures is not None and (opened := _opened_again(data)) is not None:
         _fill_forms(opened)
-        place_pictures(opened, spans, [page or "" for page in pages], drawn, unpacking.gallery)
+        place_pictures(opened, spans, [page or "" for page in pages], drawn, context.pictures)
         shift = len(text) + len(_BETWEEN_PAGES)
-        unpacking.gallery.placed += (replace(one, at=one.at + shift) for one in attached.pictures)
+        context.pictures.placed += (replace(one, at=one.at + shift) for one in attached.placed)
     if not text.strip() and attached.is_blank():
-        without = _no_text(pages, drawn, unpacking.ocr)
-        if unpacking.gallery is None or not unpacking.gallery.placed:
-            raise without
-        unpacking.gallery.without = without
+        require_pictures(context.pictures, _no_text(pages, drawn, context.ocr))
     weak_pages = tuple(weak[number] for number in sorted(weak))
-    document = Document(source, media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
+    document = Document(source, context.media_type, title, text, pages=spans, notes=notes, weak_pages=weak_pages)
     return with_attached(document, attached, _BETWEEN_PAGES)
 
 
-def _read_attached(data: bytes, holding: Mapping[int, int], unpacking: ReadContext) -> DocumentBuilder:
+def _read_attached(data: bytes, holding: Mapping[int, int], context: ReadContext) -> DocumentBuilder:
     if not holding:
         return DocumentBuilder()
     try:
         reader = _pypdf_reader(data)
     except LoadError:
         reader = None
-    return read_attached(reader, holding, unpacking)
+    return read_attached(reader, holding, context)
 
 
 # -- the two readers -----------------------------------------------------------------------------
@@ -399,7 +396,7 @@ def _no_text(pages: Pages, drawn: set[int], ocr: Ocr | None) -> LoadError:
         return NoText(
             coded("no_text_by_ocr", "It holds no text, and OCR found none on it (pages: {count})."), count=len(pages)
         )
-    if is_installed():
+    if is_installed("ocr"):
         reason = coded(
             "scan_ocr_off",
             "It holds no text that can be read: scanned images? (pages: {count}) OCR is off (setting loading.ocr).",

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ragkit.i18n.messages import Message, coded
-from ragkit.loaders.building.nested_files import ReadContext
 from ragkit.loaders.building.picture_collector import PictureCollector
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.files.access import MB, read_bytes
 from ragkit.loaders.formats import parse
 from ragkit.loaders.images.ocr import MEMORY_MB, Ocr, Reading, readings
@@ -45,12 +45,12 @@ def main(limits: Mapping[str, Any]) -> None:
     send(replies, {"ready": True}, limits["max_frame"])
     while (request := receive(requests, MB)) is not None:
         _arm(limits["timeout_s"])
-        gallery = _gallery(replies, limits) if request.get("pictures") else None
+        pictures = _picture_collector(replies, limits) if request.get("pictures") else None
         try:
-            answer = _answer(request, limits, ocr, gallery)
+            answer = _answer(request, limits, ocr, pictures)
             _arm(0)  # what follows may wait for the parent, who is at work on the files before
-            if gallery is not None and not answer.keys().isdisjoint(("document", "bare")):
-                _send_pictures(replies, gallery, limits)
+            if pictures is not None and not answer.keys().isdisjoint(("document", "bare")):
+                _send_pictures(replies, pictures, limits)
             _reply(replies, answer, limits)
         except (MemoryError, RecursionError) as exc:
             # What else the error has broken is unknown: a fresh process reads the next file.
@@ -138,18 +138,18 @@ def _put(replies: BinaryIO, frame: dict[str, Any], limits: Mapping[str, Any]) ->
     _arm(limits["timeout_s"])
 
 
-def _gallery(replies: BinaryIO, limits: Mapping[str, Any]) -> PictureCollector:
+def _picture_collector(replies: BinaryIO, limits: Mapping[str, Any]) -> PictureCollector:
     return PictureCollector(as_png, lambda: _put(replies, {"preparing": True}, limits))
 
 
-def _send_pictures(replies: BinaryIO, gallery: PictureCollector, limits: Mapping[str, Any]) -> None:
-    for picture in gallery.placed:
+def _send_pictures(replies: BinaryIO, pictures: PictureCollector, limits: Mapping[str, Any]) -> None:
+    for picture in pictures.placed:
         data = base64.b64encode(picture.data).decode()
         send(replies, {"image": {"at": picture.at, "data": data}}, limits["max_frame"])
 
 
 def _answer(
-    request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None, gallery: PictureCollector | None
+    request: Mapping[str, Any], limits: Mapping[str, Any], ocr: Ocr | None, pictures: PictureCollector | None
 ) -> dict[str, Any]:
     content_hash = ""
     try:
@@ -157,8 +157,8 @@ def _answer(
         content_hash = hashlib.sha256(data).hexdigest()
         if content_hash == request["known_hash"]:
             return {"hash": content_hash}
-        unpacking = ReadContext(ocr if request["ocr"] else None, gallery)
-        document = parse(Path(request["path"]), data, request["media_type"], unpacking)
+        context = ReadContext(request["media_type"], ocr if request["ocr"] else None, pictures)
+        document = parse(request["path"], data, context)
         del data  # a large one is in the way of what follows
     except UnsupportedFormat as exc:
         return _failure(content_hash, exc.message, "unsupported")
@@ -171,11 +171,11 @@ def _answer(
         return _failure(content_hash, reason)
     if sum(map(len, _encoded(document.text, "replace"))) > limits["max_text_mb"] * MB:
         return _failure(content_hash, _too_much(limits))
-    if gallery is not None:
-        document = replace(document, notes=(*document.notes, *gallery.notes()))
-        if gallery.without is not None:
-            state = "unsupported" if isinstance(gallery.without, UnsupportedFormat) else "unreadable"
-            return {**_failure(content_hash, gallery.without.message, state), "bare": asdict(document)}
+    if pictures is not None:
+        document = replace(document, notes=(*document.notes, *pictures.notes()))
+        if pictures.without is not None:
+            state = "unsupported" if isinstance(pictures.without, UnsupportedFormat) else "unreadable"
+            return {**_failure(content_hash, pictures.without.message, state), "bare": asdict(document)}
     document = judged(document)
     why = hopeless(document)
     if why is not None:

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -24,9 +23,10 @@ from ragkit.config import own_process
 from ragkit.config.sections import LoadingConfig
 from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.picture_collector import MAX_PREPARED
+from ragkit.loaders.extras import is_installed
 from ragkit.loaders.files.access import MB, NOT_UTF8, is_utf8
-from ragkit.loaders.formats import VERSION, media_type
-from ragkit.loaders.images.ocr import entry, is_installed
+from ragkit.loaders.formats import VERSION, by_name
+from ragkit.loaders.images.ocr import entry
 from ragkit.loaders.reasons import NO_READER
 from ragkit.loaders.sandbox import replies
 from ragkit.loaders.sandbox.child import message_json, receive, send
@@ -271,8 +271,8 @@ def _does_not_start() -> RagkitError:
 
 def _extras(config: LoadingConfig) -> list[str]:
     """What can be read besides the formats of the core."""
-    sheets = find_spec("python_calamine") is not None
-    return ["docs"] * sheets + ["ocr"] * (config.ocr == "auto" and is_installed())
+    wanted = ["docs", "ocr"] if config.ocr == "auto" else ["docs"]
+    return [extra for extra in wanted if is_installed(extra)]
 
 
 @dataclass(slots=True)
@@ -316,13 +316,13 @@ class _Asked:
 
 
 def _asked(path: Path, known_hash: str, with_pictures: bool) -> _Asked:
-    source, kind = str(path.absolute()), media_type(path)
-    if kind is None:
+    source, found = str(path.absolute()), by_name(path)
+    if found is None:
         reason = NO_READER.fill(suffix=path.suffix or path.name)
         return _Asked(source, "", "", Loaded("", failure=LoadFailure("unsupported", reason)))
     if not is_utf8(source):
         return _Asked(source, "", "", Loaded("", failure=LoadFailure("unreadable", NOT_UTF8)))
-    return _Asked(source, kind, known_hash, with_pictures=with_pictures)
+    return _Asked(source, found.media_type, known_hash, with_pictures=with_pictures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,18 @@ import ast
 import warnings
 from collections.abc import Iterator
 
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
 
 _NAMED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def read_code(source: str, data: bytes, media_type: str) -> Document:
+def read_code(source: str, data: bytes, context: ReadContext) -> Document:
     """Headings are the classes and functions of Python; other languages have none. Raises NoText, LoadError."""
     text, notes = decode_words(data)
-    headings = tuple(_headings(text)) if media_type == "text/x-python" else ()
-    return Document(source, media_type, "", text, headings=headings, notes=notes)
+    headings = tuple(_headings(text)) if context.media_type == "text/x-python" else ()
+    return Document(source, context.media_type, "", text, headings=headings, notes=notes)
 
 
 def _headings(text: str) -> Iterator[Heading]:

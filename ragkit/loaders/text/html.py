@@ -11,28 +11,26 @@ import base64
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from ragkit.i18n.messages import Message, coded
-from ragkit.loaders.building.picture_collector import DAMAGED
-from ragkit.loaders.reasons import EMPTY, NOT_TEXT_BUT
+from ragkit.loaders.building.picture_collector import DAMAGED, PictureCollector, require_pictures
+from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.reasons import NOT_TEXT_BUT
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Heading
 from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
 
-if TYPE_CHECKING:
-    from ragkit.loaders.building.picture_collector import PictureCollector
-
 _CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 _DATA_PICTURE = re.compile(r"\s*data:image/[\w.+-]+(?:;[\w=.+-]+)*;base64", re.IGNORECASE)
 _HEAD_BYTES = 4096  # where a page may declare its charset
+_NO_TEXT_ON_PAGE = coded("page_without_text", "The page holds no text.")
 _NEVER_CLOSED = coded("never_closed", "<{tag}> in line {line} is never closed; what follows it was not read.")
 _UNREAD = frozenset({"script", "style", "template", "noscript"})
 _PICTURES = frozenset({"img", "image"})  # of HTML, of drawings in it
@@ -55,53 +53,52 @@ _LOOSE_END = re.compile(r"</(script|style)\b[^>\n]*>", re.IGNORECASE)  # `</scri
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
-def read_html(
-    source: str,
+def read_html(source: str, data: bytes, context: ReadContext) -> Document:
+    """A place is a line of the file. Raises NoText, LoadError (not a text at all)."""
+    return replace(read_page(data, context.pictures), source=source, media_type=context.media_type)
+
+
+def read_page(
     data: bytes,
-    gallery: PictureCollector | None = None,
-    picture: Callable[[str], bytes | None] | None = None,
+    pictures: PictureCollector | None = None,
+    picture_at: Callable[[str], bytes | None] | None = None,
 ) -> Document:
-    """`picture` gives the picture of an address, if it is to be described; by default those that stand in the page
-    itself. Raises NoText, LoadError (not a text at all)."""
+    """A page without a source, also for HTML inside other formats.
+
+    `picture_at` gives the picture of an address, if it is to be described; by default only those are taken that stand
+    in the page itself. Raises NoText, LoadError (not a text at all).
+    """
     if data.startswith(b"%PDF-"):
         raise LoadError(NOT_TEXT_BUT, kind="PDF")
     markup, notes = decode(data, _declared(data))
-    if gallery is not None and picture is None:
-        picture = partial(_picture_within, gallery)
-    reader = _Reader(picture)
+    if pictures is not None and picture_at is None:
+        picture_at = partial(_picture_within, pictures)
+    reader = _Reader(picture_at)
     reader.feed(_LOOSE_END.sub(r"</\1>", markup))
     reader.close()
     text = "".join(reader.pieces)
-    if gallery is not None:
-        gallery.placed = reader.pictures
+    if pictures is not None:
+        pictures.placed = reader.placed
     if not text.strip():
         unread = reader.notes()
-        without = NoText(EMPTY if not data else coded("page_without_text", "The page holds no text."))
-        _check_pictures(LoadError(unread[0]) if unread else without, gallery)
+        require_pictures(pictures, LoadError(unread[0]) if unread else NoText(_NO_TEXT_ON_PAGE))
     named = " ".join("".join(reader.title).split())
     title = named or next((heading.title for heading in reader.headings if heading.level == 1), "")
     return Document(
-        source, "text/html", title, text,
+        "", "text/html", title, text,
         headings=tuple(reader.headings), line_marks=tuple(reader.marks), notes=(*notes, *reader.notes()),
     )  # fmt: skip
 
 
-def _check_pictures(without: LoadError, gallery: PictureCollector | None) -> None:
-    """Raises `without`, unless there are pictures in place of text."""
-    if gallery is None or not gallery.placed:
-        raise without
-    gallery.without = without
-
-
-def _picture_within(gallery: PictureCollector, address: str) -> bytes | None:
+def _picture_within(pictures: PictureCollector, address: str) -> bytes | None:
     """The picture of a data: address. What stands elsewhere is never fetched."""
     head, comma, data = address.partition(",")
     if not comma or not _DATA_PICTURE.fullmatch(head):
         return None
     try:
-        return gallery.accepted(base64.b64decode(unquote_to_bytes(data.strip())))
+        return pictures.accepted(base64.b64decode(unquote_to_bytes(data.strip())))
     except ValueError:
-        gallery.leave_out(DAMAGED)
+        pictures.leave_out(DAMAGED)
         return None
 
 
@@ -162,7 +159,7 @@ class _Reader(HTMLParser):
 
     def __init__(self, picture: Callable[[str], bytes | None] | None) -> None:
         super().__init__(convert_charrefs=True)
-        self.pictures: list[Picture] = []
+        self.placed: list[Picture] = []
         self._picture = picture
         self._waiting: list[bytes] = []  # pictures of the line that is being written
         self.pieces: list[str] = []
@@ -277,7 +274,7 @@ class _Reader(HTMLParser):
             self._waiting.append(found)
 
     def _show_waiting(self) -> None:
-        self.pictures += (Picture(self._length, data) for data in self._waiting)
+        self.placed += (Picture(self._length, data) for data in self._waiting)
         self._waiting.clear()
 
     def _inline(self, text: str) -> None:

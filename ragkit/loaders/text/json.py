@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
 
@@ -18,47 +19,47 @@ class _Object(list[tuple[str, object]]):
     """A JSON object with every pair: a name may stand in it twice."""
 
 
-def read_json(source: str, data: bytes, media_type: str) -> Document:
+def read_json(source: str, data: bytes, context: ReadContext) -> Document:
     """Raises NoText, LoadError. What is not valid JSON is read as text, with a note."""
     text, notes = _decoded(data)
-    lines = DocumentBuilder()
-    lines.notes += notes
+    builder = DocumentBuilder()
+    builder.notes += notes
     try:
         value = json.loads(text, object_pairs_hook=_Object)
     except ValueError as exc:
-        lines.note(coded("bad_json", "It is not valid JSON ({why}); it was read as plain text.", why=str(exc)[:200]))
-        lines.add(unescaped(text).rstrip("\n"), 1)
-        return lines.document(source, media_type)
+        builder.note(coded("bad_json", "It is not valid JSON ({why}); it was read as plain text.", why=str(exc)[:200]))
+        builder.add(unescaped(text).rstrip("\n"), 1)
+        return builder.document(source, context.media_type)
     if "\n" in text.strip():
-        lines.add(unescaped(text).rstrip("\n"), 1)
+        builder.add(unescaped(text).rstrip("\n"), 1)
     else:
         first = text.count("\n", 0, len(text) - len(text.lstrip())) + 1
         for path, leaf in leaves(value):
-            lines.add(f"{path}: {leaf}" if path else leaf, first)
-    return lines.document(source, media_type)
+            builder.add(f"{path}: {leaf}" if path else leaf, first)
+    return builder.document(source, context.media_type)
 
 
-def read_records(source: str, data: bytes, media_type: str) -> Document:
+def read_records(source: str, data: bytes, context: ReadContext) -> Document:
     """A JSON value a line: `path: value | path: value`. Raises NoText, LoadError."""
     text, notes = _decoded(data)
-    lines = DocumentBuilder()
-    lines.notes += notes
+    builder = DocumentBuilder()
+    builder.notes += notes
     bad = 0
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
         try:
             value = json.loads(line, object_pairs_hook=_Object)
         except ValueError:
             bad += bool(line.strip())
-            lines.add(unescaped(line), number)
+            builder.add(unescaped(line), number)
             continue
-        lines.add(" | ".join(f"{path}: {leaf}" if path else leaf for path, leaf in leaves(value)), number)
+        builder.add(" | ".join(f"{path}: {leaf}" if path else leaf for path, leaf in leaves(value)), number)
     if bad:
-        lines.note(
+        builder.note(
             coded(
                 "bad_json_lines", "Lines that are not valid JSON were read as plain text (lines: {count}).", count=bad
             )
         )
-    return lines.document(source, media_type)
+    return builder.document(source, context.media_type)
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:

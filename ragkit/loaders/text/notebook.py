@@ -9,6 +9,7 @@ from typing import Any
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.text.outline import markdown_outline
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
@@ -17,22 +18,22 @@ from ragkit.types.errors import LoadError
 _TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours in what a program printed
 
 
-def read_notebook(source: str, data: bytes, media_type: str) -> Document:
+def read_notebook(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text: a notebook has none that a reader sees. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     try:
         cells = list(_cells(json.loads(text)))
     except (ValueError, AttributeError, TypeError) as exc:
         raise LoadError(coded("notebook_damaged", "The notebook is damaged ({why})."), why=str(exc)[:200]) from exc
-    lines = DocumentBuilder()
-    lines.notes += notes
+    builder = DocumentBuilder()
+    builder.notes += notes
     images = 0
     for cell in cells:
-        images += _write(lines, cell)
+        images += _write(builder, cell)
     if images:
-        lines.note(coded("images_not_read", "Images that were not read: {count}.", count=images))
-    title = next((heading.title for heading in lines.headings if heading.level == 1), "")
-    return lines.document(source, media_type, title)
+        builder.note(coded("images_not_read", "Images that were not read: {count}.", count=images))
+    title = next((heading.title for heading in builder.headings if heading.level == 1), "")
+    return builder.document(source, context.media_type, title)
 
 
 def _cells(notebook: Any) -> Iterator[Mapping[str, Any]]:
@@ -43,32 +44,32 @@ def _cells(notebook: Any) -> Iterator[Mapping[str, Any]]:
             yield {"cell_type": "raw", **cell}
 
 
-def _write(lines: DocumentBuilder, cell: Mapping[str, Any]) -> int:
+def _write(builder: DocumentBuilder, cell: Mapping[str, Any]) -> int:
     """The cell's text and output; how many images it has."""
     text = clean(_text(cell.get("source") or cell.get("input"))).strip("\n")
     kind = cell["cell_type"]
     if text.strip():
-        lines.blank()
+        builder.blank()
         if kind == "heading":
             text = "#" * int(cell.get("level") or 1) + " " + text
         if kind in ("markdown", "heading"):
             for heading in markdown_outline(text)[1]:
-                lines.headings.append(Heading(heading.level, heading.title, heading.start + lines.length))
-        lines.add(text)
+                builder.headings.append(Heading(heading.level, heading.title, heading.start + builder.length))
+        builder.add(text)
     images = len(cell.get("attachments") or ())
     for output in cell.get("outputs") or ():
-        images += _write_output(lines, output)
+        images += _write_output(builder, output)
     return images
 
 
-def _write_output(lines: DocumentBuilder, output: Mapping[str, Any]) -> int:
+def _write_output(builder: DocumentBuilder, output: Mapping[str, Any]) -> int:
     data = output.get("data") or output  # the older format has no `data`
     printed = _text(output.get("text")) or _text(data.get("text/plain"))
     if output.get("output_type") in ("error", "pyerr"):
         printed = f"{output.get('ename', '')}: {output.get('evalue', '')}"
     image = any(str(name).startswith("image/") or name in ("png", "jpeg", "svg") for name in data)
     if printed.strip() and not (image and printed.startswith("<")):  # "<Figure size 640x480 with 1 Axes>"
-        lines.add(_TERMINAL.sub("", printed).strip("\n"))
+        builder.add(_TERMINAL.sub("", printed).strip("\n"))
     return int(image)
 
 

@@ -1,4 +1,4 @@
-"""Org, TeX and XML: the text that a reader of the printed page sees."""
+"""Org and TeX: the text that a reader of the printed page sees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.document_builder import one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.reasons import NO_TEXT_IN_FILE
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
@@ -48,13 +49,13 @@ _OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # no characters: they hold the place of what
 _HELD = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 
-def read_org(source: str, data: bytes, media_type: str) -> Document:
+def read_org(source: str, data: bytes, context: ReadContext) -> Document:
     """The file's own text. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     headings = tuple(_org_headings(text))
     named = _ORG_TITLE.search(text)
     title = named[1].strip() if named else next((h.title for h in headings if h.level == 1), "")
-    return Document(source, media_type, title, text, headings=headings, notes=notes)
+    return Document(source, context.media_type, title, text, headings=headings, notes=notes)
 
 
 def _org_headings(text: str) -> Iterator[Heading]:
@@ -72,7 +73,7 @@ def _org_headings(text: str) -> Iterator[Heading]:
 # -- TeX -----------------------------------------------------------------------------------------
 
 
-def read_tex(source: str, data: bytes, media_type: str) -> Document:
+def read_tex(source: str, data: bytes, context: ReadContext) -> Document:
     """Comments, the preamble and commands are left out, line for line; a line stays a line of the file.
 
     Raises NoText, LoadError.
@@ -95,7 +96,7 @@ def read_tex(source: str, data: bytes, media_type: str) -> Document:
     if not text.strip():
         raise NoText(NO_TEXT_IN_FILE)
     named = one_line(_with_held(_bare_tex(title[1]), held)[0]) if title else ""
-    return Document(source, media_type, named, text, headings=tuple(headings), notes=notes)
+    return Document(source, context.media_type, named, text, headings=tuple(headings), notes=notes)
 
 
 def _put_aside(text: str, opener: re.Pattern[str], hold: Callable[[str], str]) -> str:
@@ -163,15 +164,3 @@ def _with_held(text: str, held: list[str]) -> tuple[str, list[Heading]]:
         if value.startswith("\0"):
             opened = (_LEVELS[value[1:]], length) if value[1:] else None
     return "".join(parts) + text[last:], headings
-
-
-# -- XML -----------------------------------------------------------------------------------------
-
-
-def read_xml(source: str, data: bytes, media_type: str) -> Document:
-    """Raises NoText, LoadError: it declares entities, or is no XML from its first line on."""
-    from ragkit.loaders.text.xml import Reader
-
-    lines = DocumentBuilder()
-    Reader(lines).read(data)
-    return lines.document(source, media_type)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from ragkit.i18n.messages import Message, coded
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.reasons import BLANK, EMPTY, NOT_TEXT_BUT
 from ragkit.loaders.text.encodings import best_guess, likely_utf16
 from ragkit.loaders.text.outline import Outline, markdown_outline, rst_outline
@@ -42,11 +43,11 @@ _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # as a half of UT
 _NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # feeds and escapes do occur
 
 
-def read_text(source: str, data: bytes, media_type: str) -> Document:
+def read_text(source: str, data: bytes, context: ReadContext) -> Document:
     """Raises NoText (nothing but white space), LoadError (not a text)."""
     text, notes = decode_words(data)
-    title, headings = _OUTLINES.get(media_type, _no_outline)(text)
-    return Document(source, media_type, title, text, headings=headings, notes=notes)
+    title, headings = _OUTLINES.get(context.media_type, _no_outline)(text)
+    return Document(source, context.media_type, title, text, headings=headings, notes=notes)
 
 
 def _no_outline(_: str) -> Outline:

@@ -7,6 +7,7 @@ from html import unescape
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
 
@@ -15,11 +16,11 @@ _SPEAKER = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]*>|\{\\[^{}]*\}")
 
 
-def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
+def read_subtitles(source: str, data: bytes, context: ReadContext) -> Document:
     """A line a cue: `[00:01:02] text`. Raises NoText, LoadError."""
     text, notes = decode_words(data)
-    lines = DocumentBuilder()
-    lines.notes += notes
+    builder = DocumentBuilder()
+    builder.notes += notes
     rows = text.split("\n")
     at, found = 0, False
     while at < len(rows):
@@ -27,14 +28,14 @@ def read_subtitles(source: str, data: bytes, media_type: str) -> Document:
         at += 1
         if time:
             found = True
-            at = _write_cue(lines, time[1], rows, at)
+            at = _write_cue(builder, time[1], rows, at)
     if not found:
-        lines.note(coded("no_times", "It holds no times; it was read as plain text."))
-        lines.add(text.rstrip("\n"), 1)
-    return lines.document(source, media_type)
+        builder.note(coded("no_times", "It holds no times; it was read as plain text."))
+        builder.add(text.rstrip("\n"), 1)
+    return builder.document(source, context.media_type)
 
 
-def _write_cue(lines: DocumentBuilder, time: str, rows: list[str], at: int) -> int:
+def _write_cue(builder: DocumentBuilder, time: str, rows: list[str], at: int) -> int:
     """The cue whose text begins at row `at`; where the next one may begin."""
     begin = at
     said = []
@@ -45,7 +46,7 @@ def _write_cue(lines: DocumentBuilder, time: str, rows: list[str], at: int) -> i
         said.pop()  # no blank line before the next cue: its number is not part of this one
     spoken = one_line(" ".join(said))
     if spoken:
-        lines.add(f"[{time}] {spoken}", begin + 1)
+        builder.add(f"[{time}] {spoken}", begin + 1)
     return at
 
 

@@ -9,20 +9,29 @@ from xml.parsers import expat
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
+from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.reasons import OWN_ENTITIES
 from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode_words
+from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError
 
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
-class Reader:
+def read_xml(source: str, data: bytes, context: ReadContext) -> Document:
+    """Raises NoText; LoadError if it declares entities, or is no XML from its first line on."""
+    builder = DocumentBuilder()
+    _Reader(builder).read(data)
+    return builder.document(source, context.media_type)
+
+
+class _Reader:
     """An element is a block unless text of its parent stands before or after it on the same line."""
 
-    def __init__(self, lines: DocumentBuilder) -> None:
-        self._lines = lines
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self._builder = builder
         self._pieces: list[str] = []  # of the line being made
         self._line = 0  # of the file where it begins
         self._has_text: list[bool] = []  # of every open element: it has text of its own
@@ -31,17 +40,17 @@ class Reader:
     def read(self, data: bytes) -> None:
         """Raises LoadError: entities are declared, or nothing could be read."""
         text, notes = decode_words(data, _declared(data))
-        self._lines.notes += notes
+        self._builder.notes += notes
         try:
             self._parser.Parse(_bare(text).encode(), True)
         except expat.ExpatError as exc:
             line, why = exc.lineno, expat.ErrorString(exc.code)
             self._write()
-            if self._lines.is_blank():
+            if self._builder.is_blank():
                 raise LoadError(
                     coded("bad_xml", "It is not well-formed XML (line {line}: {why})."), line=line, why=why
                 ) from exc
-            self._lines.note(
+            self._builder.note(
                 coded(
                     "bad_xml_rest",
                     "It is not well-formed XML from line {line} on ({why}); the rest was not read.",
@@ -84,7 +93,7 @@ class Reader:
     def _write(self) -> None:
         text = one_line("".join(self._pieces))
         if text:
-            self._lines.add(text, self._line)
+            self._builder.add(text, self._line)
         self._pieces = []
 
 
