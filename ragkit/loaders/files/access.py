@@ -93,14 +93,11 @@ def _check_size(size: int, max_mb: int) -> None:
 
 def has_hash(path: str, content_hash: str) -> bool:
     """Whether the file's content still has this SHA-256; False when it cannot be read."""
-    found = hashlib.sha256()
     try:
         with open(os.open(path, _FLAGS), "rb") as stream:  # noqa: PTH123  (a descriptor)
-            while piece := stream.read(_PIECE):
-                found.update(piece)
+            return hashlib.file_digest(stream, "sha256").hexdigest() == content_hash
     except OSError:
         return False
-    return found.hexdigest() == content_hash
 
 
 def where_is(content_hash: str, size_bytes: int, files: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:

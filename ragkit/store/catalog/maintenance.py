@@ -21,8 +21,6 @@ from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.text.chunking import embedding_key
 from ragkit.types.errors import IndexBusy, InputError, RagkitError
 
-_HASH_BYTES = 2**20  # read at once
-
 
 def compact(catalog: SqliteCatalog) -> tuple[int, int]:
     """Give back the space of what was removed; the catalog's bytes on disk before and after."""
@@ -221,11 +219,8 @@ def _seal_path(path: Path) -> Path:
 
 
 def _sha256(path: Path) -> str:
-    found = hashlib.sha256()
     with path.open("rb") as stream:
-        while piece := stream.read(_HASH_BYTES):
-            found.update(piece)
-    return found.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:
