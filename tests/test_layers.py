@@ -47,6 +47,7 @@ ONE_IMPORTER = {
     "olefile": "loaders/office/ole.py",
     "PIL": "loaders/images/picture.py",
     "rapidocr": "loaders/images/ocr.py",
+    "imagesize": "text/pictures.py",
     "snowballstemmer": "text/terms.py",
     "platformdirs": "app/kit.py",
     "pathspec": "loaders/files/ignore.py",
@@ -56,6 +57,7 @@ ONE_IMPORTER = {
 HEAVY = {
     "chromadb",
     "httpx",
+    "imagesize",
     "orjson",
     "tenacity",
     "jsonschema",

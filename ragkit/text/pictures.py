@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import accumulate
 
 from ragkit.i18n.messages import coded
@@ -22,15 +23,14 @@ MAX_PICTURES = 48  # of one document that are described
 MAX_BYTES = 8 << 20  # of one
 MAX_BYTES_IN_ALL = 64 << 20  # of those of one document
 MAX_PIXELS = 200_000_000  # of one: more is a bomb, or a map
+_HEAD_BYTES = 1 << 20  # where the size stands; looking on would cost seconds on a picture that is all headers
 _FORMATS = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))  # first bytes; from the ninth on
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # markers of JPEG that a size comes with
 _KINDS: dict[PageKind, PageKind] = {  # of a page -> of a picture on it
     "page": "described_page",
     "scan": "described_page",
     "slide": "described_slide",
     "described": "described",
 }
-_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 
 
 def is_picture(data: bytes) -> bool:
@@ -40,35 +40,10 @@ def is_picture(data: bytes) -> bool:
 
 def size_in_pixels(data: bytes) -> tuple[int, int] | None:
     """(width, height) as a picture of these formats says; None: it does not."""
-    if data.startswith(b"\x89PNG") and len(data) >= 24:
-        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if data.startswith(b"\xff\xd8"):
-        return _jpeg_size(data)
-    return _webp_size(data) if data.startswith(b"RIFF") and len(data) >= 30 else None
+    import imagesize  # loaded only where there is a picture
 
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker in _FRAMES:
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        at += 1 if marker == 0xFF else 2  # 0xFF fills
-        if marker not in _BARE and marker != 0xFF:
-            at += max(int.from_bytes(data[at : at + 2], "big"), 2)
-    return None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
-    return None
+    width, height = imagesize.get(BytesIO(data[:_HEAD_BYTES])) if is_picture(data) else (0, 0)
+    return (int(width), int(height)) if min(width, height) > 0 else None
 
 
 def with_words(document: Document, words: Sequence[tuple[int, str]]) -> Document:

@@ -185,12 +185,13 @@ def test_answers_of_a_child_that_was_taken_over_are_refused(tmp_path: Path) -> N
         ([{"image": {"at": 0, "data": coded(b"MZ" + PNG)}}], True),
         ([{"image": {"at": 0, "data": "not base64!"}}], True),
         ([{"image": {"at": 0, "data": coded(PNG + bytes(8 << 20))}}], True),
-        ([{"image": {"at": 0, "data": coded(PNG[:16] + b"\xff" * 8)}}], True),
+        ([{"image": {"at": 0, "data": coded(PNG[:16] + b"\x7f" * 8 + PNG[24:])}}], True),
+        ([{"image": {"at": 0, "data": coded(PNG[:16])}}], True),
         ([{"image": {"at": 0, "data": coded(PNG)}}] * 49, True),
         ([{"image": {"at": 0, "data": coded(PNG + bytes(7 << 20))}}] * 10, True),
         ([{"preparing": True}] * 1000, True),
     ],
-    ids="unasked nowhere no-picture no-base64 too-large too-many-pixels too-many too-large-together no-end".split(),
+    ids="unasked nowhere no-picture no-base64 too-large too-many-pixels no-size too-many large-together no-end".split(),
 )
 def test_pictures_of_a_child_that_was_taken_over_are_refused(frames: list[dict[str, Any]], with_pictures: bool) -> None:
     from ragkit.loaders.sandbox.loader import _Asked

@@ -9,11 +9,12 @@ import base64
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any, cast, get_args
 
 from ragkit.i18n.messages import Message
 from ragkit.loaders.images.ocr import Reading
-from ragkit.text.pictures import MAX_BYTES, MAX_PIXELS, is_picture, size_in_pixels
+from ragkit.text.pictures import MAX_BYTES, MAX_PIXELS, size_in_pixels
 from ragkit.types.documents import Document, Heading, Page, PageKind, WeakPage
 from ragkit.types.ports import Loaded, LoadFailure, Picture
 
@@ -65,8 +66,8 @@ def reading(found: dict[str, Any]) -> tuple[str, Reading]:
 
 def picture(found: dict[str, Any]) -> Picture:
     data = base64.b64decode(_text(found["data"], MAX_BYTES * 2), validate=True)
-    width, height = size_in_pixels(data) or (0, 0)
-    if not is_picture(data) or len(data) > MAX_BYTES or width * height > MAX_PIXELS:
+    size = size_in_pixels(data)
+    if size is None or prod(size) > MAX_PIXELS or len(data) > MAX_BYTES:
         raise ValueError("picture")
     return Picture(whole(found["at"], 0), data)
 
