@@ -10,16 +10,15 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from html import escape, unescape
-from typing import Any, get_args
+from typing import Any
 
 from ragkit.i18n.messages import Message, say
 from ragkit.text import terms
+from ragkit.text.json_values import value_of
 from ragkit.text.place_text import spoken
-from ragkit.types.bundle import Bundle, BundledModel, BundledQuote, BundledSource
-from ragkit.types.documents import PageKind, Place
+from ragkit.types.bundle import Bundle, BundledQuote
 from ragkit.types.errors import InputError
 
 _FORMAT = 1
@@ -201,47 +200,6 @@ def _to_json(bundle: Bundle) -> str:
 
 def _of_json(data: Any) -> Bundle:
     """Raises ValueError, KeyError or TypeError when `data` is not a bundle's."""
-    if data.pop("ragkit_bundle") != _FORMAT:
+    if data["ragkit_bundle"] != _FORMAT:
         raise ValueError("another format")
-    texts = {name: _checked(data, name, str) for name in ("version", "made_at", "question", "query", "answer", "mode")}
-    return Bundle(
-        **texts,
-        language="zh" if data["language"] == "zh" else "en",
-        refused=_checked(data, "refused", bool),
-        unread_count=_checked(data, "unread_count", int),
-        quotes=tuple(map(_quote_of, data["quotes"])),
-        sources=tuple(
-            BundledSource(_checked(row, "path", str), _checked(row, "sha256", str), _checked(row, "size_bytes", int))
-            for row in data["sources"]
-        ),
-        models=tuple(
-            BundledModel(
-                "answer" if row["role"] == "answer" else "embedding",
-                *(_checked(row, name, str) for name in ("name", "backend", "digest")),
-            )
-            for row in data["models"]
-        ),
-        settings={str(key): value for key, value in data["settings"].items()},
-        notes=tuple(map(str, data["notes"])),
-    )
-
-
-def _quote_of(row: Mapping[str, Any]) -> BundledQuote:
-    place = row["place"]
-    if place["kind"] not in get_args(PageKind):
-        raise ValueError("no such kind of page")
-    page, line = (None if place[name] is None else _checked(place, name, int) for name in ("page", "line"))
-    texts = {name: _checked(row, name, str) for name in ("source", "quote", "before", "cited", "after")}
-    return BundledQuote(
-        marker=_checked(row, "marker", int),
-        place=Place(page, line, place["kind"], _checked(place, "name", str)),
-        verified=_checked(row, "verified", bool),
-        **texts,
-    )
-
-
-def _checked(row: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = row[name]
-    if not isinstance(value, kind):
-        raise TypeError(name)
-    return value
+    return value_of(data, Bundle)

@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
-from ragkit.store.sidecars.citation_json import citation_of, citation_row
+from ragkit.text.json_values import value_of
 from ragkit.types.answers import Turn
 from ragkit.types.errors import InputError
 
@@ -36,12 +37,7 @@ class ConversationFile:
         return [self._turn(line) for line in whole.splitlines(keepends=True) if line != _HEAD]
 
     def append(self, turn: Turn) -> None:
-        row = {
-            "question": turn.question,
-            "answer": turn.answer,
-            "citations": [citation_row(citation) for citation in turn.citations],
-        }
-        self._write(os.O_APPEND, json.dumps(row).encode() + b"\n")
+        self._write(os.O_APPEND, json.dumps(asdict(turn)).encode() + b"\n")
 
     def clear(self) -> None:
         """Forget the turns."""
@@ -57,9 +53,8 @@ class ConversationFile:
 
     def _turn(self, line: bytes) -> Turn:
         try:
-            row = json.loads(line)
-            return Turn(str(row["question"]), str(row["answer"]), tuple(map(citation_of, row["citations"])))
-        except (ValueError, KeyError, TypeError) as exc:
+            return value_of(json.loads(line), Turn)
+        except ValueError as exc:
             raise self._not_one() from exc
 
     def _not_one(self) -> InputError:

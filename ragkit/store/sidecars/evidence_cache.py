@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from ragkit.text.json_values import value_of
 from ragkit.types.search import EvidenceThreshold
 
 _NAME = "gauge.json"
@@ -17,7 +18,7 @@ def load(directory: Path, key: str) -> EvidenceThreshold | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads((directory / _NAME).read_text("utf-8"))
         if kept["key"] == key:
-            return EvidenceThreshold(kept["scale"], float(kept["refuse_below"]), float(kept["cover_weight"]))
+            return value_of(kept, EvidenceThreshold)
     return None
 
 

@@ -10,10 +10,10 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from ragkit.store.sidecars.citation_json import citation_of, citation_row
+from ragkit.text.json_values import value_of
 from ragkit.types.answers import Citation
 
 _NAME = "last-answer.json"
@@ -21,7 +21,7 @@ _NAME = "last-answer.json"
 
 def save(directory: Path, citations: Sequence[Citation]) -> None:
     """Whole or not at all; of two processes at once, the later one stays."""
-    rows = [citation_row(replace(citation, quote="")) for citation in citations]
+    rows = [asdict(replace(citation, quote="")) for citation in citations]
     with contextlib.suppress(OSError):
         handle, fresh = tempfile.mkstemp(".new", "last-answer.", directory)
         try:
@@ -36,8 +36,8 @@ def save(directory: Path, citations: Sequence[Citation]) -> None:
 def load(directory: Path) -> list[Citation]:
     """[] when none is remembered, or what is there is not readable."""
     try:
-        return [citation_of(row) for row in json.loads((directory / _NAME).read_text("utf-8"))]
-    except (OSError, ValueError, KeyError, TypeError):
+        return value_of(json.loads((directory / _NAME).read_text("utf-8")), list[Citation])
+    except (OSError, ValueError):
         return []
 
 
