@@ -161,7 +161,7 @@ def test_figures_of_own_questions(indexed: Terminal) -> None:
     assert run["kinds"]["people"]["questions"] == 2
     assert run["made_with"]["embedding"] == "embed (ollama)"
     assert set(run["latency_ms"]["ask"]) == {"p50", "p95"}
-    assert "<svg" in (indexed.folder / "report.html").read_text("utf-8")
+    assert "<meter" in (indexed.folder / "report.html").read_text("utf-8")
     shown = indexed("eval", "questions.toml", RAGKIT_LANG="zh").stdout
     assert "引用了正确文档" in shown
     assert "people (2)" in shown
@@ -197,7 +197,7 @@ def test_a_data_set_has_its_own_index_and_two_configurations_are_compared(indexe
     both = indexed("eval", str(folder), "--work", str(work), "--compare", *paths, "--html", str(tmp_path / "c.html"))
     assert both.returncode == 0, both.stderr
     assert both.stdout.splitlines()[0].split()[:3] == ["figure", "small", "large"]
-    assert "<svg" in (tmp_path / "c.html").read_text("utf-8")
+    assert "</table>" in (tmp_path / "c.html").read_text("utf-8")
     assert len(list((work / "town").glob("index-*"))) == 3
     again = indexed("eval", "--compare", str(tmp_path / "a.json"), str(tmp_path / "a.json"), "--json")
     assert {one["p_value"] for one in json.loads(again.stdout)["differences"]} == {1.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from ragkit.i18n.messages import Message, environment_language, say
 from ragkit.i18n.zh import ZH
 from ragkit.types import errors
 
+ROOT = Path(ragkit.__file__).parent
 SPEAKERS = {"Message", "coded", "tr"} | {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 
 
 def _templates() -> set[str]:
     """The first argument and the hint of every call that makes a message."""
-    found = set()
-    for path in Path(ragkit.__file__).parent.rglob("*.py"):
+    found = _said_by_pages()
+    for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SPEAKERS:
                 texts = node.args[1:3] if node.func.id == "coded" else node.args[:1]
@@ -26,6 +28,10 @@ def _templates() -> set[str]:
                     branches = [part.body, part.orelse] if isinstance(part, ast.IfExp) else [part]
                     found |= {n.value for n in branches if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return {text for text in found if any(character.isalpha() for character in text)} - {"{why}"}
+
+
+def _said_by_pages() -> set[str]:
+    return {text for path in ROOT.rglob("*.jinja") for text in re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8"))}
 
 
 def _fields(template: str) -> set[str]:
@@ -37,10 +43,10 @@ def test_every_message_has_a_chinese_text() -> None:
 
 
 def test_no_translation_is_left_over() -> None:
-    spoken = {
+    spoken = _said_by_pages() | {
         node.value
-        for path in Path(ragkit.__file__).parent.rglob("*.py")
-        if path.name != "messages_zh.py"
+        for path in ROOT.rglob("*.py")
+        if path.name != "zh.py"
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
