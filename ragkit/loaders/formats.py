@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Reader: TypeAlias = Callable[[str, bytes, ReadContext], Document]
 
-VERSION = "7"  # of what the readers make of the same bytes; a new one has every file read again
+VERSION = "8"  # of what the readers make of the same bytes; a new one has every file read again
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ def test_markdown_headings() -> None:
 def test_markdown_without_front_matter_is_titled_by_its_first_heading() -> None:
     assert read("a.md", "intro\n\n# Leave\n").title == "Leave"
     assert read("a.md", "## Only a section\n").title == ""
+    assert read("a.md", "# Who *may* travel\\*, and `why`? \\#2\n").title == "Who may travel*, and why? #2"
 
 
 RST = """=====

@@ -20,6 +20,7 @@ _SETEXT = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[>|<]|[-*+][ \t]|\d{1,9}[.)][ \t])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKUP = re.compile(r"<[^<>]{0,200}>|\{[#:.][^{}]*\}\s*$|(?<!\\)[*`]+|(?<!\w)_+|_+(?!\w)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*[ \t]*")
 
 
@@ -86,8 +87,8 @@ def _ends_paragraph(line: str, *, begun: bool) -> bool:
 
 
 def _bare(title: str) -> str:
-    """A heading's words without links, emphasis, code marks, tags and entities."""
-    return " ".join(unescape(_MARKUP.sub("", _LINK.sub(r"\1", title))).split())
+    """A heading's words without links, emphasis, code marks, tags, backslashes of escapes and entities."""
+    return " ".join(unescape(_ESCAPE.sub(r"\1", _MARKUP.sub("", _LINK.sub(r"\1", title)))).split())
 
 
 def _rst_titles(lines: list[tuple[int, str]]) -> Iterator[tuple[str, str, int]]:
