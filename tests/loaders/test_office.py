@@ -104,6 +104,17 @@ def test_merged_cells_say_their_text_in_every_row(read: Reader) -> None:
     assert "华北 | Beijing\n华北 | Tianjin" in read("a.docx", docx(f"<w:tbl>{body}</w:tbl>")).text
 
 
+def test_changes_inside_a_note_are_read_as_they_stand(read: Reader) -> None:
+    body = '<w:p><w:r><w:t>Interest</w:t><w:footnoteReference w:id="2"/></w:r></w:p>'
+    note = (
+        '<w:footnote w:id="2"><w:p><w:ins><w:r><w:t>每年</w:t></w:r></w:ins>'
+        "<w:del><w:r><w:delText>monthly</w:delText></w:r></w:del></w:p></w:footnote>"
+    )
+    document = read("a.docx", docx(body, footnotes=note))
+    assert document.text == "Interest[^2]\n[^2] 每年\n"
+    assert "(places: 2)" in notes(document)
+
+
 def test_notes_comments_changes_boxes_and_formulas(read: Reader) -> None:
     body = (
         '<w:p><w:r><w:t>Interest</w:t><w:footnoteReference w:id="2"/></w:r>'

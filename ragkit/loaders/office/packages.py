@@ -28,24 +28,24 @@ from ragkit.loaders.reasons import DAMAGED_OR_CUT_OFF, OWN_ENTITIES, PART_DAMAGE
 from ragkit.text.pictures import UNREAD
 from ragkit.types.errors import LoadError
 
+MAX_DEPTH = 3  # documents that may lie around an embedded one
 _ENTITY = re.compile(rb"<!ENTITY")
-MAX_DEPTH = 3  # of documents embedded in documents
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """From one part to another, or to somewhere else."""
+    """From one part of a package to another."""
 
     kind: str  # the last word of its type: "image", "footnotes", ...
-    target: str  # a part's name; of an outside one: its address
-    outside: bool
+    target: str  # the name of the other part; it need not be there
 
 
 class Package:
-    """A package in memory. Raises NoText, LoadError: it is damaged, a bomb, or no package at all."""
+    """A package in memory."""
 
     def __init__(self, data: bytes) -> None:
+        """Raises LoadError if it is damaged, a bomb, or no package at all."""
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except FAILURES as exc:
@@ -56,7 +56,7 @@ class Package:
         self._folded = {name.casefold(): name for name in reversed(self._members)}
 
     def names(self, pattern: str) -> list[str]:
-        """The parts whose whole name matches, `slide2` before `slide10`."""
+        """The names of the parts whose whole name matches, `slide2` before `slide10`."""
         found = [name for name in self._members if re.fullmatch(pattern, name, re.IGNORECASE)]
         return sorted(found, key=lambda name: [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", name)])
 
@@ -64,7 +64,7 @@ class Package:
         return name.lstrip("/").casefold() in self._folded
 
     def data(self, name: str) -> bytes:
-        """Raises LoadError: it is not there, or damaged."""
+        """The bytes of a part. Raises LoadError if it is not there, or damaged."""
         known = self._folded.get(name.lstrip("/").casefold())
         if known is None:
             raise LoadError(
@@ -77,7 +77,7 @@ class Package:
             raise LoadError(PART_DAMAGED, name=clean(name)[:200]) from exc
 
     def xml(self, name: str) -> Element:
-        """The root of an XML part. Raises LoadError: it is missing, damaged, or declares entities."""
+        """The root of an XML part. Raises LoadError if it is missing, damaged, or declares entities."""
         data = self.data(name)
         if _ENTITY.search(data):
             raise LoadError(OWN_ENTITIES)
@@ -87,7 +87,7 @@ class Package:
             raise LoadError(PART_DAMAGED, name=clean(name)[:200]) from exc
 
     def optional_xml(self, name: str, builder: DocumentBuilder) -> Element | None:
-        """The root, or None where there is no such part; a note where it cannot be read."""
+        """The root of an XML part; None if it is not there, or cannot be read, of which there is a note then."""
         if not self.has(name):
             return None
         try:
@@ -97,7 +97,10 @@ class Package:
             return None
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """What `part` ("": the package) refers to, by relation id."""
+        """The relations of `part` to other parts, by their ids; `part` "" stands for the whole package.
+
+        Relations to addresses outside the package are left out: nothing is fetched.
+        """
         path = PurePosixPath(part or "/")
         name = f"{path.parent}/_rels/{path.name}.rels".lstrip("/") if part else "_rels/.rels"
         name = name.removeprefix("./")
@@ -106,15 +109,15 @@ class Package:
         base = posixpath.dirname(part)
         found = {}
         for element in self.xml(name):
-            target, outside = element.get("Target", ""), element.get("TargetMode") == "External"
-            if not outside:
-                target = posixpath.normpath(posixpath.join("/" + base, unquote(target))).lstrip("/")
+            if element.get("TargetMode") == "External":
+                continue
+            target = posixpath.normpath(posixpath.join("/" + base, unquote(element.get("Target", ""))))
             kind = element.get("Type", "").rpartition("/")[2]
-            found[element.get("Id", "")] = Relation(kind, target, outside)
+            found[element.get("Id", "")] = Relation(kind, target.lstrip("/"))
         return found
 
     def main_part(self, usual: str) -> str:
-        """The part that the document begins with."""
+        """The part that the document begins with, or `usual` where the package does not say which it is."""
         for relation in self.relations("").values():
             if relation.kind == "officeDocument" and self.has(relation.target):
                 return relation.target
@@ -128,7 +131,7 @@ def local(element: Element) -> str:
 
 
 def attribute(element: Element, name: str, default: str = "") -> str:
-    """An attribute by its local name."""
+    """The value of the attribute with this local name, or `default` if there is none."""
     for key, value in element.items():
         if key.rpartition("}")[2] == name:
             return value
@@ -146,10 +149,12 @@ def within(element: Element, *path: str) -> Iterator[Element]:
 
 
 def first(element: Element | None, *path: str) -> Element | None:
+    """The first element that `within` finds; None if it finds none, or `element` is None."""
     return None if element is None else next(within(element, *path), None)
 
 
 def descendants(element: Element, *names: str) -> Iterator[Element]:
+    """`element` and all below it that bear one of these local names, in document order."""
     return (one for one in element.iter() if local(one) in names)
 
 
@@ -159,8 +164,15 @@ def value_of(element: Element | None, *path: str) -> str:
     return "" if found is None else attribute(found, "val")
 
 
+def holder_of(element: Element) -> Element:
+    """A new element that holds this one alone, for code that goes through the children of an element."""
+    holder = Element("holder")
+    holder.append(element)
+    return holder
+
+
 def properties(root: Element | None) -> tuple[str, str, str]:
-    """Title, author and date (YYYY-MM-DD) of Dublin Core metadata; "" what is not said."""
+    """Title, author and date (YYYY-MM-DD) in Dublin Core metadata; "" for what it does not say."""
     said: dict[str, str] = {}
     for element in root.iter() if root is not None else ():
         text = one_line(clean("".join(element.itertext())))[:300] if not len(element) else ""
@@ -171,7 +183,7 @@ def properties(root: Element | None) -> tuple[str, str, str]:
 
 
 def note_unread_media(package: Package, builder: DocumentBuilder) -> None:
-    """Say how many pictures were not read, those that are to be described not counted, and what else was not."""
+    """Note how many pictures were not read, without those that are to be described, and what else was not."""
     pictures = package.names(r"(?:.*/)?(?:media|pictures)/[^/]+")
     note_unread_pictures(package, pictures, builder)
     note_unread_files(len(package.names(r"Object [^/]+/content\.xml")), builder)
@@ -180,8 +192,10 @@ def note_unread_media(package: Package, builder: DocumentBuilder) -> None:
 
 
 def add_embedded(package: Package, builder: DocumentBuilder, context: ReadContext) -> None:
-    """The documents and sheets embedded in Office Open XML, each at the end under a heading of its name; a note of
-    those that cannot be read. The sheet behind a chart is none of them: the chart was read."""
+    """Add the documents and sheets embedded in Office Open XML at the end, each under a heading of its name.
+
+    Those that cannot be read are noted. The sheet behind a chart is left out, as the chart itself was read.
+    """
     context.check_depth(MAX_DEPTH)
     charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
     behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
@@ -208,7 +222,7 @@ def note_unread_files(count: int, builder: DocumentBuilder) -> None:
 
 
 def note_unread_pictures(package: Package, parts: Sequence[str], builder: DocumentBuilder) -> None:
-    """`parts` are all pictures of the package."""
+    """Note how many of `parts`, which are all pictures of the package, were not met in its text."""
     pictures = builder.pictures
     if pictures is not None:
         pictures.leave_out(ELSEWHERE, sum(not _was_met(package, part, pictures) for part in parts))
@@ -226,7 +240,7 @@ def _was_met(package: Package, part: str, pictures: PictureCollector) -> bool:
 
 
 def add_picture(package: Package, part: str, builder: DocumentBuilder) -> None:
-    """The picture of that name at the end of the lines, where pictures are asked for."""
+    """Add the picture in that part at the end of the text, if pictures are asked for."""
     if builder.pictures is None or not package.has(part):
         return
     picture = accepted_picture(package, part, builder.pictures)
@@ -235,7 +249,7 @@ def add_picture(package: Package, part: str, builder: DocumentBuilder) -> None:
 
 
 def accepted_picture(package: Package, part: str, pictures: PictureCollector) -> bytes | None:
-    """As the pictures takes it; None: it does not."""
+    """The picture in that part as models take it; None if it is not described."""
     pictures.parts.add(part.lstrip("/").casefold())
     try:
         return pictures.accepted(package.data(part))

@@ -1,4 +1,4 @@
-"""Presentations (.pptx): a page a slide, with its tables, charts, speaker notes and comments.
+"""Presentations (.pptx): each slide is a page, with its tables, charts, speaker notes and comments.
 
 Read from the XML itself: the strict form, broken relations and damaged pictures stop python-pptx
 (ECMA-376, part 1, chapter 19).
@@ -13,12 +13,12 @@ from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.building.tables import row_text
-from ragkit.loaders.office.drawings import add_figure, add_pictures, paragraph_text
+from ragkit.loaders.office.drawings import add_figure, figure_parts, paragraph_text, picture_parts
 from ragkit.loaders.office.packages import (
     Package,
     Relation,
     add_embedded,
-    attribute,
+    add_picture,
     descendants,
     first,
     local,
@@ -35,7 +35,7 @@ _NOT_READ = ("sldNum", "dt", "sldImg", "hdr")  # placeholders that hold no words
 
 
 def read_slides(source: str, data: bytes, context: ReadContext) -> Document:
-    """Raises NoText, LoadError."""
+    """A place is a slide. Raises NoText, LoadError."""
     package = Package(data)
     builder = DocumentBuilder(context.pictures)
     title, author, date = properties(package.optional_xml("docProps/core.xml", builder))
@@ -60,7 +60,7 @@ def read_slides(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def _slides(package: Package) -> list[str]:
-    """The parts in the order in which they are shown."""
+    """The parts of the slides in the order in which they are shown."""
     main = package.main_part("ppt/presentation.xml")
     relations = package.relations(main)
     order = first(package.xml(main), "sldIdLst")
@@ -68,14 +68,16 @@ def _slides(package: Package) -> list[str]:
     for entry in order if order is not None else ():
         names = [value for key, value in entry.items() if key.endswith("}id")]
         relation = relations.get(names[0]) if names else None
-        if relation is not None and not relation.outside:
+        if relation is not None:
             found.append(relation.target)
     return found
 
 
 def _add_masters(package: Package, builder: DocumentBuilder) -> None:
-    """What stands on every slide of a kind, each text once, on no page: layouts and masters, but for the
-    prompts of their placeholders."""
+    """Add what layouts and masters put on every slide of a kind, each text once, on no page.
+
+    The prompts of their placeholders are left out.
+    """
     seen = set()
     for part in package.names(r"ppt/slide(?:Layouts|Masters)/[^/]+\.xml"):
         tree = first(package.optional_xml(part, builder), "cSld", "spTree")
@@ -88,18 +90,18 @@ def _add_masters(package: Package, builder: DocumentBuilder) -> None:
 
 
 def _add_slide(package: Package, part: str, builder: DocumentBuilder) -> bool:
-    """True: the slide is hidden in the show."""
+    """Add a slide with its notes and comments; returns whether it is hidden in the show."""
     root = package.xml(part)
     relations = package.relations(part)
     tree = first(root, "cSld", "spTree")
     if tree is not None:
         shapes = list(_shapes(tree))
-        for shape in sorted(shapes, key=lambda shape: _kind(shape) not in _TITLES):  # else in their own order
+        for shape in sorted(shapes, key=lambda shape: _kind(shape) not in _TITLES):  # titles first
             _add_shape(package, shape, relations, builder)
     for relation in relations.values():
-        if relation.kind == "notesSlide" and not relation.outside:
+        if relation.kind == "notesSlide":
             _add_notes(package, relation.target, builder)
-        elif relation.kind == "comments" and not relation.outside:
+        elif relation.kind == "comments":
             _add_comments(package, relation.target, builder)
     return root.get("show") in ("0", "false")
 
@@ -116,7 +118,7 @@ def _shapes(parent: Element) -> Iterator[Element]:
 
 
 def _kind(shape: Element) -> str:
-    """Of a placeholder; "": it is none."""
+    """The kind of a placeholder; "" for a shape that is none."""
     return next((one.get("type", "body") for one in descendants(shape, "ph")), "")
 
 
@@ -135,15 +137,14 @@ def _add_shape(package: Package, shape: Element, relations: dict[str, Relation],
         builder.add("\n".join(texts))
     for table in descendants(shape, "tbl"):
         _add_table(table, builder)
-    for reference in descendants(shape, "chart", "relIds"):
-        relation = relations.get(attribute(reference, "id") or attribute(reference, "dm"))
-        if relation is not None and not relation.outside:
-            add_figure(package, relation.target, builder)
-    add_pictures(package, shape, relations, builder)
+    for part in figure_parts(shape, relations):
+        add_figure(package, part, builder)
+    for part in picture_parts(shape, relations):
+        add_picture(package, part, builder)
 
 
 def _paragraphs(shape: Element) -> Iterator[str]:
-    """Its lines, indented as deep as their level; of a formula in two forms the first."""
+    """The paragraphs of a shape, indented by their level."""
     for body in descendants(shape, "txBody"):
         for paragraph in within(body, "p"):
             text = paragraph_text(paragraph)
@@ -154,7 +155,7 @@ def _paragraphs(shape: Element) -> Iterator[str]:
 
 
 def _add_table(table: Element, builder: DocumentBuilder) -> None:
-    """A line a row; merged cells say their text in every row that they cover."""
+    """Add a line for each row; a merged cell stands in every row that it covers."""
     builder.blank()
     properties = first(table, "tblPr")
     has_header = properties is not None and properties.get("firstRow") in ("1", "true")

@@ -66,7 +66,7 @@ def _package_facts(package: Package, builder: DocumentBuilder) -> Iterator[Facts
     for sheet in within(root, "sheets", "sheet") if root is not None else ():
         relation = relations.get(next((value for key, value in sheet.items() if key.endswith("}id")), ""))
         facts = Facts()
-        if relation is not None and not relation.outside and package.has(relation.target) and left > 0:
+        if relation is not None and package.has(relation.target) and left > 0:
             _read_sheet(package.data(relation.target), codes, facts)
             left -= len(facts.codes)
         yield facts
