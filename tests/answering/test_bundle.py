@@ -21,7 +21,8 @@ from ragkit.answering.bundle.html import from_html, to_html
 from ragkit.testing import ScriptedOllama
 from ragkit.types.bundle import Bundle, BundledModel, BundledQuote, BundledSource
 from ragkit.types.documents import Place
-from tests.frontends.cli.test_verbs import Terminal, documented, shape, terminal_in
+from tests.helpers.json_outputs import assert_fits
+from tests.helpers.terminal import Terminal, terminal_in
 
 EVIL = '</pre></details><script>alert(1)</script><img src="http://evil/x" onerror=alert(1)> \u202e & <b>bold</b>'
 
@@ -104,7 +105,7 @@ def test_a_bundle_proves_its_answer(terminal: Terminal) -> None:
     assert data["settings"]["retrieval.k"] == 8
     code, found = check(terminal)
     assert (code, found["changed"], found["page_intact"]) == (0, False, True)
-    assert shape(found) == shape(documented("check-bundle"))
+    assert_fits("check-bundle", found)
 
 
 def test_a_chinese_bundle(terminal: Terminal, server: ScriptedOllama) -> None:

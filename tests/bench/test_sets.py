@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ragkit.models.embedded.e5 import weights_path
-from tests.bench.test_embedded import EN, EN_QUESTIONS, ZH, ZH_QUESTIONS, write_set
 from tests.helpers.paths import CHECKOUT
 from tests.helpers.pdfs import text_pdf
+from tests.helpers.question_sets import EN, EN_QUESTIONS, ZH, ZH_QUESTIONS, write_set
 
 BENCH = CHECKOUT / "bench"
 pytestmark = pytest.mark.skipif(weights_path() is None, reason="the extra `embedded` is not installed")

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ragkit.testing import ScriptedOllama
-from tests.frontends.cli.test_verbs import Terminal, documented
+from tests.helpers.terminal import Terminal
 
 FILES = {
     "leave.md": "# Leave\n\nStaff have 15 days of annual leave.\n",
@@ -201,23 +201,6 @@ def test_a_data_set_has_its_own_index_and_two_configurations_are_compared(indexe
     assert len(list((work / "town").glob("index-*"))) == 3
     again = indexed("eval", "--compare", str(tmp_path / "a.json"), str(tmp_path / "a.json"), "--json")
     assert {one["p_value"] for one in json.loads(again.stdout)["differences"]} == {1.0}
-
-
-def test_json_is_as_documented(indexed: Terminal) -> None:
-    run = json.loads(indexed("eval", "questions.toml", "--json").stdout)
-    verdicts = json.loads(indexed("test", "questions.toml", "--json").stdout)
-    (indexed.folder / "run.json").write_text(json.dumps(run), "utf-8")
-    comparison = json.loads(indexed("eval", "--compare", "run.json", "run.json", "--json").stdout)
-    example = documented("eval DATASET")
-    assert isinstance(example, dict)
-    assert run.keys() == example.keys()
-    assert run["rows"][0].keys() == example["rows"][0].keys()
-    assert run["latency_ms"]["ask"].keys() == example["latency_ms"]["ask"].keys()
-    for found, name, part in ((comparison, "eval --compare", "differences"), (verdicts, "test", "questions")):
-        example = documented(name)
-        assert isinstance(example, dict)
-        assert found.keys() == example.keys()
-        assert found[part][0].keys() == example[part][0].keys()
 
 
 @pytest.mark.parametrize(

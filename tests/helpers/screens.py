@@ -1,16 +1,19 @@
-"""A command on a pseudo-terminal."""
+"""A command on a pseudo-terminal: what is typed, and what it shows."""
 
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 
-from tests.frontends.cli.test_verbs import Terminal
+from tests.helpers.terminal import Terminal
 
 DEADLINE_S = 60
 
@@ -29,7 +32,7 @@ class Screen:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=_own_terminal,
+            preexec_fn=_take_terminal,
         )
         os.close(slave)
         self._letters = codecs.getincrementaldecoder("utf-8")("replace")
@@ -39,7 +42,7 @@ class Screen:
         os.write(self._master, text.encode())
 
     def wait_for(self, text: str) -> str:
-        """What is shown up to `text`, since the last call."""
+        """Returns what is shown before `text`, since the last call."""
         if not self._comes(text, DEADLINE_S):
             self._end()
             raise AssertionError(f"{text!r} does not come; there is {self.shown!r}")
@@ -47,7 +50,7 @@ class Screen:
         return before
 
     def press(self, key: str, until: str) -> None:
-        """Again, when nothing comes: a Ctrl-C while readline is drawing is seen only with the next key."""
+        """Presses `key` again when nothing comes: a Ctrl-C while readline is drawing is seen only with the next key."""
         for _ in range(DEADLINE_S // 5):
             self.type(key)
             if self._comes(until, 5):
@@ -74,8 +77,7 @@ class Screen:
         os.close(self._master)
 
 
-def _own_terminal() -> None:
-    import fcntl
-    import termios
-
+def _take_terminal() -> None:
+    """Makes standard input the terminal of the new process; Ctrl-C ends it even where the test run ignores SIGINT."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -20,6 +20,7 @@ from ragkit.config.sections import Config
 from ragkit.testing import ScriptedOllama
 from ragkit.types.errors import InputError
 from ragkit.types.reports import IndexReport
+from tests.helpers.terminal import interruptible
 
 FILES = {
     "leave.md": "Staff have 15 days of annual leave.\n",
@@ -153,17 +154,11 @@ def test_a_folder_is_followed(kit: RagKit, folder: Path) -> None:
     reports.close()
 
 
-INTERRUPTIBLE = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from ragkit.frontends.cli import main; main()"
-)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_watch_at_a_terminal_ends_with_an_interrupt(tmp_path: Path, folder: Path, config: Config) -> None:
     environment = {**os.environ, "RAGKIT_LANG": "en", "OLLAMA_HOST": config.ollama.host}
     environment |= {"RAGKIT_OLLAMA_EMBED_MODEL": "embed", "RAGKIT_MODELS_BACKEND": "ollama"}
-    command = [sys.executable, "-c", INTERRUPTIBLE, "--index", str(tmp_path / "index"), "watch", str(folder)]
+    command = interruptible("--index", str(tmp_path / "index"), "watch", str(folder))
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
     ) as process:

@@ -18,9 +18,7 @@ from ragkit.types.documents import Place
 from ragkit.types.errors import UnsupportedFormat
 from tests.helpers.ole import Tree, container
 from tests.helpers.pdfs import text_pdf
-from tests.loaders.test_text import Reader, line_of, loader, notes, read, titles
-
-__all__ = ["loader", "read"]  # fixtures
+from tests.helpers.reading import Reader, line_of, notes, titles
 
 SENTENCE = "员工每年享有二十天带薪年假，未休完的假期可以顺延。"
 

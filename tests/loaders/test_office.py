@@ -11,9 +11,7 @@ from ragkit.text.chunking import split
 from ragkit.types.documents import Place
 from tests.helpers.office_files import docx, epub, odf, package, paragraph, pptx, relations, shape, table, xlsx
 from tests.helpers.ole import container
-from tests.loaders.test_text import Reader, loader, notes, read, titles
-
-__all__ = ["loader", "read"]  # fixtures
+from tests.helpers.reading import Reader, notes, titles
 
 STYLES = (
     '<w:style w:styleId="1"><w:name w:val="heading 1"/></w:style>'

@@ -6,9 +6,7 @@ import pytest
 
 from tests.helpers.old_office import doc, ppt
 from tests.helpers.ole import container
-from tests.loaders.test_text import Reader, loader, notes, read, titles
-
-__all__ = ["loader", "read"]  # fixtures
+from tests.helpers.reading import Reader, notes, titles
 
 
 @pytest.mark.parametrize("wide", [True, False])

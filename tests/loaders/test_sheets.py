@@ -7,9 +7,7 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from tests.helpers.office_files import odf, xlsx
-from tests.loaders.test_text import Reader, loader, notes, read
-
-__all__ = ["loader", "read"]  # fixtures
+from tests.helpers.reading import Reader, notes
 
 
 @pytest.mark.parametrize(

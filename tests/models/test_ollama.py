@@ -34,6 +34,7 @@ from ragkit.types.errors import (
 )
 from ragkit.types.model_server import ChatRequest, GenerateRequest, Piece, Reply, Transfer
 from ragkit.types.options import Options
+from tests.helpers.terminal import interruptible
 
 BASE = {"models.backend": "ollama", "ollama.embed_model": "embed", "ollama.chat_model": "chat"}
 
@@ -406,15 +407,6 @@ def test_leaving_a_stream_stops_the_server(connect: Connect) -> None:
         assert left_within(paced, 1.0)
 
 
-# A test run in the background of a shell has SIGINT ignored, and its children inherit that.
-INTERRUPTIBLE = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from ragkit.cli import main
-main()
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 @pytest.mark.parametrize("verb", ["ask", "index"])
 def test_an_interrupt_stops_the_server(tmp_path: Path, verb: str) -> None:
@@ -424,7 +416,7 @@ def test_an_interrupt_stops_the_server(tmp_path: Path, verb: str) -> None:
     fault_on = {"ask": ("/api/chat",), "index": ("/api/embed",)}[verb]
     with ScriptedOllama(fault="accept-then-silence", on=fault_on) as silent:
         flags = {**BASE, "ollama.host": silent.url}
-        words = [sys.executable, "-c", INTERRUPTIBLE, "--index", str(tmp_path / "index")]
+        words = interruptible("--index", str(tmp_path / "index"))
         for key, value in flags.items():
             words += ["--set", f"{key}={value}"]
         words += {"ask": ["ask", "alpha valve"], "index": ["index", str(tmp_path / "a.md")]}[verb]

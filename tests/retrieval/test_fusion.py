@@ -11,7 +11,7 @@ from ragkit import RagKit
 from ragkit.config.resolving import resolve
 from ragkit.models.embedded.e5 import weights_path
 from ragkit.retrieval.fusion import feedback, reorder_keeping_scores
-from tests.retrieval.test_selection import opened
+from tests.helpers.prompted_model import opened
 
 REPORTS = {
     "a": "# Harbour branch\n\nThis is the yearly report of the harbour branch on its readers and its loans.",

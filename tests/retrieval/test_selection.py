@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -19,38 +15,11 @@ from ragkit.models.embedded.e5 import weights_path
 from ragkit.testing import ScriptedOllama
 from ragkit.types.answers import Answer
 from ragkit.types.errors import InputError
+from tests.helpers.prompted_model import Model, asked, opened
 
 QUESTION = "How many days of annual leave?"
 LEAVE = "Annual leave is twenty days for every member of staff."
 ZH = "年假为二十天，未休完的可以顺延到次年三月。"
-
-
-def asked(body: dict[str, Any]) -> str:
-    return str(body["messages"][-1]["content"])
-
-
-class Model:
-    """Answers by what it is asked: a dictionary of (words of the prompt -> reply)."""
-
-    def __init__(self, **replies: str) -> None:
-        self.replies = replies
-
-    def __call__(self, body: dict[str, Any]) -> str:
-        prompt = asked(body)
-        found = [reply for words, reply in self.replies.items() if words.replace("_", " ") in prompt]
-        return found[0] if found else "The documents do not say."
-
-
-@contextmanager
-def opened(folder: Path, model: Model | None = None, **retrieval: object) -> Iterator[tuple[RagKit, ScriptedOllama]]:
-    with ScriptedOllama(answer=model or Model()) as server:
-        flags = {"ollama.host": server.url, "ollama.embed_model": "embed", "ollama.chat_model": "chat"}
-        flags |= {"models.backend": "ollama", "chunking.chunk_tokens": "48", "chunking.overlap_tokens": "0"}
-        config = resolve(environ={}, flags=flags)[0]
-        config = replace(config, retrieval=replace(config.retrieval, **retrieval))  # type: ignore[arg-type]
-        with RagKit.open(folder.parent / "index", config) as kit:
-            kit.index([folder])
-            yield kit, server
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ragkit.testing import ScriptedOllama
-from tests.store.test_kill import cheap_vectors, chroma_equals, content, vectors_in
+from tests.helpers.catalogs import cheap_vectors, chroma_equals, content, vectors_in
 
 POINTS = int(os.environ.get("FAULT_POINTS", "3"))
 CROWDS = int(os.environ.get("FAULT_CROWDS", "2"))

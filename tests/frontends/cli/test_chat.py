@@ -14,8 +14,8 @@ import pytest
 
 from ragkit.models.embedded.e5 import weights_path
 from ragkit.testing import ScriptedOllama
-from tests.frontends.cli.test_verbs import Terminal, terminal_in
 from tests.helpers.paths import CHECKOUT
+from tests.helpers.terminal import Terminal, terminal_in
 
 DEADLINE_S = 60
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,10 +13,8 @@ import pytest
 
 from ragkit.frontends.cli import main
 from ragkit.testing import ScriptedOllama
-from tests.helpers.paths import CHECKOUT
 
 Run = Callable[..., tuple[int, str, str]]
-SHAPES = CHECKOUT / "docs" / "json.md"
 
 
 @pytest.fixture
@@ -50,37 +47,6 @@ def test_list_ps_and_show_are_tables(run: Run) -> None:
     shown = run("models", "show", "chat")[1]
     assert "can: completion, tools, vision" in shown
     assert "trained on tokens: 32768" in shown
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("models", "list"),
-        ("models", "ps"),
-        ("models", "show", "chat"),
-        ("models", "pull", "bge-m3"),
-        ("generate", "hello"),
-        ("embed", "hello"),
-    ],
-    ids=lambda words: words[-2],
-)
-def test_json_is_as_documented(run: Run, words: tuple[str, ...]) -> None:
-    run("models", "load")
-    code, out, err = run(*words, "--json")
-    assert (code, err) == (0, "")
-    verb = " ".join(words[: 2 if words[0] == "models" else 1])
-    block = re.search(rf"## `ragkit {verb}.*?```json\n(.*?)```", SHAPES.read_text("utf-8"), re.DOTALL)
-    assert block is not None
-    found, example = json.loads(out), json.loads(block[1])
-    found.pop("info", None), example.pop("info", None)
-    assert keys(found) == keys(example)
-
-
-def keys(value: object) -> object:
-    """The keys of a JSON value, of lists of objects by their first."""
-    if isinstance(value, list):
-        return keys(value[0]) if value and isinstance(value[0], dict) else None
-    return {key: keys(item) for key, item in value.items()} if isinstance(value, dict) else None
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -18,10 +18,10 @@ from ragkit.store.sidecars import last_answer
 from ragkit.testing import ScriptedOllama
 from ragkit.types.answers import Citation
 from ragkit.types.documents import Place
-from tests.frontends.cli.test_verbs import Terminal, terminal_in
 from tests.helpers.office_files import docx, paragraph, xlsx
 from tests.helpers.paths import CHECKOUT
 from tests.helpers.pdfs import text_pdf
+from tests.helpers.terminal import Terminal, terminal_in
 
 HOSTILE = "-rf $(touch owned) `id` 'q\" ;& {line} 年假.md"
 

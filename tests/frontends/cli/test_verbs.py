@@ -1,54 +1,17 @@
-"""The command: its exit codes, its two streams, its two languages, its JSON."""
+"""The command: its exit codes, its two streams and its two languages."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ragkit.testing import Scripted, ScriptedOllama
-from tests.helpers.paths import CHECKOUT
-
-FILES = {
-    "leave.md": "# Leave\n\nStaff have 15 days of annual leave.\n",
-    "假期.md": "# 假期\n\n员工每年享有十五天年假。\n",
-    "notes.blob": "not read",
-}
-SCHEMAS = CHECKOUT / "docs" / "json.md"
-
-
-class Terminal:
-    """Runs the command as a user does, in a folder of its own."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("RAGKIT_", "LC_", "LANG"))},
-            "RAGKIT_INDEX": str(folder / "index"),
-            "RAGKIT_OLLAMA_EMBED_MODEL": "embed",
-            "RAGKIT_OLLAMA_CHAT_MODEL": "chat",
-            "RAGKIT_MODELS_BACKEND": "ollama",
-            "OLLAMA_HOST": url,
-            "PYTHONWARNINGS": "error::ResourceWarning",
-            "PYTHONIOENCODING": "utf-8",
-        }
-
-    def __call__(self, *words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ragkit", *words],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+from tests.helpers.terminal import Terminal, terminal_in
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +26,6 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) ->
     terminal = terminal_in(tmp_path_factory.mktemp("work 工作"), server)
     assert terminal("index", "docs").returncode == 0
     return terminal
-
-
-def terminal_in(folder: Path, server: ScriptedOllama) -> Terminal:
-    (folder / "docs").mkdir()
-    for name, text in FILES.items():
-        (folder / "docs" / name).write_text(text, "utf-8")
-    return Terminal(folder, server.url)
 
 
 def test_index_reports_every_file(tmp_path: Path, server: ScriptedOllama) -> None:
@@ -199,44 +155,6 @@ def test_every_help_has_an_example(indexed: Terminal, words: tuple[str, ...], la
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(indexed: Terminal, shell: str) -> None:
     assert "_RAGKIT_COMPLETE" in indexed("completion", shell).stdout
-
-
-def shape(value: object) -> object:
-    """The keys of a JSON value, however deep; lists by their first item."""
-    if isinstance(value, dict):
-        return {key: shape(item) for key, item in value.items()}
-    return [shape(value[0])] if isinstance(value, list) and value else None
-
-
-def documented(verb: str) -> object:
-    """The example of a verb in the documentation of the JSON outputs."""
-    block = re.search(rf"## `ragkit {verb}.*?```json\n(.*?)```", SCHEMAS.read_text("utf-8"), re.DOTALL)
-    assert block is not None
-    return json.loads(block.group(1))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("index", "docs"),
-        ("ask", "annual leave"),
-        ("search", "annual leave"),
-        ("status",),
-        ("doctor",),
-        ("config",),
-        ("list",),
-        ("show", "docs/leave.md"),
-    ],
-    ids=lambda words: words[0],
-)
-def test_json_is_as_documented(indexed: Terminal, server: ScriptedOllama, words: tuple[str, ...]) -> None:
-    server.answer = 'Fifteen ("15 days of annual leave") [1].'
-    done = indexed(*words, "--json")
-    assert done.returncode in (0, 1)
-    found, example = json.loads(done.stdout), documented(words[0])
-    if words[0] == "ask":
-        found["ledger"]["left_out"] = found["ledger"]["sent"]
-    assert shape(found) == shape(example)
 
 
 def test_config_tells_where_each_value_came_from(indexed: Terminal) -> None:
