@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ragkit.models.embedded.e5 import E5Model, weights_path
@@ -215,13 +216,19 @@ def test_sockets_may_be_blocked(model, monkeypatch):
     assert_unit(model.embed(["query: hello"])[0])
 
 
+def segmenter_of(pieces: list[str], scores: list[float], unknown: int, table: dict[int, str]) -> Unigram:
+    encoded = [piece.encode() for piece in pieces]
+    starts = np.cumsum([0, *map(len, encoded)], dtype=np.uint32)
+    return Unigram(b"".join(encoded), starts, np.array(scores, np.float32), unknown, table)
+
+
 class TestUnigram:
     """The segmenter needs no weights."""
 
     def make(self) -> Unigram:
         pieces = ["<s>", "<unk>", "▁", "▁a", "b", "ab", "▁ab", "c", "é"]
         scores = [0.0, 0.0, -3.0, -2.0, -2.0, -2.5, -3.5, -4.0, -2.0]
-        return Unigram(pieces, scores, 1, {0x1: "", 0xFF41: "a", 0xA0: " "})
+        return segmenter_of(pieces, scores, 1, {0x1: "", 0xFF41: "a", 0xA0: " "})
 
     @pytest.mark.parametrize(
         ("text", "ids"),
@@ -248,7 +255,7 @@ class TestUnigram:
     def test_it_finds_the_best_of_all_paths(self):
         scores = {"▁": -3.0, "▁a": -2.0, "b": -2.0, "ab": -2.5, "▁ab": -3.5, "c": -4.0}
         names = list(scores)
-        segmenter = Unigram(["<unk>", *names], [0.0, *scores.values()], 0, {})
+        segmenter = segmenter_of(["<unk>", *names], [0.0, *scores.values()], 0, {})
 
         def best(word: str) -> float:
             if not word:
@@ -272,9 +279,9 @@ def test_the_tokenizers_library_agrees(weights):
 
     with weights.open("rb") as file:
         ours = _tokenizer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    pieces = sorted(ours._ids.items(), key=lambda item: item[1])
     control = [("<s>", -90.0), ("<pad>", -90.0), ("</s>", -90.0), ("<unk>", -90.0)]
-    vocabulary = control + [(piece, ours._scores[i]) for piece, i in pieces]
+    pieces = [ours._text[a:b].decode() for a, b in itertools.pairwise(ours._starts)]
+    vocabulary = control + [(piece, score) for piece, score in zip(pieces, ours._scores, strict=True) if score]
     judge = library.Tokenizer(library.models.Unigram(vocabulary, 3))
     split = library.pre_tokenizers
     judge.pre_tokenizer = split.Sequence([split.WhitespaceSplit(), split.Metaspace(prepend_scheme="always")])

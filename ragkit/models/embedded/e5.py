@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import itertools
 import mmap
 import os
 import struct
@@ -167,12 +166,8 @@ def _layout(data: mmap.mmap) -> _Pieces:
 def _tokenizer(data: mmap.mmap) -> Unigram:
     layout = _layout(data)
     starts = np.frombuffer(data, "<u4", layout.count + 1, layout.starts)
-    encoded = np.frombuffer(data, np.uint8, layout.table - layout.text, layout.text)
-    characters = np.concatenate(([0], np.cumsum((encoded & 0xC0) != 0x80)))[starts].tolist()
-    text = encoded.tobytes().decode()
-    pieces = [text[a:b] for a, b in itertools.pairwise(characters)]
-    scores = np.frombuffer(data, "<f4", layout.count, layout.scores).tolist()
-    return Unigram(pieces, scores, _UNKNOWN, _table(data, layout.table))
+    scores = np.frombuffer(data, "<f4", layout.count, layout.scores)
+    return Unigram(data[layout.text : layout.table], starts, scores, _UNKNOWN, _table(data, layout.table))
 
 
 def _table(data: mmap.mmap, offset: int) -> dict[int, str]:
