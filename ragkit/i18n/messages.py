@@ -5,9 +5,10 @@ A message travels with a code as well, so that a program can tell what is meant 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+
+from ragkit.i18n.language import environment_language as environment_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,6 @@ def say(message: Message, language: str) -> str:
         name: say(value, language) if isinstance(value, Message) else value for name, value in message.values.items()
     }
     return text.format_map(values)
-
-
-def environment_language(environ: Mapping[str, str] | None = None) -> str:
-    """The language to speak: `RAGKIT_LANG`, else the locale variables, else English."""
-    env = os.environ if environ is None else environ
-    for name in ("RAGKIT_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        if env.get(name):
-            return "zh" if env[name].lower().startswith("zh") else "en"
-    return "en"
 
 
 def runs(numbers: Sequence[int], most: int = 12) -> str:

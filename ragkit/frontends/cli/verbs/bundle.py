@@ -22,9 +22,6 @@ _MAX_BYTES = 64 * 2**20
 
 @click.command(
     "check-bundle",
-    help=tr(
-        "Tell for each source of a bundle whether it changed, moved or is gone, and whether its quotes still stand."
-    ),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit check-bundle out.html",
 )
 @click.argument("file", type=click.Path(path_type=Path))

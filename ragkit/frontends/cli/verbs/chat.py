@@ -29,7 +29,6 @@ _COMMAND = re.compile(r"/(\w+)(?:\s+(.*))?", re.DOTALL)
 
 
 @click.command(
-    help=tr("Ask questions in a conversation; a question may lean on those before it."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit chat --history talk.jsonl",
 )
 @click.option(

@@ -64,10 +64,6 @@ def wanted(command: Callable[..., int]) -> Callable[..., int]:
 
 @click.command(
     "eval",
-    help=tr(
-        "Measure search and answers on DATASET: a folder with documents and questions, or a file of questions "
-        "(TOML, JSON Lines, CSV) about the index."
-    ),
     epilog=EXAMPLES
     + tr("Example:")
     + "\n  ragkit eval questions.toml --html report.html"
@@ -107,7 +103,6 @@ def evaluate(
 
 @click.command(
     "test",
-    help=tr("Ask the questions of FILE (TOML, JSON Lines, CSV) and check every answer; what fails is told in a line."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit test questions.toml --junit out.xml",
 )
 @click.argument("file", type=_FILE)

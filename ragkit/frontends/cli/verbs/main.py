@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ragkit import __version__
-from ragkit.frontends.cli import exit_codes, files
+from ragkit.frontends.cli import exit_codes, files, help_page
 from ragkit.frontends.cli.show import answers, indexing, links, terminal
 from ragkit.frontends.cli.show.terminal import tr
 from ragkit.frontends.cli.verbs.ask import everything as asking_everything
@@ -69,6 +70,19 @@ class _Group(click.Group):
             result = exit_codes.FAILURE
         sys.exit(result if isinstance(result, int) else exit_codes.OK)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(help_page.VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb, whose module is imported only now."""
+        if cmd_name not in help_page.VERBS:
+            return None
+        where, text = help_page.VERBS[cmd_name]
+        module, _, function = where.partition(".")
+        command: click.Command = getattr(import_module(f"ragkit.frontends.cli.verbs.{module}"), function)
+        command.help = text
+        return command
+
 
 EXAMPLES = "\b\n"
 AS_JSON = click.option("--json", "as_json", is_flag=True, help=tr("Print the result as JSON."))
@@ -88,8 +102,8 @@ EXCLUDE = click.option(
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help=tr("Index a folder of documents and answer questions about it with checked citations."),
-    epilog=EXAMPLES + tr("Example:") + '\n  ragkit index ./handbook\n  ragkit ask "How many days of leave do I get?"',
+    help=help_page.ABOUT,
+    epilog="\n  ".join([EXAMPLES + tr("Example:"), *help_page.EXAMPLES]),
 )
 @click.option(
     "--index",
@@ -97,7 +111,7 @@ EXCLUDE = click.option(
     type=click.Path(path_type=Path),
     envvar="RAGKIT_INDEX",
     metavar="DIR",
-    help=tr("The index to use (RAGKIT_INDEX; default: a folder of your user data)."),
+    help=help_page.OPTIONS["--index DIR"],
 )
 @click.option(
     "--config",
@@ -105,16 +119,16 @@ EXCLUDE = click.option(
     type=click.Path(path_type=Path),
     envvar="RAGKIT_CONFIG",
     metavar="FILE",
-    help=tr("A TOML file of settings (RAGKIT_CONFIG)."),
+    help=help_page.OPTIONS["--config FILE"],
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help=tr("One setting, above file and environment; `ragkit config` lists them. May be repeated."),
+    help=help_page.OPTIONS["--set KEY=VALUE"],
 )
-@click.option("--debug", is_flag=True, help=tr("Show the whole trace of an error."))
+@click.option("--debug", is_flag=True, help=help_page.OPTIONS["--debug"])
 @click.version_option(__version__, "--version", prog_name="ragkit", message="%(prog)s %(version)s")
 @click.pass_context
 def main(
@@ -141,7 +155,6 @@ def opened(options: CliOptions) -> Iterator[RagKit]:
 
 
 @main.command(
-    help=tr("Index files and folders, or bring the index up to date with them."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit index ./handbook ./minutes",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -187,7 +200,6 @@ def index(
 
 
 @main.command(
-    help=tr("Index files and folders, and again whenever something in them changes, until interrupted."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit watch ./handbook",
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -215,7 +227,6 @@ WHERE = click.option(
 
 
 @main.command(
-    help=tr("Answer QUESTION from the indexed documents, with checked citations."),
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit ask "How many days of leave do I get?"',
 )
 @click.argument("question")
@@ -292,7 +303,6 @@ def ask(
 
 
 @main.command(
-    help=tr("Show the passages that an answer to QUESTION would be built from."),
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit search "annual leave" -k 5',
 )
 @click.argument("question")
@@ -312,7 +322,6 @@ def search(options: CliOptions, question: str, k: int, where: tuple[str, ...], a
 
 @main.command(
     "why-not",
-    help=tr("Tell why an expected passage is not in the answer to QUESTION, and what would have kept it."),
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit why-not "How much leave?" --expect handbook.pdf:3',
 )
 @click.argument("question")
@@ -331,7 +340,6 @@ def why_not(options: CliOptions, question: str, expect: str, where: tuple[str, .
 
 
 @main.command(
-    help=tr("Show what the index holds and what it could not read."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit --index ./my-index status",
 )
 @AS_JSON
@@ -347,7 +355,6 @@ def status(options: CliOptions, as_json: bool) -> int:
 
 
 @main.command(
-    help=tr("Check what is installed, reachable and configured, and say how to mend each fault."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit doctor",
 )
 @AS_JSON
@@ -363,7 +370,6 @@ def doctor(options: CliOptions, as_json: bool) -> int:
 
 
 @main.command(
-    help=tr("Show every setting, its value and where it came from."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit --config configs/ollama.toml config",
 )
 @AS_JSON
@@ -380,7 +386,6 @@ def config(options: CliOptions, as_json: bool) -> int:
 
 
 @main.command(
-    help=tr("Print the shell's completion script."),
     epilog=EXAMPLES + tr("Example:") + '\n  eval "$(ragkit completion bash)"',
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

@@ -51,7 +51,6 @@ def _options(items: Iterable[str]) -> Options:
 
 
 @click.command(
-    help=tr("Let the Ollama chat model complete PROMPT (- reads it from standard input)."),
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit generate "What is in this picture?" --model llava --image photo.jpg',
 )
 @click.argument("prompt")
@@ -109,7 +108,6 @@ def _format(form: str) -> Format:
 
 
 @click.command(
-    help=tr("Show the vector of each TEXT by the embedding model in use (- reads one from standard input)."),
     epilog=EXAMPLES + tr("Example:") + '\n  ragkit embed "annual leave" "年假" --json',
 )
 @click.argument("texts", nargs=-1, required=True)
@@ -124,7 +122,6 @@ def embed(options: CliOptions, texts: tuple[str, ...], query: bool, as_json: boo
 
 
 @click.group(
-    help=tr("The models of the Ollama server."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit models pull bge-m3",
 )
 def models() -> None:

@@ -57,7 +57,6 @@ class Opening:
 
 @click.command(
     "open",
-    help=tr("Open source NUMBER of the last answer where it stands: a PDF at its page, a text at its line."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit open 2",
 )
 @click.argument("number", type=click.IntRange(1))

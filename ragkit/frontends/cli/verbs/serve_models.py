@@ -17,7 +17,6 @@ from ragkit.types.errors import InputError
 
 @click.command(
     "serve-models",
-    help=tr("Serve the embedded models over the Ollama and OpenAI APIs, so that any of their clients can use them."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit serve-models --port 11500",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help=tr("The address to listen on."))

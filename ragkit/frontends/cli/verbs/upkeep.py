@@ -15,7 +15,6 @@ from ragkit.frontends.json_shapes.indexes import index_status_json
 
 @click.command(
     "list",
-    help=tr("List the files that the index knows, read or not; with PART, those whose path holds it."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit list minutes/",
 )
 @click.argument("part", default="")
@@ -28,7 +27,6 @@ def list_files(options: CliOptions, part: str, as_json: bool) -> int:
 
 
 @click.command(
-    help=tr("Show what was read from SOURCE: its text, and where its pages and passages begin."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit show handbook.pdf --page 3",
 )
 @click.argument("source")
@@ -43,9 +41,6 @@ def show(options: CliOptions, source: str, page: int | None, as_json: bool) -> i
 
 
 @click.command(
-    help=tr(
-        "Take documents out of every answer. A file that is still in an indexed folder comes back with the next index."
-    ),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit remove old-handbook.pdf",
 )
 @click.argument("sources", nargs=-1, required=True)
@@ -58,7 +53,6 @@ def remove(options: CliOptions, sources: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command(
-    help=tr("Remove documents and leave no byte of them in the index's files."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit forget contract.pdf",
 )
 @click.argument("sources", nargs=-1, required=True)
@@ -71,7 +65,6 @@ def forget(options: CliOptions, sources: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command(
-    help=tr("Check the index and say what is wrong with it."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit verify --deep",
 )
 @click.option("--deep", is_flag=True, help=tr("Read every byte, and compare texts, passages and vectors."))
@@ -85,7 +78,6 @@ def verify(options: CliOptions, deep: bool, as_json: bool) -> int:
 
 
 @click.command(
-    help=tr("Make Chroma's copy of the vectors again from the catalog, without embedding anything."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit rebuild",
 )
 @click.pass_obj
@@ -100,7 +92,6 @@ def rebuild(options: CliOptions) -> int:
 
 
 @click.command(
-    help=tr("Give back the disk space of what was removed or changed."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit compact",
 )
 @click.pass_obj
@@ -118,7 +109,6 @@ def compact(options: CliOptions) -> int:
 
 
 @click.command(
-    help=tr("Write the whole index into one FILE, to move it to another machine."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit export handbook.ragkit",
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -132,7 +122,6 @@ def export(options: CliOptions, file: Path) -> int:
 
 @click.command(
     "import",
-    help=tr("Make a new index from an exported FILE."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit --index ./copy import handbook.ragkit",
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -149,7 +138,6 @@ def import_file(options: CliOptions, file: Path, as_json: bool) -> int:
 
 
 @click.command(
-    help=tr("List the files and pages that could not be read, or hardly, and why; the worst first."),
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit audit contracts/",
 )
 @click.argument("part", default="")
@@ -159,6 +147,3 @@ def audit(options: CliOptions, part: str, as_json: bool) -> int:
     with opened(options) as kit:
         upkeep.show_audit(kit.files(part), as_json=as_json)
     return exit_codes.OK
-
-
-COMMANDS = (list_files, audit, show, remove, forget, verify, rebuild, compact, export, import_file)
