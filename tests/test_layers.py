@@ -52,7 +52,7 @@ ONE_IMPORTER = {
     "jinja2": "text/html_pages.py",
     "markupsafe": "text/html_pages.py",
     "snowballstemmer": "text/terms.py",
-    "platformdirs": "app/kit.py",
+    "platformdirs": "app/user_files.py",
     "pathspec": "loaders/files/ignore.py",
     "watchfiles": "app/index_upkeep.py",
     "pytrec_eval": "evaluation/scoring/ranked.py",

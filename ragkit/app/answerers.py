@@ -7,9 +7,6 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ragkit.answering.ask import PromptedAnswerer
-from ragkit.answering.extractive import evidence
-from ragkit.answering.structured.ask import PromptedFiller
 from ragkit.app.models import ChosenModels, embedded_embedder
 from ragkit.store.index_folder import IndexFolder
 from ragkit.store.sidecars import evidence_cache
@@ -47,6 +44,8 @@ class Answerers:
                 if chat is None:
                     self._answerer = self._extractive(active)
                 else:
+                    from ragkit.answering.ask import PromptedAnswerer
+
                     self._answerer = PromptedAnswerer(chat, ask_again=self._config.models.ask_again)
             return self._answerer
 
@@ -54,6 +53,8 @@ class Answerers:
         """Returns what fills in forms. Raises ModelError."""
         chat = self._chosen.language_model()
         if chat is not None:
+            from ragkit.answering.structured.ask import PromptedFiller
+
             return PromptedFiller(chat, ask_again=self._config.models.ask_again)
         from ragkit.answering.structured.extractive import ExtractiveFiller
 
@@ -95,6 +96,7 @@ class Answerers:
 
     def _threshold(self, embedder: Embedder) -> EvidenceThreshold:
         """Returns how much evidence an answer from this index needs, measured once for each state of the index."""
+        from ragkit.answering.extractive import evidence
         from ragkit.answering.extractive.answerer import threshold_of
 
         catalog = self._index.reader()

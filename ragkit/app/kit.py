@@ -1,19 +1,22 @@
-"""`RagKit`: one index with everything around it, as a facade over the rest of this room."""
+"""`RagKit`: one index with everything around it, as a facade over the rest of this room.
+
+Each part is made at its first use, so that who searches does not wait for what indexing needs.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ragkit.app.answerers import Answerers
-from ragkit.app.bundles import Bundles
-from ragkit.app.index_upkeep import IndexUpkeep
 from ragkit.app.models import ChosenModels
 from ragkit.app.questions import Questions
+from ragkit.app.user_files import default_index_directory
 from ragkit.config.resolving import resolve
 from ragkit.config.sections import Config
 from ragkit.i18n.messages import Message
@@ -22,27 +25,15 @@ from ragkit.store.sidecars import last_answer
 from ragkit.types.answers import Answer, Citation, ExhaustiveAnswer, Turn, Withdrawn
 from ragkit.types.bundle import BundleCheck
 from ragkit.types.documents import Chunk, Document, Vector
-from ragkit.types.ports import KeptConversation, ReportProgress
+from ragkit.types.ports import ReportProgress
 from ragkit.types.reports import Check, FileOutcome, IndexReport, IndexStatus
 from ragkit.types.search import Passage, ScoredChunk, WhyNot
 from ragkit.types.structured import StructuredAnswer
 
 if TYPE_CHECKING:
+    from ragkit.app.bundles import Bundles
+    from ragkit.app.index_upkeep import IndexUpkeep
     from ragkit.models.ollama.client import Ollama
-
-
-def default_index_directory() -> Path:
-    """Returns the index used when none is named: a folder of the user's data directory."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("ragkit", appauthor=False)) / "index"
-
-
-def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
-    """Returns the conversation that is kept in the file `path`, which need not exist yet."""
-    from ragkit.store.sidecars.conversation import ConversationFile
-
-    return ConversationFile(Path(path).expanduser())
 
 
 class RagKit:
@@ -64,8 +55,18 @@ class RagKit:
         self._chosen = ChosenModels(config)
         self._answerers = Answerers(self._index, self._chosen, config)
         self._questions = Questions(self._index, self._chosen, self._answerers, config)
-        self._upkeep = IndexUpkeep(self._index, self._chosen, config)
-        self._bundles = Bundles(self._index, self._answerers, config)
+
+    @cached_property
+    def _upkeep(self) -> IndexUpkeep:
+        from ragkit.app.index_upkeep import IndexUpkeep
+
+        return IndexUpkeep(self._index, self._chosen, self.config)
+
+    @cached_property
+    def _bundles(self) -> Bundles:
+        from ragkit.app.bundles import Bundles
+
+        return Bundles(self._index, self._answerers, self.config)
 
     @staticmethod
     def open(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
 from ragkit.config.sections import Backend, Config
 from ragkit.i18n.messages import Message, coded
-from ragkit.indexing.update import generation_of
 from ragkit.types.documents import EmbedFault, Generation, Vector
 from ragkit.types.errors import BadReply, IndexMismatch, InputError, ModelUnavailable
 from ragkit.types.ports import Chat, Embedder, LocalModels
@@ -51,6 +51,7 @@ class ChosenModels:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._embedder: Embedder | None = None
+        self._loading: Future[Embedder] | None = None
         self._ollama: Ollama | None = None
         self._openai: OpenAIServer | None = None
         self._notes: dict[str, Message] = {}
@@ -60,7 +61,7 @@ class ChosenModels:
         for server in (self._ollama, self._openai):
             if server is not None:
                 server.close()
-        self._ollama = self._openai = self._embedder = None
+        self._ollama = self._openai = self._embedder = self._loading = None
 
     @property
     def notes(self) -> tuple[Message, ...]:
@@ -76,11 +77,25 @@ class ChosenModels:
                 self._ollama = Ollama(self._config)
             return self._ollama
 
+    def begin_loading(self, active: Generation | None) -> None:
+        """Load the embedded model in another thread if a search by `active` will need it, so that the caller can
+        import other modules meanwhile."""
+        backend = self._config.models.embedding
+        if active is None or (active.backend if backend == "auto" else backend) != "embedded":
+            return
+        with self._making:
+            if self._embedder is None and self._loading is None:
+                pool = ThreadPoolExecutor(1, "ragkit-model")
+                self._loading = pool.submit(embedded_embedder)
+                pool.shutdown(wait=False)
+
     def embedder(self, active: Generation | None, *, to_index: bool) -> Embedder:
         """The embedder of the configuration. To search, it must be the one the index was made with."""
         with self._making:
             if self._embedder is None:
                 self._embedder = self._make_embedder(active)
+        from ragkit.indexing.update import generation_of
+
         made = generation_of(self._embedder, self._config.chunking)
         if not to_index and active is not None and not made.same_vectors(active):
             if (made.backend, made.model) == (active.backend, active.model) and made.digest != active.digest:
@@ -114,7 +129,8 @@ class ChosenModels:
             from ragkit.models.openai import OpenAIEmbedder
 
             return OpenAIEmbedder(self._openai_server(), self._config.openai.embed_model)
-        return embedded_embedder()
+        loading, self._loading = self._loading, None
+        return loading.result() if loading is not None else embedded_embedder()
 
     def embed(self, texts: Sequence[str], *, query: bool) -> list[Vector]:
         """A vector for each text, with the model's prefix for questions or for documents. Raises ModelError when one

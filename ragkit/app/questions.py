@@ -1,43 +1,35 @@
-"""Questions to an index: each method takes the ports that a use case needs from the index and hands them over."""
+"""Questions to an index: each method takes the ports that a use case needs from the index and hands them over.
+
+A method imports what it alone needs, after the embedded model has begun to load: so the two happen side by side.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ragkit.answering import ask, ask_everything, packing, question_images, why_not
-from ragkit.answering.structured import ask as structured
-from ragkit.answering.structured.schema import form_of
 from ragkit.app.answerers import Answerers
-from ragkit.app.index_upkeep import picture_bytes
 from ragkit.app.models import ChosenModels
 from ragkit.retrieval import filters
-from ragkit.retrieval.expansion import expanded
-from ragkit.retrieval.reranking import ChatReranker, SentenceReranker
-from ragkit.retrieval.search import RetrievalContext, for_answer, retrieve
-from ragkit.retrieval.selection import Selection
-from ragkit.store.catalog import maintenance
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.store.index_folder import IndexFolder
-from ragkit.store.sidecars.reply_cache import NAME as REPLIES
-from ragkit.store.sidecars.reply_cache import RepliesFile
 from ragkit.types.answers import Answer, ExhaustiveAnswer, QuestionImages, Turn, Withdrawn
 from ragkit.types.documents import Document
 from ragkit.types.errors import InputError, LoadError
 from ragkit.types.ports import Answerer, Embedder, Reranker
 from ragkit.types.reports import FileOutcome
-from ragkit.types.search import Condition, Passage, ScoredChunk, WhyNot
+from ragkit.types.search import Passage, ScoredChunk, WhyNot
 from ragkit.types.structured import StructuredAnswer
 
 if TYPE_CHECKING:
     from ragkit.config.sections import Config
-
-_Select = Callable[[str, int, RetrievalContext, Sequence[Condition]], Selection]
+    from ragkit.retrieval.search import RetrievalContext
+    from ragkit.retrieval.selection import Selection
 
 
 class Questions:
@@ -50,10 +42,12 @@ class Questions:
         self._config = config
 
     def search(self, question: str, k: int, where: Sequence[str]) -> list[ScoredChunk]:
-        return list(self._selected(question, k, where, retrieve).kept)
+        return list(self._selected(question, k, where).kept)
 
     def passages(self, question: str, k: int, where: Sequence[str]) -> list[Passage]:
-        found = self._selected(question, k, where, for_answer)
+        from ragkit.answering import ask, packing
+
+        found = self._selected(question, k, where, to_answer=True)
         room = ask.room(self._answerer(), self._read)
         return list(packing.pack(found, room).passages)
 
@@ -67,11 +61,14 @@ class Questions:
         if not question.strip():
             hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
             raise InputError("The question is empty.", hint=hint)
+        self._chosen.begin_loading(self._index.reader().active())
+        from ragkit.answering import ask
+
         answerer = self._answerer()
         yield from ask.stream(
             question,
             history,
-            retrieve=lambda query: self._selected(query, self._config.retrieval.k, where, for_answer),
+            retrieve=lambda query: self._selected(query, self._config.retrieval.k, where, to_answer=True),
             read=self._read,
             answerer=answerer,
             unread_count=self._unread_count(),
@@ -83,13 +80,16 @@ class Questions:
     ) -> Iterator[ExhaustiveAnswer | str | Withdrawn | Answer]:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --everything "Which fees?"')
+        from ragkit.answering import ask, ask_everything
+        from ragkit.store.sidecars.reply_cache import NAME, RepliesFile
+
         conditions = filters.parse(where)
         catalog = self._index.reader()
         answerer = self._answerer()
         with catalog.snapshot():
             chunks = catalog.matching(conditions) if catalog.active() is not None else []
         key = hashlib.sha256("\0".join([question, *sorted(where)]).encode()).hexdigest()[:16]
-        kept = RepliesFile(self._index.directory / REPLIES.format(key=key))
+        kept = RepliesFile(self._index.directory / NAME.format(key=key))
         found = None
         for found in ask_everything.collect(question, chunks, reader=answerer, read=self._read, kept=kept):
             yield found
@@ -107,11 +107,14 @@ class Questions:
     def structured(self, question: str, schema: Mapping[str, object], where: Sequence[str]) -> StructuredAnswer:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
+        from ragkit.answering.structured.ask import ask
+        from ragkit.answering.structured.schema import form_of
+
         form = form_of(schema)
-        return structured.ask(
+        return ask(
             question,
             form,
-            retrieve=lambda query: self._selected(query, self._config.retrieval.k, where, retrieve),
+            retrieve=lambda query: self._selected(query, self._config.retrieval.k, where),
             read=self._read,
             filler=self._answerers.filler(self._index.reader().active()),
             unread_count=self._unread_count(),
@@ -120,6 +123,8 @@ class Questions:
     def why_not(self, question: str, expect: str, where: Sequence[str]) -> WhyNot:
         if not question.strip() or not expect.strip():
             raise InputError("The question is empty." if not question.strip() else "The expected passage is empty.")
+        from ragkit.answering import why_not
+
         conditions = filters.parse(where)
         catalog = self._index.reader()
         if catalog.active() is None:
@@ -142,30 +147,40 @@ class Questions:
         self.search("?", 1, ())
         self._answerer()
 
-    def _selected(self, question: str, k: int, where: Sequence[str], select: _Select) -> Selection:
+    def _selected(self, question: str, k: int, where: Sequence[str], *, to_answer: bool = False) -> Selection:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit search "annual leave"')
         if k < 1:
             raise InputError("k is {k}; it must be at least 1.", k=k)
         conditions = filters.parse(where)
         catalog = self._index.reader()
+        self._chosen.begin_loading(catalog.active())
+        from ragkit.retrieval.search import for_answer, retrieve
+        from ragkit.retrieval.selection import Selection
+
         if catalog.active() is None:
             return Selection(())
         context = self._context(catalog)
         with catalog.snapshot():
-            return select(question, k, context, conditions)
+            return (for_answer if to_answer else retrieve)(question, k, context, conditions)
 
     def _context(self, catalog: SqliteCatalog) -> RetrievalContext:
         """Returns what a search of the active generation needs; Chroma is brought up to date first, where it lags."""
+        from ragkit.retrieval.search import RetrievalContext
+
         embedder = self._chosen.embedder(catalog.active(), to_index=False)
         self._index.publish(wait=False)
         settings = self._config.retrieval
         expand = None
         if settings.expand != "off":
+            from ragkit.retrieval.expansion import expanded
+
             expand = partial(expanded, self._chosen.chat(), settings.expand)
         return RetrievalContext(catalog, self._index.dense(), embedder, settings, self._reranker(embedder), expand)
 
     def _reranker(self, embedder: Embedder) -> Reranker | None:
+        from ragkit.retrieval.reranking import ChatReranker, SentenceReranker
+
         which = self._config.retrieval.rerank
         if which == "auto":
             which = "sentences" if embedder.backend == "embedded" else "off"
@@ -180,6 +195,8 @@ class Questions:
         return self._index.reader().counts()["unread"]
 
     def _shown(self, images: Sequence[str | os.PathLike[str]], answerer: Answerer) -> QuestionImages:
+        from ragkit.answering import question_images
+        from ragkit.app.index_upkeep import picture_bytes
         from ragkit.loaders.sandbox.loader import SandboxLoader
 
         def read(path: Path) -> bytes:
@@ -200,6 +217,8 @@ class Questions:
 
 def _known_names(name: str, files: Mapping[str, FileOutcome]) -> list[str]:
     """Returns the one file that `name` means, or [] when it means none or several."""
+    from ragkit.store.catalog import maintenance
+
     try:
         return maintenance.named([name], files)
     except InputError:

@@ -40,7 +40,7 @@ _COMMAND = re.compile(r"/(\w+)(?:\s+(.*))?", re.DOTALL)
 )
 @click.pass_obj
 def chat(options: CliOptions, history_file: Path | None) -> int:
-    from ragkit.app.kit import conversation_file
+    from ragkit.app.user_files import conversation_file
 
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # a byte that is no letter costs a letter, not the conversation

@@ -175,7 +175,8 @@ def _index_of(
     options: CliOptions, what: Wanted, dataset: Dataset, config: Config
 ) -> Iterator[tuple[RagKit, Dataset, Mapping[str, str]]]:
     """The index, the questions with their documents' names, and source -> name where a name is not the source."""
-    from ragkit.app.kit import RagKit, default_index_directory
+    from ragkit.app.kit import RagKit
+    from ragkit.app.user_files import default_index_directory
     from ragkit.evaluation.data.binding import bind, unbound
     from ragkit.evaluation.data.corpus import index_folder, lay_out
 
