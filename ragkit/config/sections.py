@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from ragkit.types.errors import ConfigError
-from ragkit.types.model_server import Think
-from ragkit.types.options import WINDOW_TOKENS, Options
+from ragkit.types.options import WINDOW_TOKENS, Options, Think
 
 Backend = Literal["auto", "ollama", "openai", "embedded"]
 _FIELD = re.compile(r"\{(\w*)\}")

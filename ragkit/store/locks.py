@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO
 
-import portalocker
-
 from ragkit.types.errors import IndexBusy, StoreError
 
 
@@ -25,6 +23,8 @@ class FileLock:
         """Whether the lock is held now; waits up to `timeout_s` for another process to let go."""
         if self._stream is not None:
             return True
+        import portalocker
+
         flag = portalocker.LockFlags.EXCLUSIVE if exclusive else portalocker.LockFlags.SHARED
         try:
             lock = portalocker.Lock(

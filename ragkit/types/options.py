@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
+from typing import Literal, TypeAlias
 
 from ragkit.i18n.messages import Message
 from ragkit.types.errors import ConfigError
 
 WINDOW_TOKENS = 8192  # asked for where nothing else is said
+
+Think: TypeAlias = Literal["off", "on", "low", "medium", "high", "max"]
+"""Whether and how hard a thinking model thinks before it answers."""
 
 # Lowest and highest value; None: no limit on that side.
 _RANGES: dict[str, tuple[float | None, float | None]] = {

@@ -40,10 +40,9 @@ from ragkit.types.model_server import (
     Piece,
     Reply,
     RunningModel,
-    Think,
     Transfer,
 )
-from ragkit.types.options import LOAD_TIME, WINDOW_TOKENS, Options
+from ragkit.types.options import LOAD_TIME, WINDOW_TOKENS, Options, Think
 
 _EMBED_TOKENS = 2048  # Ollama's own window for embedding models
 _UPLOAD_BYTES = 2**20  # a piece of a file on its way
