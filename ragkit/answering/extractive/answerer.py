@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ragkit.answering import prompts
-from ragkit.answering.extractive import evidence, followups
+from ragkit.answering.extractive import evidence
 from ragkit.answering.extractive.evidence import Probe
 from ragkit.answering.extractive.sentences import ScoredSentence, candidates, choose, quoted, score
 from ragkit.retrieval import fusion
@@ -58,7 +58,11 @@ class ExtractiveAnswerer:
 
     def condense(self, question: str, history: Sequence[Turn]) -> str:
         """A follow-up with the words that it leans on; any other question as it is."""
-        return followups.condense(question, history)
+        if not history:
+            return question
+        from ragkit.answering.extractive.followups import condense
+
+        return condense(question, history)
 
     def answer(self, question: str, context: Context, shown: QuestionImages) -> Iterator[str | Completion]:
         ranked = self.best("\n".join(filter(None, (question, shown.words))), context)

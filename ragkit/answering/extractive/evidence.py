@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from math import fsum, sqrt
 
 from ragkit.types.search import CosineBaseline, EvidenceThreshold
 
@@ -57,7 +57,14 @@ def of_index(probes: Sequence[Probe]) -> EvidenceThreshold:
 
 
 def ordinary(similarities: Sequence[float]) -> CosineBaseline:
-    return CosineBaseline(fmean(similarities), max(pstdev(similarities), 0.01))
+    mean, deviation = mean_and_deviation(similarities)
+    return CosineBaseline(mean, max(deviation, 0.01))
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:
+    """Of the values themselves, not of a sample. The module `statistics` takes longer to import than this."""
+    mean = fsum(values) / len(values)
+    return mean, sqrt(fsum((float(value) - mean) ** 2 for value in values) / len(values))
 
 
 def _best_elsewhere(probe: Probe) -> float:

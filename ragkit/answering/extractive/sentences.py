@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from statistics import fmean, pstdev
 
+from ragkit.answering.extractive.evidence import mean_and_deviation
 from ragkit.retrieval import fusion
 from ragkit.text import terms
 from ragkit.text.sentences import quotable
@@ -60,8 +60,8 @@ def score(
     texts = [matcher.count(sentence.text) for sentence in sentences]
     frequencies = {term: sum(term in text for text in texts) for term in question_terms}
     weights = fusion.term_weights(question_terms, frequencies, len(sentences))
-    mean = fmean(similarities) if similarities else 0.0
-    deviation = max(pstdev(similarities), 0.01) if similarities else 1.0
+    mean, deviation = mean_and_deviation(similarities) if similarities else (0.0, 1.0)
+    deviation = max(deviation, 0.01)
     best_passage = max((passage.score for passage in passages), default=0.0)
     behind = {passage.marker: best_passage - passage.score for passage in passages}
     scored = []

@@ -40,7 +40,7 @@ def test_the_page_needs_neither_click_nor_a_verb() -> None:
 def test_every_verb_has_its_own_page() -> None:
     from click.testing import CliRunner
 
-    from ragkit.frontends.cli import help_page, main
+    from ragkit.frontends.cli import main, verb_table
 
-    for verb in help_page.VERBS:
+    for verb in verb_table.VERBS:
         assert CliRunner().invoke(main, [verb, "--help"]).output.startswith(f"Usage: main {verb} ")

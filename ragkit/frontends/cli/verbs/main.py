@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ragkit import __version__
-from ragkit.frontends.cli import exit_codes, files, help_page
+from ragkit.frontends.cli import exit_codes, files, verb_table
 from ragkit.frontends.cli.show import answers, indexing, links, terminal
 from ragkit.frontends.cli.show.terminal import tr
 from ragkit.frontends.cli.verbs.ask import everything as asking_everything
@@ -71,13 +71,13 @@ class _Group(click.Group):
         sys.exit(result if isinstance(result, int) else exit_codes.OK)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(help_page.VERBS)
+        return sorted(verb_table.VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb, whose module is imported only now."""
-        if cmd_name not in help_page.VERBS:
+        if cmd_name not in verb_table.VERBS:
             return None
-        where, text = help_page.VERBS[cmd_name]
+        where, text = verb_table.VERBS[cmd_name]
         module, _, function = where.partition(".")
         command: click.Command = getattr(import_module(f"ragkit.frontends.cli.verbs.{module}"), function)
         command.help = text
@@ -102,8 +102,8 @@ EXCLUDE = click.option(
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help=help_page.ABOUT,
-    epilog="\n  ".join([EXAMPLES + tr("Example:"), *help_page.EXAMPLES]),
+    help=verb_table.ABOUT,
+    epilog="\n  ".join([EXAMPLES + tr("Example:"), *verb_table.EXAMPLES]),
 )
 @click.option(
     "--index",
@@ -111,7 +111,7 @@ EXCLUDE = click.option(
     type=click.Path(path_type=Path),
     envvar="RAGKIT_INDEX",
     metavar="DIR",
-    help=help_page.OPTIONS["--index DIR"],
+    help=verb_table.OPTIONS["--index DIR"],
 )
 @click.option(
     "--config",
@@ -119,16 +119,16 @@ EXCLUDE = click.option(
     type=click.Path(path_type=Path),
     envvar="RAGKIT_CONFIG",
     metavar="FILE",
-    help=help_page.OPTIONS["--config FILE"],
+    help=verb_table.OPTIONS["--config FILE"],
 )
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help=help_page.OPTIONS["--set KEY=VALUE"],
+    help=verb_table.OPTIONS["--set KEY=VALUE"],
 )
-@click.option("--debug", is_flag=True, help=help_page.OPTIONS["--debug"])
+@click.option("--debug", is_flag=True, help=verb_table.OPTIONS["--debug"])
 @click.version_option(__version__, "--version", prog_name="ragkit", message="%(prog)s %(version)s")
 @click.pass_context
 def main(
