@@ -186,9 +186,7 @@ class ChosenModels:
 
     def _chosen(self, role: str, model: str) -> Backend:
         """Ollama where it answers and has `model`, else the embedded models; says which and why."""
-        from ragkit.models.ollama.ports import lacks
-
-        missing = lacks(self.ollama, model, _PROBE_TIMEOUT_S)
+        missing = self._missing(model)
         if role == "embedding" and missing:
             self._notes[role] = coded("embedding_embedded", "Embedding with the embedded model: {why}", why=missing)
         elif role == "embedding":
@@ -200,3 +198,15 @@ class ChosenModels:
         else:
             self._notes[role] = coded("answering_ollama", "Answering with {model} on Ollama.", model=model)
         return "embedded" if missing else "ollama"
+
+    def _missing(self, model: str) -> Message:
+        """Why Ollama cannot serve `model`; empty when it can."""
+        from ragkit.models.http.addresses import base_url
+        from ragkit.models.http.probe import refuses
+
+        url = base_url(self._config.ollama.host)
+        if refuses(url, _PROBE_TIMEOUT_S):  # so mostly: the HTTP client takes long to import
+            return Message("No {server} server answers at {url}.", {"server": "Ollama", "url": url})
+        from ragkit.models.ollama.ports import lacks
+
+        return lacks(self.ollama, model, _PROBE_TIMEOUT_S)
