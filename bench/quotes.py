@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ragkit.answering import citations
 from ragkit.text import terms
-from ragkit.text.sentences import sentences as chunking_sentences
+from ragkit.text.sentences import sentence_spans
 from ragkit.types.documents import Place
 from ragkit.types.search import Passage
 
@@ -59,7 +59,7 @@ def _decoded(data: bytes) -> str:
 
 def quotes(texts: Sequence[str], language: str, random_: random.Random) -> Iterator[Quote]:
     """Without end."""
-    sentences = [[text[a:b].strip() for a, b in chunking_sentences(text)] for text in texts]
+    sentences = [[text[a:b].strip() for a, b in sentence_spans(text)] for text in texts]
     usable = [n for n, found in enumerate(sentences) if len(found) >= 3]
     while True:
         n, m = random_.choice(usable), random_.choice(usable)

@@ -204,7 +204,9 @@ def _checked(question: str, completion: Completion, context: Context, read: Read
 def _in_another_language(question: str, text: str) -> bool:
     """Of the answer's own words; a few are often a name."""
     own = citations.prose(text)
-    return len(own.split()) + len(terms.cjk(own)) >= _MIN_WORDS and terms.language(own) != terms.language(question)
+    return len(own.split()) + len(terms.cjk_characters(own)) >= _MIN_WORDS and terms.language(own) != terms.language(
+        question
+    )
 
 
 def _asked_notes(first: _Checked, retry: Completion | None, used: _Checked) -> tuple[Message, ...]:

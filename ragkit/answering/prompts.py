@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ragkit.text.fencing import _fenced, _fenced_text
+from ragkit.text.fencing import fence_passage, fence_text
 from ragkit.text.terms import language
 from ragkit.types.answers import ChatMessage, Context, QuestionImages, Turn
 from ragkit.types.search import Passage
@@ -82,12 +82,12 @@ _AGAIN = {
 def answer_prompt(question: str, context: Context, shown: QuestionImages) -> list[ChatMessage]:
     """The messages that ask for a grounded answer, in the question's language."""
     spoken = language(question)
-    passages = "\n\n".join(_fenced(passage) for passage in context.passages)
+    passages = "\n\n".join(fence_passage(passage) for passage in context.passages)
     system = _SYSTEM[spoken].format(refusal=REFUSALS[spoken])
     if shown.images:
         system += "\n" + _SEEN[spoken]
     elif shown.words:
-        words = _SHOWN_WORDS[spoken].format(words=_fenced_text(0, "", shown.words).split("\n", 1)[1])
+        words = _SHOWN_WORDS[spoken].format(words=fence_text(0, "", shown.words).split("\n", 1)[1])
         passages = f"{passages}\n\n{words}"
     asked = _ASK[spoken].format(passages=passages, question=question)
     return [ChatMessage("system", system), ChatMessage("user", asked, shown.images)]
@@ -108,7 +108,7 @@ def condense_prompt(question: str, history: Sequence[Turn]) -> list[ChatMessage]
 def rows_prompt(question: str, passages: Sequence[Passage]) -> list[ChatMessage]:
     """The messages that ask for every finding in some of many passages, a line each."""
     spoken = language(question)
-    fenced = "\n\n".join(_fenced(passage) for passage in passages)
+    fenced = "\n\n".join(fence_passage(passage) for passage in passages)
     return [
         ChatMessage("system", _ROWS[spoken]),
         ChatMessage("user", _ASK[spoken].format(passages=fenced, question=question)),

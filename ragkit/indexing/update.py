@@ -88,7 +88,7 @@ class _Part:
 def generation_of(embedder: Embedder, settings: ChunkingConfig) -> Generation:
     """The generation that this embedder and these settings make. A change of any part, or of how
     ragkit splits and finds words, is another generation."""
-    chunk_tokens = chunking.fitting(settings.chunk_tokens, embedder.max_tokens)
+    chunk_tokens = chunking.fit_chunk_tokens(settings.chunk_tokens, embedder.max_tokens)
     overlap_tokens = min(settings.overlap_tokens, chunk_tokens // 2)
     made = Generation(
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ragkit.text.fencing import _fenced_text
+from ragkit.text.fencing import fence_text
 from ragkit.text.terms import language
 from ragkit.types.answers import ChatMessage
 
@@ -61,7 +61,7 @@ def read_expansions(reply: str, way: str) -> list[str]:
 def rerank_prompt(question: str, texts: Sequence[str]) -> list[ChatMessage]:
     """The message that asks which of the numbered texts answer the question."""
     spoken = language(question)
-    fenced = "\n\n".join(_fenced_text(number, "", text) for number, text in enumerate(texts, 1))
+    fenced = "\n\n".join(fence_text(number, "", text) for number, text in enumerate(texts, 1))
     return [ChatMessage("user", _RERANK[spoken].format(passages=fenced, question=question))]
 
 

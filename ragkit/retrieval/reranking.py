@@ -13,7 +13,7 @@ import numpy as np
 
 from ragkit.retrieval import chat_prompts
 from ragkit.text import fencing, terms
-from ragkit.text.sentences import quotable
+from ragkit.text.sentences import quotable_sentences
 from ragkit.types.documents import EmbedFault, Vector
 from ragkit.types.ports import Chat, Embedder, complete
 from ragkit.types.search import CosineBaseline, Hit, ReadChunk
@@ -82,7 +82,7 @@ class ChatReranker:
 def _sentences(question: str, hit: Hit, read: ReadChunk) -> list[str]:
     """Returns the sentences of a chunk that are embedded, in order, or those with the most words of the question."""
     chunk = read(hit.ref.id)
-    found = list(quotable(chunk.text, chunk.heading_path))
+    found = list(quotable_sentences(chunk.text, chunk.heading_path))
     if len(found) <= _MAX_SENTENCES:
         return found
     matcher = terms.Matcher(terms.query_terms(question))

@@ -1,4 +1,4 @@
-"""Splitting a document into chunks: spans that end where a sentence, a paragraph or a section ends."""
+"""Splits a document into chunks: spans that end where a sentence, a paragraph or a section ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ragkit.text.sentences import sentences
+from ragkit.text.sentences import sentence_spans
 from ragkit.types.documents import Chunk, Document, Heading, Place
 from ragkit.types.ports import CountTokens
 
@@ -18,14 +18,18 @@ VERSION = 3  # part of an index's generation: a change here re-indexes
 
 @dataclass(frozen=True, slots=True)
 class _Span:
+    """The part of a document's text that becomes one chunk."""
+
     start: int
     end: int
     tokens: int
-    closes: bool  # the last of its section
+    closes: bool  # it is the last of its section
 
 
 @dataclass(frozen=True, slots=True)
 class _Atom:
+    """What is never cut: a sentence, or a piece of one that is too long for a chunk."""
+
     start: int
     end: int  # trailing white space included: atoms tile the text
     tokens: int
@@ -35,7 +39,7 @@ class _Atom:
 def split(
     document: Document, count_tokens: CountTokens, chunk_tokens: int, overlap_tokens: int, fingerprint: str
 ) -> list[Chunk]:
-    """The chunks of `document`, in reading order; every character that is not white space is in one.
+    """Returns the chunks of `document`, in reading order; every character that is not white space is in one.
 
     No chunk is longer than `chunk_tokens` by the sum of its sentences, but for the last of a section: a rest
     of up to a third of that joins the chunk before it. Neighbours in one section share up to `overlap_tokens` of
@@ -70,18 +74,18 @@ def split(
     return chunks
 
 
-def fitting(chunk_tokens: int, max_tokens: int) -> int:
-    """`chunk_tokens`, or as many that no chunk is longer than a model's `max_tokens`."""
+def fit_chunk_tokens(chunk_tokens: int, max_tokens: int) -> int:
+    """Returns `chunk_tokens`, or fewer, so that no chunk is longer than a model's `max_tokens`."""
     return min(chunk_tokens, max_tokens * 3 // 4)
 
 
 def embedding_text(chunk: Chunk) -> str:
-    """What is embedded and searched by words: the headings above a chunk, then its text."""
+    """Returns what is embedded and searched by words: the headings above a chunk, then its text."""
     return "\n".join((" > ".join(chunk.heading_path), chunk.text)) if chunk.heading_path else chunk.text
 
 
 def embedding_key(chunk: Chunk) -> str:
-    """The same for two chunks exactly when one generation would give them the same vector."""
+    """Returns a key that two chunks share exactly when one generation would give them the same vector."""
     return hashlib.sha256(embedding_text(chunk).encode()).hexdigest()[:32]
 
 
@@ -108,21 +112,21 @@ def _chunk(
 
 
 def _atoms(document: Document, count_tokens: CountTokens, limit: int) -> Iterator[_Atom]:
-    """The document tiled by sentences; one that is over `limit` comes in pieces under it."""
+    """Tiles the document with its sentences; one that is over `limit` tokens comes in pieces under it."""
     starts = [heading.start for heading in document.headings]
     bounds = sorted({0, *starts, len(document.text)})
     for start, end in pairwise(bounds):
         index = bisect_left(starts, start)
         is_heading = index < len(starts) and starts[index] == start
-        for begin, stop in sentences(document.text, start, end):
+        for begin, stop in sentence_spans(document.text, start, end):
             if document.text[begin:stop].isspace():
-                continue  # else an overlap could be a whole chunk but for its white space
+                continue  # otherwise an overlap could be a whole chunk but for its white space
             for piece in _pieces(document.text, begin, stop, count_tokens, limit):
                 yield _Atom(*piece, heading=is_heading and begin == start)
 
 
 def _pieces(text: str, start: int, end: int, count_tokens: CountTokens, limit: int) -> Iterator[tuple[int, int, int]]:
-    """(start, end, tokens) of text[start:end], halved until no piece has more than `limit` tokens."""
+    """Yields the (start, end, tokens) of text[start:end], halved until no piece has more than `limit` tokens."""
     stack = [(start, end)]
     while stack:
         begin, stop = stack.pop()
@@ -136,8 +140,8 @@ def _pieces(text: str, start: int, end: int, count_tokens: CountTokens, limit: i
 
 
 def _middle(text: str, start: int, end: int) -> int:
-    """A cut near the middle of text[start:end]: after a line, else a space, else any character
-    that is not followed by a mark that belongs to it."""
+    """Returns a place to cut near the middle of text[start:end]: after a line or a comma, else after a space, else
+    before any character that is not a mark of the one before it."""
     half, reach = (start + end) // 2, max((end - start) // 4, 1)
     for stop in ("\n", "，", ", ", " "):
         found = text.rfind(stop, half - reach, half + reach)
@@ -150,7 +154,7 @@ def _middle(text: str, start: int, end: int) -> int:
 
 
 def _pack(atoms: Iterator[_Atom], limit: int, overlap: int) -> Iterator[_Span]:
-    """Spans of whole atoms, at most `limit` tokens each; a heading starts a new span once the
+    """Yields spans of whole atoms, at most `limit` tokens each; a heading starts a new span once the
     current one is worth keeping alone, or is the rest of a section."""
     current: list[_Atom] = []
     total = 0
@@ -181,7 +185,7 @@ def _span(atoms: list[_Atom], *, closes: bool) -> _Span:
 
 
 def _with_rests(spans: Iterable[_Span], limit: int) -> Iterator[_Span]:
-    """`spans`, the short rest of a section joined to the span before it: alone it says too little to be found."""
+    """Joins the short rest of a section to the span before it: alone it says too little to be found."""
     before: _Span | None = None
     for span in spans:
         if before and not before.closes and span.closes and span.tokens <= limit // 3:
@@ -195,7 +199,7 @@ def _with_rests(spans: Iterable[_Span], limit: int) -> Iterator[_Span]:
 
 
 def _tail(atoms: list[_Atom], tokens: int) -> list[_Atom]:
-    """The last atoms of a span, never all of them, that fit in `tokens`."""
+    """Returns the last atoms of a span, never all of them, that fit in `tokens`."""
     kept: list[_Atom] = []
     for atom in reversed(atoms[1:]):
         tokens -= atom.tokens
@@ -206,7 +210,7 @@ def _tail(atoms: list[_Atom], tokens: int) -> list[_Atom]:
 
 
 def _heading_paths(headings: tuple[Heading, ...]) -> list[tuple[str, ...]]:
-    """For each heading, the titles from the top down to it."""
+    """Returns, for each heading, the titles from the top down to it."""
     paths: list[tuple[str, ...]] = []
     open_headings: list[Heading] = []
     for heading in headings:
@@ -218,6 +222,7 @@ def _heading_paths(headings: tuple[Heading, ...]) -> list[tuple[str, ...]]:
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """Returns the span without the white space at its ends; an empty one where there is nothing else."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

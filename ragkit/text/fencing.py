@@ -11,8 +11,8 @@ from ragkit.types.search import Passage
 FRAME_TOKENS = 30  # of a passage's number and fences
 
 
-def _where(place: Place) -> str:
-    """English in every language: it is a label, which models copy into their answers."""
+def _place_label(place: Place) -> str:
+    """Returns a place in English, whatever the language: it is a label, which models copy into their answers."""
     parts = [place.name] if place.name else []
     if place.page is not None and not (place.kind == "sheet" and place.name):
         parts.append(f"{place.kind.replace('_', ' ')} {place.page}")
@@ -21,13 +21,14 @@ def _where(place: Place) -> str:
     return ", ".join(parts)
 
 
-def _fenced(passage: Passage) -> str:
-    """A passage between fences that its own text cannot close."""
-    place = _where(passage.place)
+def fence_passage(passage: Passage) -> str:
+    """Returns a passage with its number and label, between fences that its own text cannot close."""
+    place = _place_label(passage.place)
     above = f" | {' > '.join(passage.heading_path)}" if passage.heading_path else ""
-    return _fenced_text(passage.marker, f"{PurePath(passage.source).name}, {place}{above}", passage.text)
+    return fence_text(passage.marker, f"{PurePath(passage.source).name}, {place}{above}", passage.text)
 
 
-def _fenced_text(number: int, label: str, text: str) -> str:
+def fence_text(number: int, label: str, text: str) -> str:
+    """Returns a numbered and labelled text between fences; their names come from a hash of the text."""
     fence = "passage-" + hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"[{number}] {label}".replace("\n", " ").rstrip(" ") + f"\n<{fence}>\n{text}\n</{fence}>"

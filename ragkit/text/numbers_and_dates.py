@@ -1,4 +1,4 @@
-"""Numbers, dates and words in a text: whether a value stands in its quote, and reading one out of it."""
+"""Finds numbers, dates and words in a text: to tell whether a value stands in its quote, and to read one out of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ragkit.i18n.messages import Message, coded
 from ragkit.text import quotes, terms
 from ragkit.types.structured import Scalar
 
-Standing = Literal["stated", "read", "absent"]
-"""Of a value in its quote: it stands there; nothing in the quote speaks against it; it is not there."""
+Support = Literal["stated", "read", "absent"]
+"""stated: the value stands in its quote. read: nothing in the quote speaks against it. absent: it is not there."""
 
-_SHARE = 0.5  # of the words of a text that its quote must hold
+_MIN_SHARED_WORDS = 0.5  # the share of a value's words that its quote must hold
 _ZH_DIGITS = {**{c: n for n, c in enumerate("零一二三四五六七八九")}, "〇": 0, "两": 2}
 _ZH_UNITS = {"十": 10, "百": 100, "千": 1000}
 _ZH_NUMBER = "[零〇一二两三四五六七八九十百千万亿]"
@@ -32,7 +32,7 @@ _EN_SMALL = {
     for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
 }  # fmt: skip
 _EN_GROUPS = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
-_TIMES = {**_EN_GROUPS, "千": 1000, "万": 10_000, "百万": 1_000_000, "千万": 10_000_000, "亿": 100_000_000}
+_MULTIPLIERS = {**_EN_GROUPS, "千": 1000, "万": 10_000, "百万": 1_000_000, "千万": 10_000_000, "亿": 100_000_000}
 _DIGITS = re.compile(
     r"(?<![\w.,])(?P<minus>[-−])?(?P<whole>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?P<part>\.\d+)?"
     r"(?:\s*(?P<times>(?:hundred|thousand|million|billion)\b|百万|千万|千(?![克米瓦卡焦赫伏])|万|亿))?",
@@ -53,7 +53,7 @@ _DATES = (
     re.compile(rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+{_MONTH},?\s+(?P<y>\d{{4}})", re.I),
     re.compile(rf"\b{_MONTH}\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})", re.I),
 )
-_SLASHED = re.compile(r"(?<![\d/.])(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?!\d)")
+_AMBIGUOUS_DATE = re.compile(r"(?<![\d/.])(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?!\d)")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SHAPES = {
     "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
@@ -62,8 +62,8 @@ _SHAPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """Why no value could be read out of a text."""
+class NoValue:
+    """No value could be read out of a text."""
 
     why: Message
 
@@ -71,9 +71,9 @@ class Unread:
 # -- is it there? ------------------------------------------------------------------------------
 
 
-def support_of(value: Scalar, quote: str, *, closed: bool) -> Standing:
-    """Of `value` in `quote`. Every number and date of the value has to be there, and half of its words if both
-    are in one language; `closed`: it is a choice of the schema's, so its words need not be."""
+def support_of(value: Scalar, quote: str, *, closed: bool) -> Support:
+    """Says how `quote` supports `value`. Every number and date of the value has to be there, and half of its words if
+    both are in one language. A `closed` value is a choice of the schema's, whose words need not be there."""
     if isinstance(value, bool) or value is None:
         return "read"
     if isinstance(value, int | float):
@@ -85,51 +85,54 @@ def support_of(value: Scalar, quote: str, *, closed: bool) -> Standing:
     wanted = {found.isoformat() for found in dates(value)}
     if wanted - {found.isoformat() for found in dates(quote)}:
         return "absent"
-    if not wanted and set(_written(value)) - numbers(quote):
+    if not wanted and set(_numbers_in_digits(value)) - numbers(quote):
         return "absent"
     return "read" if closed or _says_the_same(value, quote) else "absent"
 
 
 def _says_the_same(value: str, quote: str) -> bool:
+    """Says whether the quote holds enough of the value's words."""
     if terms.is_cjk(value) != terms.is_cjk(quote):
-        return True  # a translation, which words do not tell
-    words = {word for word in terms.query_terms(value) if not word.isdecimal()}  # numbers were looked at
-    return len(words & set(terms.document_terms(quote))) >= _SHARE * len(words)
+        return True  # one is a translation, which cannot be told by words
+    words = {word for word in terms.query_terms(value) if not word.isdecimal()}  # numbers are checked by themselves
+    return len(words & set(terms.document_terms(quote))) >= _MIN_SHARED_WORDS * len(words)
 
 
 def numbers(text: str) -> set[Decimal]:
-    """Every number that the text may be read to say: 1,200; 1.2 million and 1.2; twenty-five; 十五; 3万."""
+    """Returns every number that the text may be read to say: 1,200; 1.2 million and 1.2; twenty-five; 十五; 3万."""
     folded = _folded(text)
-    found = set(_written(folded)) | set(_in_words(folded))
+    found = set(_numbers_in_digits(folded)) | set(_numbers_in_words(folded))
     return found | {number for day in dates(text) for number in map(Decimal, (day.year, day.month, day.day))}
 
 
 def dates(text: str) -> set[date]:
-    """Every day that the text may be read to say; 3/4/2025 is two of them."""
+    """Returns every day that the text may be read to say; 3/4/2025 may be two of them."""
     folded = _folded(text)
-    found = {day for pattern in _DATES for match in pattern.finditer(folded) if (day := _day(match.groupdict()))}
-    for match in _SLASHED.finditer(folded):
+    found = {day for pattern in _DATES for match in pattern.finditer(folded) if (day := _date_of(match.groupdict()))}
+    for match in _AMBIGUOUS_DATE.finditer(folded):
         first, second, year = map(int, match.groups())
-        found |= {day for pair in ((first, second), (second, first)) if (day := _made(year, *pair))}
+        found |= {day for pair in ((first, second), (second, first)) if (day := _valid_date(year, *pair))}
     return found
 
 
 def _folded(text: str) -> str:
-    # A digit after a CJK character begins a number, as after a space.
+    """Folds width and compatibility forms, and parts digits from the CJK characters before them, where a number
+    begins as it does after a space."""
     return _DIGITS_AFTER_CJK.sub(" ", unicodedata.normalize("NFKC", text))
 
 
-def _written(folded: str) -> Iterator[Decimal]:
-    """The numbers in digits, also multiplied by the word after them."""
+def _numbers_in_digits(folded: str) -> Iterator[Decimal]:
+    """Yields the numbers in digits, each also multiplied by the word after it, as in "1.2 million"."""
     for match in _DIGITS.finditer(folded):
         number = Decimal(match["whole"].replace(",", "") + (match["part"] or ""))
         number = -number if match["minus"] else number
         yield number
         if match["times"]:
-            yield number * _TIMES[match["times"].lower()]
+            yield number * _MULTIPLIERS[match["times"].lower()]
 
 
-def _in_words(folded: str) -> Iterator[Decimal]:
+def _numbers_in_words(folded: str) -> Iterator[Decimal]:
+    """Yields the numbers in Chinese and in English words."""
     for match in _ZH_RUN.finditer(folded):
         yield Decimal(_zh_number(match.group()))
     for match in _EN_RUN.finditer(folded):
@@ -137,7 +140,7 @@ def _in_words(folded: str) -> Iterator[Decimal]:
 
 
 def _zh_number(text: str) -> int:
-    """Of 十五 as of 二〇二五."""
+    """Reads a Chinese number, also one whose digits stand one by one: 十五 is 15, 二〇二五 is 2025."""
     if all(character in _ZH_DIGITS for character in text):
         return int("".join(str(_ZH_DIGITS[character]) for character in text))
     total = section = digit = 0
@@ -157,6 +160,7 @@ def _zh_number(text: str) -> int:
 
 
 def _en_number(words: list[str]) -> int:
+    """Reads an English number: ["two", "hundred", "five"] is 205."""
     total = section = 0
     for word in words:
         if word in _EN_SMALL:
@@ -169,18 +173,18 @@ def _en_number(words: list[str]) -> int:
     return total + section
 
 
-def _day(parts: Mapping[str, str | None]) -> date | None:
-    year, day = _part(parts["y"]), _part(parts["d"])
+def _date_of(parts: Mapping[str, str | None]) -> date | None:
+    year, day = _date_part(parts["y"]), _date_part(parts["d"])
     name = parts.get("month")
-    month = _part(parts["m"]) if name is None else [one[:3] for one in _MONTHS].index(name[:3].lower()) + 1
-    return _made(year, month, day)
+    month = _date_part(parts["m"]) if name is None else [one[:3] for one in _MONTHS].index(name[:3].lower()) + 1
+    return _valid_date(year, month, day)
 
 
-def _part(text: str | None) -> int:
+def _date_part(text: str | None) -> int:
     return int(text) if text and text.isdigit() else _zh_number(text or "零")
 
 
-def _made(year: int, month: int, day: int) -> date | None:
+def _valid_date(year: int, month: int, day: int) -> date | None:
     try:
         return date(year, month, day)
     except ValueError:
@@ -190,8 +194,9 @@ def _made(year: int, month: int, day: int) -> date | None:
 # -- reading one out ---------------------------------------------------------------------------
 
 
-def read(node: Mapping[str, Any], text: str, about: str) -> Scalar | Unread:
-    """The one value for a scalar of a schema that `text`, a sentence found for `about`, gives without doubt."""
+def read_value(node: Mapping[str, Any], text: str, about: str) -> Scalar | NoValue:
+    """Returns the one value that `text` gives without doubt for a scalar of a schema, described by `node`; `text` is
+    a sentence that was found for `about`."""
     types = node.get("type", "string")
     kinds = {types} if isinstance(types, str) else set(types)
     if "enum" in node or "const" in node:
@@ -199,37 +204,37 @@ def read(node: Mapping[str, Any], text: str, about: str) -> Scalar | Unread:
     if kinds & {"number", "integer"}:
         return _number(text, about, whole="number" not in kinds)
     if "string" not in kinds:
-        return Unread(
+        return NoValue(
             coded("truth_needs_model", "whether something is true has to be concluded, which needs a language model")
         )
     if node.get("format") == "date":
         days = sorted(dates(text))
-        return _only([day.isoformat() for day in days], Message("date"))
+        return _only_one([day.isoformat() for day in days], Message("date"))
     pattern = _SHAPES.get(str(node.get("format", "")))
     if "pattern" in node:
         pattern = re.compile(str(node["pattern"]).removeprefix("^").removesuffix("$"))
     if pattern is not None:
-        return _only([match.group() for match in pattern.finditer(text)], Message("value of this form"))
+        return _only_one([match.group() for match in pattern.finditer(text)], Message("value of this form"))
     if "format" in node:
-        return Unread(
+        return NoValue(
             coded("format_needs_model", "a text of the format {name} has to be made, not found", name=node["format"])
         )
     return " ".join(text.split())
 
 
-def _choice(choices: list[Any], text: str) -> Scalar | Unread:
-    """The one choice that the text names."""
+def _choice(choices: list[Any], text: str) -> Scalar | NoValue:
+    """Returns the one choice that the text names; of "part-time" and "time", the longer one."""
     named: list[Any] = [
         one for one in choices if isinstance(one, str) and quotes.find_quote(terms.fold(one), terms.fold(text))
     ]
     counted = [one for one in choices if isinstance(one, int | float) and not isinstance(one, bool)]
     named += [one for one in counted if Decimal(str(one)) in numbers(text)]
     longer = [one for one in named if not any(one != other and str(one) in str(other) for other in named)]
-    return _only(longer, Message("choice"))
+    return _only_one(longer, Message("choice"))
 
 
-def _number(text: str, about: str, *, whole: bool) -> Scalar | Unread:
-    """The one number of the text, or of that part of it which is most about the question."""
+def _number(text: str, about: str, *, whole: bool) -> Scalar | NoValue:
+    """Returns the one number of the text, or of that part of it which is most about the question."""
     found = _plain_numbers(text, whole)
     if len(found) > 1:
         asked = set(terms.query_terms(about))
@@ -237,32 +242,33 @@ def _number(text: str, about: str, *, whole: bool) -> Scalar | Unread:
         shares = [len(asked & set(terms.document_terms(part))) for part in parts]
         best = [part for part, share in zip(parts, shares, strict=True) if share == max(shares)]
         found = _plain_numbers(best[0], whole) if len(best) == 1 and max(shares) else found
-    return _only(found, Message("number"))
+    return _only_one(found, Message("number"))
 
 
 def _plain_numbers(text: str, whole: bool) -> list[int | float]:
-    """In digits or words, multiplied where a word says so; the numbers of dates are none."""
+    """Returns the numbers in digits or words, multiplied where a word says so; those of dates are left out."""
     folded = _folded(text)
-    for pattern in (*_DATES, _SLASHED):
+    for pattern in (*_DATES, _AMBIGUOUS_DATE):
         folded = pattern.sub(" ", folded)
     found: list[Decimal] = []
     for match in _DIGITS.finditer(folded):
-        found.append(list(_written(match.group()))[-1])
+        found.append(list(_numbers_in_digits(match.group()))[-1])
     beside = _DIGITS.sub(" ", folded)
     # A bare "one" or 一 is seldom a number.
-    found += [number for number in _in_words(beside) if number != 1]
+    found += [number for number in _numbers_in_words(beside) if number != 1]
     kept = [number for number in dict.fromkeys(found) if not whole or number == number.to_integral_value()]
     return [int(number) if number == number.to_integral_value() else float(number) for number in kept]
 
 
-def _only(found: list[Any], what: Message) -> Scalar | Unread:
+def _only_one(found: list[Any], what: Message) -> Scalar | NoValue:
+    """Returns the value that was found, if there is just one; `what` names in the reason what was looked for."""
     different = list(dict.fromkeys(found))
     if len(different) == 1:
         value: Scalar = different[0]
         return value
     if not different:
-        return Unread(coded("no_value", "the passage found for it gives no {what}", what=what))
+        return NoValue(coded("no_value", "the passage found for it gives no {what}", what=what))
     shown = ", ".join(map(str, different[:5]))
-    return Unread(
+    return NoValue(
         coded("several_values", "the passage found for it gives more than one {what}: {shown}", what=what, shown=shown)
     )

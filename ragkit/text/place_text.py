@@ -1,4 +1,4 @@
-"""Places in words."""
+"""Says where a passage stands in words that people use."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _PAGES = {
 }
 
 
-def spoken(place: Place, language: str) -> str:
-    """As a person says it: page 3; slide 2; sheet “Costs”, row 7; notes/a.txt, line 4."""
+def place_in_words(place: Place, language: str) -> str:
+    """Returns a place as a person says it: page 3; slide 2; sheet “Costs”, row 7; notes/a.txt, line 4."""
     parts = [place.name] if place.name and place.kind != "sheet" else []
     if place.kind == "sheet" and place.name:
         parts.append(say(Message("sheet “{name}”", {"name": place.name}), language))

@@ -1,4 +1,4 @@
-"""Finding a quote in a text, whatever copying has changed of its white space, width, hyphens and quotation marks."""
+"""Finds a quote in a text, whatever copying has changed of its white space, width, hyphens and quotation marks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,12 @@ _SAME = str.maketrans(
         "、": ",",
     }
 )
-
-
 _IGNORED = {"\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff"}
-
-
 _CJK = re.compile(f"[{CJK}]")
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
-    """The span of `text` that reads as `quote`, or None. A match never begins or ends inside a word
+    """Returns the span of `text` that reads as `quote`, or None. A match never begins or ends inside a word
     or a number of `text`."""
     folded, spans = _folded(text)
     needle, _ = _folded(quote)
@@ -35,14 +31,14 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     at = folded.find(needle)
     while at >= 0:
         stop = at + len(needle)
-        if _whole(folded, at, stop):
+        if _cuts_nothing(folded, at, stop):
             return spans[at][0], spans[stop - 1][1]
         at = folded.find(needle, at + 1)
     return None
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """`text` folded for comparison, and for each folded character the span it came from."""
+    """Returns `text` folded for comparison, and for each folded character the span that it came from."""
     characters: list[str] = []
     spans: list[tuple[int, int]] = []
     index = 0
@@ -69,12 +65,12 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
 
 
 def _continues(text: str, start: int, stop: int) -> bool:
-    """Whether the hyphen before text[start] breaks a word that goes on at text[stop]."""
+    """Says whether the hyphen before text[start] breaks a word that goes on at text[stop]."""
     return start >= 2 and text[start - 2].islower() and stop < len(text) and text[stop].islower()
 
 
 def _without_inner_cjk_spaces(characters: list[str], spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """White space beside a Chinese, Japanese or Korean character means nothing."""
+    """Leaves out white space beside a Chinese, Japanese or Korean character, where it means nothing."""
     kept = [
         index
         for index, character in enumerate(characters)
@@ -87,8 +83,8 @@ def _without_inner_cjk_spaces(characters: list[str], spans: list[tuple[int, int]
     return "".join(characters[index] for index in kept), [spans[index] for index in kept]
 
 
-def _whole(text: str, start: int, stop: int) -> bool:
-    """Whether text[start:stop] cuts no word and no number."""
+def _cuts_nothing(text: str, start: int, stop: int) -> bool:
+    """Says whether text[start:stop] begins and ends outside words and numbers."""
     before, after = text[:start][-2:], text[stop : stop + 2]
     return not (_joined(before[-1:], text[start]) or _joined(text[stop - 1], after[:1])) and not (
         _inside_number(before[::-1], text[start]) or _inside_number(after, text[stop - 1])
@@ -96,10 +92,11 @@ def _whole(text: str, start: int, stop: int) -> bool:
 
 
 def _joined(left: str, right: str) -> bool:
+    """Says whether two neighbouring characters belong to one word or one number."""
     word = (left.isalnum() and right.isalnum()) if left and right else False
     return (word and not (_CJK.match(left) or _CJK.match(right))) or (left.isdigit() and right.isdigit())
 
 
 def _inside_number(outside: str, edge: str) -> bool:
-    """Whether a point or comma and a digit beyond the edge carry on the edge's number."""
+    """Says whether a point or comma and a digit, both `outside` of the edge, carry on the edge's number."""
     return edge.isdigit() and len(outside) == 2 and outside[0] in ".," and outside[1].isdigit()

@@ -1,4 +1,4 @@
-"""Whether a page's text is text: what a reader would see at a glance, measured by its characters.
+"""Tells whether a page's text can be read: what a person sees at a glance is measured by its characters.
 
 A page is judged by the worst thing about it, from 1 (reads well) to 0. The bounds were set on 900 real files
 in 20 formats and eight scripts, so that no page that a person can read falls below `BAD`.
@@ -16,8 +16,8 @@ from ragkit.types.documents import Document, Page, WeakPage
 
 BAD = 0.5  # a page below it is listed
 _HOPELESS = 0.3  # a document whose every page is below it is not indexed
-_FEW_CHARACTERS = 80  # less says nothing about a page
-_JUDGED_CHARACTERS = 20_000  # of one page, from its start
+_MIN_CHARACTERS = 80  # a page with fewer is not judged
+_MAX_CHARACTERS = 20_000  # only the beginning of a longer page is judged
 
 _CODES = re.compile(r"\(cid:\d+\)|/[GgCc]\d{1,3}\b")
 _LOST = re.compile("[\ufffd\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -32,23 +32,23 @@ _VOWEL = re.compile(r"[aeiouyAEIOUYÀ-ÆÈ-ÏÒ-ÖØ-Ýà-æè-ïò-öø-ýÿĀ-
 _MARK = re.compile(r"[^\w\s]")
 
 
-def judged(document: Document) -> Document:
-    """`document` with the pages that read badly added to its weak ones."""
+def with_weak_pages(document: Document) -> Document:
+    """Returns `document` with the pages that read badly added to its weak ones."""
     pages = document.pages or (Page(0, 0, len(document.text)),)
     known = {page.number for page in document.weak_pages}
     found = list(document.weak_pages)
     for page in pages:
         if page.number in known or page.kind in ("file", "sheet"):  # data is no prose
             continue
-        score, reason = judge(document.text[page.start : page.end])
+        score, reason = readability(document.text[page.start : page.end])
         if score < BAD:
             found.append(WeakPage(page.number, round(score, 2), reason))
     found.sort(key=lambda page: page.number)
     return replace(document, weak_pages=tuple(found))
 
 
-def hopeless(document: Document) -> Message | None:
-    """Why none of it can be used; None: some of it can."""
+def why_unreadable(document: Document) -> Message | None:
+    """Returns why none of the document can be used, or None where some of it can."""
     count = max(len(document.pages), 1)
     weak = document.weak_pages
     if len(weak) < count or any(page.score >= _HOPELESS for page in weak):
@@ -56,34 +56,38 @@ def hopeless(document: Document) -> Message | None:
     return max(weak, key=lambda page: page.score).reason
 
 
-def judge(text: str) -> tuple[float, Message]:
-    """(score, why) of a page. A page with hardly any text scores 1: that it is short is no fault of it."""
-    sample = text[:_JUDGED_CHARACTERS]
+def readability(text: str) -> tuple[float, Message]:
+    """Returns how well a page reads, from 0 to 1, and why if that is below `BAD`. A page with hardly any text scores
+    1, as being short is no fault."""
+    sample = text[:_MAX_CHARACTERS]
     size = sum(not c.isspace() for c in sample)
-    if size < _FEW_CHARACTERS:
+    if size < _MIN_CHARACTERS:
         return 1.0, Message()
     score, reason = min(((check(sample, size), reason) for check, reason in _CHECKS), key=lambda item: item[0])
     return score, reason if score < BAD else Message()
 
 
-def _lost(text: str, size: int) -> float:
-    """Characters that were lost, and codes in their place: at one in twelve words break everywhere."""
+# Each check returns how well a page reads in one respect, from 0 to 1; `size` counts its characters without spaces.
+
+
+def _lost_characters(text: str, size: int) -> float:
+    """Counts characters that were lost, and codes in their place: at one in twelve, words break everywhere."""
     codes = sum(map(len, _CODES.findall(text)))
     return 1 - min((len(_LOST.findall(text)) + codes) / size * 6, 1)
 
 
-def _private(text: str, size: int) -> float:
-    """Glyphs of a font without a meaning; a bullet or an arrow is one in a hundred."""
+def _private_signs(text: str, size: int) -> float:
+    """Counts glyphs that mean something only in their font; a bullet or an arrow is one in a hundred."""
     return 1 - min(len(_PRIVATE.findall(text)) / size * 3, 1)
 
 
 def _mojibake(text: str, size: int) -> float:
-    """Bytes of one encoding read as another."""
+    """Counts what bytes of one encoding look like when they are read as another."""
     return 1 - min(sum(map(len, _MOJIBAKE.findall(text))) / size * 3, 1)
 
 
-def _spelled(text: str, size: int) -> float:
-    """Words taken apart: in a table of letters they are few, on a broken page nearly all."""
+def _spelled_words(text: str, size: int) -> float:
+    """Counts single letters, which broken pages take words apart into; a table of letters has few of them."""
     words = [word for word in _WORD.findall(text) if word.isascii()]
     if len(words) < 40 or sum(map(len, words)) < size / 2:
         return 1.0
@@ -91,8 +95,8 @@ def _spelled(text: str, size: int) -> float:
     return 1 - min(max(single - 0.5, 0) * 2, 1.0 - _HOPELESS)  # a person can still put them together
 
 
-def _unspeakable(text: str, size: int) -> float:
-    """Latin words without a vowel: a font whose letters are shifted. Codes have digits among them."""
+def _words_without_vowels(text: str, size: int) -> float:
+    """Counts Latin words without a vowel, as a font with shifted letters gives; codes have digits among them."""
     words = [word for word in _LATIN_WORD.findall(text) if len(word) >= 4 and not word.isupper()]
     if len(words) < 30 or sum(map(len, words)) < size / 2:
         return 1.0
@@ -100,8 +104,8 @@ def _unspeakable(text: str, size: int) -> float:
     return 1 - min(max(mute - 0.1, 0) * 2, 1)
 
 
-def _scripts(text: str, _size: int) -> float:
-    """Words that mix alphabets: Latin, Greek and Cyrillic letters within one."""
+def _mixed_alphabets(text: str, _size: int) -> float:
+    """Counts words that mix Latin, Greek and Cyrillic letters."""
     words = [word for word in re.findall(r"[^\W\d_]{3,}", text) if not word.isascii()]
     if len(words) < 30:
         return 1.0
@@ -109,13 +113,15 @@ def _scripts(text: str, _size: int) -> float:
     return 1 - min(mixed / len(words) * 1.5, 1)
 
 
-def _marks(text: str, size: int) -> float:
-    """Punctuation and symbols in place of letters; tables and dotted contents have up to two thirds."""
+def _signs_for_letters(text: str, size: int) -> float:
+    """Counts punctuation and symbols that stand in place of letters. The signs that rule tables and dot the lines of
+    a table of contents are not counted: good pages are made of them by up to two thirds."""
     marks = [c for c in _MARK.findall(text) if unicodedata.category(c)[0] in "PS" and c not in "._-–—|…·•=*+~─│━┃"]
     return 1 - min(max(len(marks) / size - 0.35, 0) * 3, 1 - _HOPELESS)
 
 
 def _alphabet(character: str) -> str:
+    """Returns "latin", "greek" or "cyrillic"; "" for a letter of any other script."""
     code = ord(character)
     if code < 0x250:
         return "latin"
@@ -125,11 +131,14 @@ def _alphabet(character: str) -> str:
 
 
 _CHECKS: Sequence[tuple[Callable[[str, int], float], Message]] = (
-    (_lost, coded("characters_lost", "characters were lost: its fonts or encoding do not say what they are")),
-    (_private, coded("private_signs", "its fonts give signs without a meaning")),
+    (
+        _lost_characters,
+        coded("characters_lost", "characters were lost: its fonts or encoding do not say what they are"),
+    ),
+    (_private_signs, coded("private_signs", "its fonts give signs without a meaning")),
     (_mojibake, coded("wrong_encoding", "it was written in another encoding than it was read in")),
-    (_spelled, coded("spelled_words", "its words are taken apart into letters")),
-    (_unspeakable, coded("no_words", "its letters make no words")),
-    (_scripts, coded("mixed_alphabets", "its words mix alphabets")),
-    (_marks, coded("only_signs", "it is made of signs, not of words")),
+    (_spelled_words, coded("spelled_words", "its words are taken apart into letters")),
+    (_words_without_vowels, coded("no_words", "its letters make no words")),
+    (_mixed_alphabets, coded("mixed_alphabets", "its words mix alphabets")),
+    (_signs_for_letters, coded("only_signs", "it is made of signs, not of words")),
 )

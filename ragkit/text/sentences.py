@@ -9,22 +9,31 @@ from ragkit.text import terms
 from ragkit.text.terms import CJK
 
 _MARKUP = re.compile(r"^[\s#>*+=~_|:-]+|[\s#*=~_|:-]+$")
+_MAX_CHARACTERS = 1200  # the longest sentence that is quoted; what is longer is no sentence
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|No|no|Fig|fig|Sec|Dr|Mr|Mrs|Ms|Prof|St|Inc|Ltd|Co|approx|[A-Z]))\.$"
+)
+# A sentence ends at a blank line, before an item or a table row, and at a mark that ends one.
+_BREAK = re.compile(
+    r"\n[ \t]*\n\s*"
+    r"|\n(?=[^\n|]{1,300} \| )"
+    r"|\n(?=[ \t]*(?:[-*+•·◦▪]\s|\(?\d{1,3}[.)、]\s?|[|#>=]|[（(]?[一二三四五六七八九十]+[、）)]|```))"
+    r"|[。！？]+[”’」』）】\"']*\s*|…+[”’」』）】\"']+\s*"
+    rf"|[.!?]+[\"'”’)\]]*\s+(?=[\"'“‘(\[]?(?:[^\Wa-z_]|[{CJK}]))"
+)
 
 
-_MAX_CHARACTERS = 1200  # of one quoted sentence; a longer one is no sentence
-
-
-def quotable(text: str, heading_path: Sequence[str]) -> Iterator[str]:
-    """The sentences of a text that say something, without the marks around them."""
+def quotable_sentences(text: str, heading_path: Sequence[str]) -> Iterator[str]:
+    """Yields the sentences of a text that can be quoted, without the marks around them; headings are left out."""
     headings = {title.casefold() for title in heading_path}
-    for start, end in sentences(text):
+    for start, end in sentence_spans(text):
         sentence = _MARKUP.sub("", text[start:end])
-        if _says_something(sentence) and sentence.casefold() not in headings:
+        if _can_be_quoted(sentence) and sentence.casefold() not in headings:
             yield sentence
 
 
-def _says_something(text: str) -> bool:
-    """Whether a piece of text can be an answer: a sentence, a row or an item, not a title or a question."""
+def _can_be_quoted(text: str) -> bool:
+    """Says whether a piece of text can be an answer: a sentence, a row or an item, not a title or a question."""
     if len(text) > _MAX_CHARACTERS or text.rstrip("\"'”’」』)）").endswith(("?", "？")):
         return False
     words = len(re.findall(r"[^\W_]+", text))
@@ -34,22 +43,8 @@ def _says_something(text: str) -> bool:
     return (words >= 3 or characters >= 5) and bool(re.search(r"[.!?;。！？；][\"'”’)）]*$|\||\d", text))
 
 
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|No|no|Fig|fig|Sec|Dr|Mr|Mrs|Ms|Prof|St|Inc|Ltd|Co|approx|[A-Z]))\.$"
-)
-
-
-_BREAK = re.compile(  # a blank line; the line of an item, of a table row; the end of a sentence
-    r"\n[ \t]*\n\s*"
-    r"|\n(?=[^\n|]{1,300} \| )"
-    r"|\n(?=[ \t]*(?:[-*+•·◦▪]\s|\(?\d{1,3}[.)、]\s?|[|#>=]|[（(]?[一二三四五六七八九十]+[、）)]|```))"
-    r"|[。！？]+[”’」』）】\"']*\s*|…+[”’」』）】\"']+\s*"
-    rf"|[.!?]+[\"'”’)\]]*\s+(?=[\"'“‘(\[]?(?:[^\Wa-z_]|[{CJK}]))"
-)
-
-
-def sentences(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Spans that tile `text[start:end]`, each one sentence, list item, table row or heading line."""
+def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+    """Returns spans that tile `text[start:end]`, each one sentence, list item, table row or heading line."""
     stop = len(text) if end is None else end
     spans: list[tuple[int, int]] = []
     begin = start

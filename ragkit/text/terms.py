@@ -37,37 +37,37 @@ _STOP_ZH = re.compile(
 
 
 def is_cjk(text: str) -> bool:
-    """Whether `text` holds at least one Chinese, Japanese or Korean character."""
+    """Says whether `text` holds at least one Chinese, Japanese or Korean character."""
     return bool(_CJK_CHARACTER.search(text))
 
 
-def cjk(text: str) -> list[str]:
-    """The Chinese, Japanese and Korean characters of `text`."""
+def cjk_characters(text: str) -> list[str]:
+    """Returns the Chinese, Japanese and Korean characters of `text`."""
     return _CJK_CHARACTER.findall(text)
 
 
 def language(text: str) -> str:
-    """ "zh" when a reader of `text` reads Chinese, else "en": by the share of CJK characters,
+    """Returns "zh" when a reader of `text` reads Chinese, else "en": by the share of CJK characters,
     where a Latin word counts as much as a character."""
-    han = len(cjk(text))
+    han = len(cjk_characters(text))
     words = len(re.findall(r"[A-Za-z]+", text))
     return "zh" if han and han >= words else "en"
 
 
 def fold(text: str) -> str:
-    """`text` with width, compatibility forms and case folded."""
+    """Returns `text` with width, compatibility forms and case folded."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def calm(question: str) -> str:
-    """A question all in capitals in small letters, for a model that tells them apart knows its words so; any
-    other as it is, and one or two words too, which may be names."""
+def lowercase_shouting(question: str) -> str:
+    """Returns a question that is all in capitals in small letters, as a model that tells them apart knows its words.
+    Any other question stays as it is, and so do one or two words, which may be names."""
     shouted = question.isupper() and not is_cjk(question) and len(question.split()) > 2
     return question.lower() if shouted else question
 
 
 def document_terms(text: str) -> Iterator[str]:
-    """Terms of `text` in reading order, repeats kept (their number is the frequency).
+    """Yields the terms of `text` in reading order, repeats kept (their number is the frequency).
 
     A CJK run of n characters gives its n-1 pairs and its last character, so that a single
     character can be found as a prefix. A compound such as "ERR-1042" gives itself and its parts.
@@ -80,7 +80,7 @@ def document_terms(text: str) -> Iterator[str]:
 
 
 def query_terms(question: str) -> tuple[str, ...]:
-    """The distinct terms worth looking for, in order; question words are left out unless
+    """Returns the distinct terms worth looking for, in order; question words are left out unless
     nothing else remains. A single CJK character stands for any pair that starts with it."""
     folded = fold(question)
     found = dict.fromkeys(_query_terms(_STOP_ZH.sub(" ", folded)))
@@ -90,8 +90,8 @@ def query_terms(question: str) -> tuple[str, ...]:
 
 
 def content_words(question: str) -> list[str]:
-    """The words of a question as they stand, question words and other small words left out; of CJK text
-    the runs between them."""
+    """Returns the words of a question as they stand, without question words and other small words. CJK text has no
+    borders between words: there, what stands between the small words comes as a whole."""
     runs = _RUN.findall(_STOP_ZH.sub(" ", unicodedata.normalize("NFKC", question)))
     return [run for run in runs if run.casefold() not in _STOP_EN]
 
@@ -118,7 +118,7 @@ def _word_terms(run: str) -> Iterator[str]:
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
-    """The English stem (Snowball) of a word of plain letters; any other word as it is."""
+    """Returns the English stem (Snowball) of a word of plain letters, and any other word as it is."""
     if not (word.isascii() and word.isalpha()):
         return word
     return str(_stemmer().stemWord(word))
@@ -136,7 +136,7 @@ class Matcher:
 
     def __init__(self, terms: Iterable[str]) -> None:
         self._stems: set[str] = set()
-        self._runs: list[str] = []  # of CJK, which has no borders
+        self._runs: list[str] = []  # terms in CJK, which has no borders between words
         self._compounds: list[str] = []
         for term in terms:
             if is_cjk(term):
@@ -146,12 +146,13 @@ class Matcher:
             else:
                 self._stems.add(term)
         self._starts = tuple(sorted({start for found in self._stems for start in _starts(found)}))
-        # The letters of every script make a pattern that takes milliseconds to compile: not one for each question.
+        # A pattern with the letters of every script takes milliseconds to compile, too long to be made for each
+        # question: this one knows ASCII alone, and other texts are taken apart into words.
         likely = "|".join(re.escape(start) for start in self._starts if start.isascii())
         self._likely = re.compile(f"(?<![a-z0-9])(?:{likely})[a-z0-9]*") if likely else None
 
     def count(self, text: str) -> dict[str, int]:
-        """Term -> how often it stands in `text`; those that do not are left out."""
+        """Returns how often each term stands in `text`; terms that do not stand there are left out."""
         folded = fold(text)
         found: dict[str, int] = {}
         for word in self._likely_words(folded):
@@ -169,13 +170,14 @@ class Matcher:
         return found
 
     def _likely_words(self, folded: str) -> Iterable[str]:
+        """Returns the words that begin as words of the question do, so that only these are stemmed."""
         if folded.isascii():
             return self._likely.findall(folded) if self._likely else ()
         return (word for word in _WORD.findall(folded) if word.startswith(self._starts)) if self._starts else ()
 
 
 def _times_between_borders(term: str, text: str) -> int:
-    """How often `term` stands in `text` with no letter before or after it."""
+    """Counts how often `term` stands in `text` with no letter before or after it."""
     times, at = 0, text.find(term)
     while at >= 0:
         end = at + len(term)
@@ -186,14 +188,14 @@ def _times_between_borders(term: str, text: str) -> int:
 
 
 def _starts(stemmed: str) -> tuple[str, ...]:
-    """What every word of this stem begins with: Snowball changes the last letter of a stem at the most, but makes
-    "tie" of "tying" and so on."""
+    """Returns what every word of this stem begins with: Snowball changes the last letter of a stem at the most, but
+    makes "tie" of "tying" and so on."""
     start = stemmed[: max(2, len(stemmed) - 1)]
     return (start, f"{stemmed[0]}y") if len(stemmed) == 3 and stemmed.endswith("ie") else (start,)
 
 
 def cover(weights: Mapping[str, float], held: Collection[str]) -> float:
-    """The share, 0 to 1, of the weight of the question's terms that a text holds."""
+    """Returns the share, 0 to 1, of the weight of the question's terms that a text holds."""
     total = sum(weights.values())
     if total <= 0:
         return 0.0

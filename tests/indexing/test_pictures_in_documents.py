@@ -21,7 +21,7 @@ from ragkit.config.sections import LoadingConfig
 from ragkit.loaders.sandbox.loader import SandboxLoader
 from ragkit.testing import Scripted, ScriptedOllama, json_reply
 from ragkit.text.pictures import is_picture, with_words
-from ragkit.text.place_text import spoken
+from ragkit.text.place_text import place_in_words
 from ragkit.types.documents import Document, Heading, Page, PageKind
 from ragkit.types.reports import FileOutcome, IndexReport
 from tests.helpers.office_files import (
@@ -104,7 +104,7 @@ def test_word_pictures_are_described_where_they_stand(folder: Path) -> None:
     assert document is not None
     assert text(document) == f"Pumps\n\nBefore.\n\n{SAID}\n\nAfter.\n\nPart | Photo\n\n{SAID}\n\n\nValves\n"
     assert [document.text[heading.start :][:6].strip() for heading in document.headings] == ["Pumps", "Valves"]
-    places = [spoken(document.place(document.text.index(words)), "en") for words in (SEEN, "After.")]
+    places = [place_in_words(document.place(document.text.index(words)), "en") for words in (SEEN, "After.")]
     assert places == ["picture 1 (a model's description)", "line 9"]
     assert said == [DESCRIBED.format(2)]
 

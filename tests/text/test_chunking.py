@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit.text.chunking import embedding_key, split
-from ragkit.text.sentences import sentences
+from ragkit.text.sentences import sentence_spans
 from ragkit.types.documents import Document, Heading, Page
 
 PIECES = st.sampled_from(
@@ -71,7 +71,7 @@ def test_no_chunk_is_over_the_limit_by_more_than_a_rest(text: str, limit: int) -
     ],
 )
 def test_sentences_of_both_languages(text: str, expected: list[str]) -> None:
-    assert [text[start:end] for start, end in sentences(text)] == expected
+    assert [text[start:end] for start, end in sentence_spans(text)] == expected
 
 
 def test_headings_travel_beside_the_chunk_and_start_a_new_one() -> None:

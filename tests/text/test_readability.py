@@ -15,7 +15,7 @@ from ragkit.config.resolving import resolve
 from ragkit.config.sections import Config
 from ragkit.frontends.cli import main
 from ragkit.testing import ScriptedOllama
-from ragkit.text.readability import BAD, judge
+from ragkit.text.readability import BAD, readability
 from tests.helpers.pdfs import text_pdf
 
 ENGLISH = "Staff have twenty days of annual leave a year. Up to five unused days may be carried into the next one. " * 3
@@ -42,7 +42,7 @@ CHINESE = "员工每年享有二十天带薪年假，未休完的假期可以顺
     ],
 )
 def test_what_a_person_can_read(text: str) -> None:
-    assert judge(text)[0] >= BAD
+    assert readability(text)[0] >= BAD
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_a_person_can_read(text: str) -> None:
     ],
 )
 def test_what_a_person_cannot_read(text: str, why: str) -> None:
-    score, reason = judge(text)
+    score, reason = readability(text)
     assert score < BAD
     assert why in str(reason)
 

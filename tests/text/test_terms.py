@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragkit.text.terms import Matcher, calm, cover, document_terms, language, query_terms
+from ragkit.text.terms import Matcher, cover, document_terms, language, lowercase_shouting, query_terms
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_the_language_of_a_question(text: str, expected: str) -> None:
     ],
 )
 def test_a_question_in_capitals_is_calmed_and_a_name_is_not(question: str, expected: str) -> None:
-    assert calm(question) == expected
+    assert lowercase_shouting(question) == expected

@@ -19,7 +19,7 @@ from ragkit.i18n.messages import Message, say
 from ragkit.text import terms
 from ragkit.text.html_pages import page_of, shown
 from ragkit.text.json_values import value_of
-from ragkit.text.place_text import spoken
+from ragkit.text.place_text import place_in_words
 from ragkit.types.bundle import Bundle
 from ragkit.types.errors import InputError
 
@@ -43,7 +43,7 @@ def to_html(bundle: Bundle) -> str:
         how_to_check=_how_to_check(bundle.language),
         data=escape(data),
         language_of=terms.language,
-        spoken=spoken,
+        place_in_words=place_in_words,
         json=json.dumps,
     )
 

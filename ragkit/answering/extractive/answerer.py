@@ -15,7 +15,7 @@ from ragkit.answering.extractive.evidence import Probe
 from ragkit.answering.extractive.sentences import ScoredSentence, candidates, choose, quoted, score
 from ragkit.retrieval import fusion
 from ragkit.text import terms
-from ragkit.text.sentences import sentences as chunking_sentences
+from ragkit.text.sentences import sentence_spans
 from ragkit.types.answers import Completion, Context, ContextLedger, QuestionImages, Turn
 from ragkit.types.documents import EmbedFault, Vector
 from ragkit.types.ports import Embedder
@@ -129,7 +129,7 @@ def threshold_of(embedder: Embedder, texts: Sequence[str], vectors: Rows) -> Evi
 
 def _sentence(text: str) -> str:
     """The middle one of a text's sentences."""
-    found = [text[start:end].strip() for start, end in chunking_sentences(text)]
+    found = [text[start:end].strip() for start, end in sentence_spans(text)]
     long = [sentence for sentence in found if len(sentence) >= _MIN_CHARACTERS] or [text]
     return long[len(long) // 2]
 

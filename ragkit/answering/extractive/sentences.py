@@ -15,7 +15,7 @@ from itertools import islice
 from ragkit.answering.extractive.evidence import mean_and_deviation
 from ragkit.retrieval import fusion
 from ragkit.text import terms
-from ragkit.text.sentences import quotable
+from ragkit.text.sentences import quotable_sentences
 from ragkit.types.search import Passage
 
 _PAIRS = ("“”", "「」", '""', "«»", "『』")
@@ -45,7 +45,11 @@ class ScoredSentence:
 
 def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
     """Up to `limit` sentences of the passages, in order; headings and fragments are left out."""
-    found = ((passage.marker, text) for passage in passages for text in quotable(passage.text, passage.heading_path))
+    found = (
+        (passage.marker, text)
+        for passage in passages
+        for text in quotable_sentences(passage.text, passage.heading_path)
+    )
     return [Sentence(marker, text, position) for position, (marker, text) in enumerate(islice(found, limit))]
 
 

@@ -83,12 +83,12 @@ class _Work:
         for one in ranked[:_SENTENCES]:
             if ranked[0].score - one.score > _DROP:
                 break
-            value = numbers_and_dates.read(choices[0], one.sentence.text, about)
-            if not isinstance(value, numbers_and_dates.Unread) and not problem(value, node):
+            value = numbers_and_dates.read_value(choices[0], one.sentence.text, about)
+            if not isinstance(value, numbers_and_dates.NoValue) and not problem(value, node):
                 return self._proved(value, one, context)
             why = (
                 value.why
-                if isinstance(value, numbers_and_dates.Unread)
+                if isinstance(value, numbers_and_dates.NoValue)
                 else coded("found_misfit", "what was found does not fit the schema")
             )
             self.reasons.setdefault(path, why)

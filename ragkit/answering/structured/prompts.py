@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from ragkit.answering.prompts import _ASK, _listed
-from ragkit.text.fencing import _fenced
+from ragkit.text.fencing import fence_passage
 from ragkit.text.terms import language
 from ragkit.types.answers import ChatMessage
 from ragkit.types.search import Passage
@@ -52,7 +52,7 @@ _FORM_AGAIN = {
 def form_prompt(question: str, schema: Mapping[str, object], passages: Sequence[Passage]) -> list[ChatMessage]:
     """The messages that ask for a form to be filled in, each value with a quote and a number."""
     spoken = language(question)
-    fenced = "\n\n".join(_fenced(passage) for passage in passages)
+    fenced = "\n\n".join(fence_passage(passage) for passage in passages)
     shown = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     return [
         ChatMessage("system", _FORM[spoken].format(schema=shown)),

@@ -23,7 +23,7 @@ from ragkit.loaders.pdf.letter_spacing import mended
 from ragkit.loaders.pdf.pictures import place_pictures
 from ragkit.loaders.pdf.text import CONTROL, Pages, cleaned, joined_hyphens, sane_title
 from ragkit.loaders.reasons import NEEDS_PASSWORD
-from ragkit.text.readability import BAD, judge
+from ragkit.text.readability import BAD, readability
 from ragkit.types.documents import Document, Page, WeakPage
 from ragkit.types.errors import LoadError, NoText
 
@@ -286,7 +286,7 @@ def _refused(data: bytes, why: str, *, locked: bool) -> LoadError:
 
 def _badly_spelled(pages: Pages, known: Collection[int]) -> dict[int, WeakPage]:
     """Pages, but the `known` ones, whose text is none that a person could read."""
-    judged = ((number, judge(page)) for number, page in enumerate(pages, 1) if page and number not in known)
+    judged = ((number, readability(page)) for number, page in enumerate(pages, 1) if page and number not in known)
     return {number: WeakPage(number, round(score, 2), why) for number, (score, why) in judged if score < BAD}
 
 

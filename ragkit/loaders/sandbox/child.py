@@ -27,7 +27,7 @@ from ragkit.loaders.formats import parse
 from ragkit.loaders.images.ocr import MEMORY_MB, Ocr, Reading, readings
 from ragkit.loaders.images.picture import as_png
 from ragkit.loaders.reasons import NESTED_TOO_DEEPLY, READER_FAILED
-from ragkit.text.readability import hopeless, judged
+from ragkit.text.readability import why_unreadable, with_weak_pages
 from ragkit.text.terms import language
 from ragkit.types.errors import LoadError, UnsupportedFormat
 
@@ -176,8 +176,8 @@ def _answer(
         if pictures.without is not None:
             state = "unsupported" if isinstance(pictures.without, UnsupportedFormat) else "unreadable"
             return {**_failure(content_hash, pictures.without.message, state), "bare": asdict(document)}
-    document = judged(document)
-    why = hopeless(document)
+    document = with_weak_pages(document)
+    why = why_unreadable(document)
     if why is not None:
         return _failure(content_hash, coded("no_readable_page", "No page of it can be read: {why}.", why=why))
     document = replace(document, language=language(_sample(document.text)))

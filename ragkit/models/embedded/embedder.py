@@ -61,7 +61,7 @@ class EmbeddedEmbedder:
         return list(self._remembered([_DOCUMENT_PREFIX + text for text in texts]))
 
     def embed_query(self, text: str) -> Vector:
-        return self._remembered([_QUERY_PREFIX + terms.calm(text)])[0]
+        return self._remembered([_QUERY_PREFIX + terms.lowercase_shouting(text)])[0]
 
     def embed_truncated(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
         """Vectors of the first `most_tokens` of the texts as they stand: the caller put the prefix."""

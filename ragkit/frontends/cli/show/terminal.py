@@ -16,7 +16,7 @@ import click
 
 from ragkit.frontends.cli.show import links
 from ragkit.i18n.messages import Message, environment_language, say
-from ragkit.text.place_text import spoken
+from ragkit.text.place_text import place_in_words
 from ragkit.types.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def where(source: str, place: Place, with_links: bool) -> str:
 
 
 def place_text(place: Place) -> str:
-    return safe(spoken(place, LANGUAGE))
+    return safe(place_in_words(place, LANGUAGE))
 
 
 def short(text: str, characters: int = _QUOTE_CHARACTERS) -> str:
