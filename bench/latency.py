@@ -27,7 +27,7 @@ import numpy.typing as npt
 import shared
 
 from ragkit.config.resolving import DEFAULTS
-from ragkit.indexing.update import generation_of
+from ragkit.indexing.generations import generation_of
 from ragkit.retrieval.search import RetrievalContext, retrieve
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.store.vectors.search import DenseVectors

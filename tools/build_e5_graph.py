@@ -22,7 +22,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 HIDDEN, LAYERS, HEADS, FEED_FORWARD = 384, 12, 12, 1536
 EPSILON = 1e-12
 CONTRIB = "com.microsoft"
-OUTPUT = Path(__file__).resolve().parent.parent / "ragkit" / "models" / "e5.onnx"
+OUTPUT = Path(__file__).resolve().parent.parent / "ragkit" / "models" / "embedded" / "e5.onnx"
 
 
 class GraphBuilder:

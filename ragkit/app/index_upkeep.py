@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ragkit.app.models import ChosenModels
 from ragkit.i18n.messages import Message
 from ragkit.indexing import picture_descriptions, update
+from ragkit.indexing.comparing import plan
 from ragkit.store.catalog import maintenance
 from ragkit.store.index_folder import IndexFolder
 from ragkit.store.sidecars import last_answer, reply_cache
@@ -93,7 +94,7 @@ class IndexUpkeep:
             known = {}
         with closing(SandboxLoader(self._config.loading)) as sandbox:
             loader = self._describing(sandbox, self._descriptions())
-            return update.plan(found, roots, known, loader, lambda file, known: has_hash(str(file.path), known))
+            return plan(found, roots, known, loader, lambda file, known: has_hash(str(file.path), known))
 
     def watch(
         self,

@@ -94,7 +94,7 @@ class ChosenModels:
         with self._making:
             if self._embedder is None:
                 self._embedder = self._make_embedder(active)
-        from ragkit.indexing.update import generation_of
+        from ragkit.indexing.generations import generation_of
 
         made = generation_of(self._embedder, self._config.chunking)
         if not to_index and active is not None and not made.same_vectors(active):

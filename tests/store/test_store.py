@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ragkit.config.sections import ChunkingConfig
-from ragkit.indexing.update import generation_of
+from ragkit.indexing.generations import generation_of
 from ragkit.store.catalog.writer import SqliteCatalog
 from ragkit.store.locks import FileLock
 from ragkit.store.vectors.search import DenseVectors
