@@ -286,7 +286,7 @@ def test_a_bad_vector_is_reported_and_every_other_chunk_is_indexed(
     tmp_path: Path, folder: Path, server: ScriptedOllama, change: Callable[[list[list[float]]], object]
 ) -> None:
     server.behaviour = vectors_reply(change)
-    with kit_for(tmp_path, server, requests__batch_texts="1") as kit:
+    with kit_for(tmp_path, server) as kit:
         report = kit.index([folder])
         status = kit.status()
     assert counts(report)["added"] == 3
