@@ -1,6 +1,6 @@
 """What a chunk costs as an index grows, and how much memory indexing takes whatever the size of the corpus.
 
-    python bench/growth.py [--sizes 1000 5000 20000 50000 100000 200000] [--mb 0] [--out docs/growth.md]
+    python bench/growth.py [--sizes 1000 5000 20000 50000 100000 200000] [--mb 0] [--out FILE.md]
 
 So many small generated files of one chunk each are indexed by ragkit and by a loop over `collection.add`, each size
 into a new index, with an embedding server that does no work (`zero_cost_ollama.py`, 384 numbers a vector). `--mb`
@@ -94,39 +94,49 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 5000, 20_000, 50_000, 100_000, 200_000])
     parser.add_argument("--loop-up-to", type=int, default=200_000, help="the loop is run up to this size")
     parser.add_argument("--mb", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("docs/growth.md"))
+    parser.add_argument("--out", type=Path, help="write the page, as docs/growth.md, here, and its plot beside it")
     options = parser.parse_args()
     lines: dict[str, list[tuple[int, float]]] = {"ragkit": [], "loop": []}
-    rows, large = [], ""
     with zero_cost_server(0, DIMENSION) as url:
-        for size in options.sizes:
-            with tempfile.TemporaryDirectory() as folder:
-                generate(Path(folder), size)
-                row = [f"{size:,}"]
-                for name, program in (("ragkit", RAGKIT), ("loop", LOOP)):
-                    if name == "loop" and size > options.loop_up_to:
-                        row += ["–", "–"]
-                        continue
-                    seconds, memory, _, chunks = run_one(sys.executable, program, Path(folder), url)
-                    lines[name].append((size, seconds * 1000 / chunks))
-                    row += [f"{seconds * 1000 / chunks:.2f}", f"{memory:.0f}"]
-                rows.append(row)
-                print(row, flush=True)
-        if options.mb:
-            with tempfile.TemporaryDirectory() as folder:
-                large_text(Path(folder) / "large.txt", options.mb)
-                seconds, memory, _, chunks = run_one(sys.executable, RAGKIT, Path(folder), url)
-                large = (
-                    f" A text file of {options.mb} MB took {memory:.0f} MB at its peak, {seconds:.0f} s and"
-                    f" {chunks:,} chunks."
-                )
-                print(large, flush=True)
-    options.out.with_suffix(".svg").write_text(plot({name: line for name, line in lines.items() if line}), "utf-8")
-    head = ["chunks", "ragkit, ms a chunk", "peak MB", "loop, ms a chunk", "peak MB"]
-    page = PAGE.format(
+        rows = [measured(size, options.loop_up_to, url, lines) for size in options.sizes]
+        large = measured_large_file(options.mb, url) if options.mb else ""
+    text = page(options, rows, large)
+    print(text)
+    if options.out is not None:
+        options.out.write_text(text, "utf-8")
+        curves = {name: line for name, line in lines.items() if line}
+        options.out.with_suffix(".svg").write_text(plot(curves), "utf-8")
+
+
+def measured(size: int, loop_up_to: int, url: str, lines: dict[str, list[tuple[int, float]]]) -> list[str]:
+    """Returns the row of one size, and adds its points to the lines of the plot."""
+    row = [f"{size:,}"]
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder), size)
+        for name, program in (("ragkit", RAGKIT), ("loop", LOOP)):
+            if name == "loop" and size > loop_up_to:
+                row += ["–", "–"]
+                continue
+            seconds, memory, _, chunks = run_one(sys.executable, program, Path(folder), url)
+            lines[name].append((size, seconds * 1000 / chunks))
+            row += [f"{seconds * 1000 / chunks:.2f}", f"{memory:.0f}"]
+    print(row, flush=True)
+    return row
+
+
+def measured_large_file(mb: int, url: str) -> str:
+    """Returns a sentence about one text file of this size."""
+    with tempfile.TemporaryDirectory() as folder:
+        large_text(Path(folder) / "large.txt", mb)
+        seconds, memory, _, chunks = run_one(sys.executable, RAGKIT, Path(folder), url)
+    return f" A text file of {mb} MB took {memory:.0f} MB at its peak, {seconds:.0f} s and {chunks:,} chunks."
+
+
+def page(options: argparse.Namespace, rows: list[list[str]], large: str) -> str:
+    return PAGE.format(
         largest=max(options.sizes),
-        table=shared.table(head, rows),
-        plot=options.out.with_suffix(".svg").name,
+        table=shared.table(["chunks", "ragkit, ms a chunk", "peak MB", "loop, ms a chunk", "peak MB"], rows),
+        plot=options.out.with_suffix(".svg").name if options.out is not None else "growth.svg",
         large=large,
         sizes=" ".join(map(str, options.sizes)),
         upto=options.loop_up_to,
@@ -135,8 +145,6 @@ def main() -> None:
         load=os.getloadavg()[0],
         date=f"{datetime.now(UTC):%Y-%m-%d}",
     )
-    options.out.write_text(page, "utf-8")
-    print(page)
 
 
 if __name__ == "__main__":

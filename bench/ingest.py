@@ -30,7 +30,7 @@ SUFFIXES = {".txt", ".md", ".rst", ".html", ".htm", ".pdf"}
 RAGKIT = """
 import sys
 from ragkit import RagKit
-from ragkit.config import resolve
+from ragkit.config.resolving import resolve
 folder, index, url = sys.argv[1:]
 config, _ = resolve(environ={}, flags={"ollama.host": url, "models.backend": "ollama"})
 with RagKit.open(index, config) as kit:

@@ -1,6 +1,6 @@
 """What retrieval adds to the model: everything between a question's vector and its passages, by index size.
 
-    python bench/latency.py DATA_DIR [--sizes 1000 20000 200000] [--rounds 3] [--out docs/latency.md]
+    python bench/latency.py DATA_DIR [--sizes 1000 20000 200000] [--rounds 3] [--out FILE]
 
 Beside it, in turns, a bare `collection.query` over the same vectors in Chroma. Texts are the abstracts of the set
 `npl`, over and over with a number of their own, and the questions are that set's; vectors are random around 500
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 20_000, 200_000])
     parser.add_argument("--rounds", type=int, default=3, help="after the first")
-    parser.add_argument("--out", type=Path, default=Path("docs/latency.md"))
+    parser.add_argument("--out", type=Path, help="write the page, as docs/latency.md, here")
     options = parser.parse_args()
     texts = lines(options.data / "npl" / "corpus.jsonl")
     asked = lines(options.data / "npl" / "queries.jsonl")
@@ -165,17 +165,21 @@ def main() -> None:
             rows.append(measured(size, texts, questions, options.rounds, Path(folder)))
         print("| " + " | ".join(rows[-1]) + " |", flush=True)
     table = shared.table(head, rows)
-    page = PAGE.format(
+    print(table)
+    if options.out is not None:
+        options.out.write_text(page(table, len(questions), options.rounds), "utf-8")
+
+
+def page(table: str, questions: int, rounds: int) -> str:
+    return PAGE.format(
         table=table,
         exact_mb=DEFAULTS.store.exact_mb,
-        questions=len(questions),
-        rounds=options.rounds,
+        questions=questions,
+        rounds=rounds,
         cores=os.cpu_count(),
         load=os.getloadavg()[0],
         date=f"{datetime.now(UTC):%Y-%m-%d}",
     )
-    options.out.write_text(page, "utf-8")
-    print(table)
 
 
 if __name__ == "__main__":

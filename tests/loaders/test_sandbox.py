@@ -274,7 +274,7 @@ def test_the_child_dies_with_its_parent(tmp_path: Path, busy: bool) -> None:
         """
         import sys, threading, time
         from pathlib import Path
-        from ragkit.config import LoadingConfig
+        from ragkit.config.sections import LoadingConfig
         from ragkit.loaders.sandbox.loader import SandboxLoader
         loader = SandboxLoader(LoadingConfig(timeout_s=3))
         loader._running()

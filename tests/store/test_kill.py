@@ -84,7 +84,7 @@ def test_a_kill_while_chroma_is_written_costs_no_embedding(tmp_path: Path) -> No
 
     folder = generate(tmp_path / "docs")
     dies = (
-        "import os, sys; from ragkit.store.graph import ChromaGraph;"
+        "import os, sys; from ragkit.store.vectors.graph import ChromaGraph;"
         "ChromaGraph._write_seal = lambda self, deleted: os._exit(9);"
         "from ragkit.frontends.cli import main; main(sys.argv[1:])"
     )
