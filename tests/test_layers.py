@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ragkit
+from tests.helpers.paths import CHECKOUT
 
 ROOT = Path(ragkit.__file__).parent
 VOCABULARY = {"types", "config", "i18n"}
@@ -104,6 +106,16 @@ def test_imports_go_only_where_they_may(path: Path) -> None:
     rooms = {name.split(".")[1] for name in imports(path) if name.startswith("ragkit.")}
     rooms -= {"__version__", room(path)}
     assert rooms <= MAY_IMPORT[room(path)], f"{room(path)} may not import {rooms - MAY_IMPORT[room(path)]}"
+
+
+def test_the_guide_to_the_architecture_shows_the_same_table() -> None:
+    guide = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", guide, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", allowed)) for name, allowed in rows} == {
+        name: allowed for name, allowed in MAY_IMPORT.items() if not name.startswith("__")
+    }
+    named = set(re.findall(r"`(?:ragkit/)?((?:[a-z_]+/)+[a-z_0-9]+\.py)`", guide)) - {"tests/test_layers.py"}
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 def test_every_room_has_its_rule() -> None:
