@@ -291,7 +291,7 @@ def test_chunks_are_read_by_their_numbers(catalog: SqliteCatalog, tmp_path: Path
     reads = [sql for sql in asked if "number" in sql.partition("WHERE")[2]]
     assert len(reads) > 7
     for sql in reads:
-        plan = str(catalog.rows(f"EXPLAIN QUERY PLAN {sql}"))
+        plan = str(catalog._db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
         assert "INTEGER PRIMARY KEY" in plan, sql
         assert "B-TREE" not in plan, sql
 

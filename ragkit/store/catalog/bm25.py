@@ -8,7 +8,6 @@ question is adding up.
 from __future__ import annotations
 
 import math
-import sqlite3
 import sys
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -97,29 +96,37 @@ class Lexicon:
         [(found,)] = self._catalog.rows(
             f"SELECT group_concat(doc) FROM {vocabulary} WHERE term BETWEEN ? AND ?", (term, last)
         )
-        return np.fromstring(found or "", np.int64, sep=",")
+        with self._catalog.unpacked():
+            return np.fromstring(found or "", np.int64, sep=",")
 
     def _read_lengths(self) -> None:
-        """How many terms each chunk has. FTS5 keeps them in a table of its own, as the integers of SQLite's file
-        format: of seven bits a byte, of which the last has no eighth. Raises sqlite3.DatabaseError: it is damaged."""
-        [(names, sizes, most)] = self._catalog.rows(  # one row of text is read sooner than a million of two values
+        """Learn how many terms each chunk has. One row of text is read sooner than a million of two values."""
+        [(names, sizes, last)] = self._catalog.rows(
             "SELECT group_concat(id), group_concat(hex(sz), ''), (SELECT max(number) FROM chunks)"
             f" FROM {self._table}_docsize"
         )
         if names is None:
             return
-        numbers = np.fromstring(names, np.int64, sep=",")
-        digits = np.frombuffer(bytes.fromhex(sizes), np.uint8).astype(np.int64)
-        ends = np.flatnonzero(digits < 128)
-        if ends.size != numbers.size or numbers.min() < 1 or numbers.max() > (most or 0):
-            raise sqlite3.DatabaseError("the lengths in the word index are not those of its chunks")
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        powers = np.repeat(ends, ends - starts + 1) - np.arange(digits.size)
-        lengths = np.add.reduceat((digits & 127) << 7 * powers, starts)
+        with self._catalog.unpacked():
+            numbers = np.fromstring(names, np.int64, sep=",")
+            lengths = _unpacked_integers(bytes.fromhex(sizes))
+        if lengths.size != numbers.size or lengths.min() < 0 or numbers.min() < 1 or numbers.max() > (last or 0):
+            raise self._catalog.damaged("the lengths in the word index are not those of its chunks")
         dampings = np.zeros(numbers.max() + 1)
         dampings[numbers] = _K1 * (1 - _B + _B * lengths / max(lengths.mean(), 1.0))
         self._dampings = dampings
-        self._chunks = numbers.size  # last: where it is known, so are the lengths
+        self._chunks = numbers.size  # set last: where it is known, so are the lengths
+
+
+def _unpacked_integers(packed: bytes) -> Numbers:
+    """Integers in a row, as FTS5 keeps the length of each chunk: seven bits a byte, the highest first, and the last
+    byte of each without an eighth bit."""
+    digits = np.frombuffer(packed, np.uint8).astype(np.int64)
+    ends = np.flatnonzero(digits < 128)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    powers = np.repeat(ends, ends - starts + 1) - np.arange(ends[-1] + 1)
+    found: Numbers = np.add.reduceat((digits[: ends[-1] + 1] & 127) << 7 * powers, starts)
+    return found
 
 
 def best_of(numbers: Numbers, scores: Scores, limit: int) -> tuple[Numbers, Scores]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from ragkit.store.catalog.connection import BY_NUMBER, CatalogFile, marks, parts
@@ -21,14 +20,13 @@ class ChunkNumbers:
         self._refs: dict[int, ChunkRef] = {}
 
     def refs(self, numbers: Sequence[int]) -> list[ChunkRef]:
-        """The chunk of each number. Raises sqlite3.DatabaseError: there is none."""
+        """The chunk of each number. Raises IndexDamaged: there is none."""
         self._make_room()
         for part in parts([number for number in numbers if number not in self._refs]):
             self._learn(f"{BY_NUMBER} AND number IN ({marks(part)})", part)
-        try:
-            return [self._refs[number] for number in numbers]
-        except KeyError as exc:
-            raise sqlite3.DatabaseError("the word index names a chunk that is not there") from exc
+        if not self._refs.keys() >= set(numbers):
+            raise self._catalog.damaged("the word index names a chunk that is not there")
+        return [self._refs[number] for number in numbers]
 
     def of(self, ids: Sequence[str]) -> dict[str, int]:
         """id -> number, of those `ids` that there is a chunk of."""

@@ -1,4 +1,7 @@
-"""The catalog's SQLite file: its tables, its transactions and snapshots."""
+"""The catalog's SQLite file as it is open: its queries, its transactions and snapshots.
+
+Everything that is read comes through here, so that a damaged file is told as IndexDamaged and by no other error.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +9,18 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
-from ragkit.store.catalog.errors import translated
-from ragkit.text.terms import language
-from ragkit.types.errors import IndexMismatch, IndexMissing
+from ragkit.store.catalog.errors import damaged, translated, unpacked
+from ragkit.store.catalog.schema import check_types, prepare
+from ragkit.types.errors import IndexDamaged, IndexMissing
 
-FORMAT = 3
 _T = TypeVar("_T")
-_SCHEMA = f"""
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('format', '{FORMAT}');
-CREATE TABLE generations (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL CHECK (state IN ('building', 'active')),
-  fingerprint TEXT NOT NULL UNIQUE, backend TEXT NOT NULL, model TEXT NOT NULL, digest TEXT NOT NULL,
-  dimension INTEGER NOT NULL, query_prefix TEXT NOT NULL, document_prefix TEXT NOT NULL,
-  chunk_tokens INTEGER NOT NULL, overlap_tokens INTEGER NOT NULL);
-CREATE TABLE files (
-  source TEXT PRIMARY KEY, content_hash TEXT NOT NULL, size_bytes INTEGER NOT NULL,
-  modified_ns INTEGER NOT NULL, seen_ns INTEGER NOT NULL, loader TEXT NOT NULL,
-  state TEXT NOT NULL, reason TEXT NOT NULL, notes TEXT NOT NULL,
-  pages INTEGER NOT NULL, weak_pages TEXT NOT NULL);
-CREATE TABLE documents (
-  source TEXT PRIMARY KEY REFERENCES files(source), media_type TEXT NOT NULL, title TEXT NOT NULL,
-  structure TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE chunks (
-  number INTEGER PRIMARY KEY, generation INTEGER NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
-  ordinal INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, place TEXT NOT NULL,
-  headings TEXT NOT NULL, text TEXT NOT NULL, key TEXT NOT NULL, vector BLOB,
-  UNIQUE (generation, id));
-CREATE INDEX chunks_of ON chunks (source, generation);
-CREATE INDEX chunks_by_key ON chunks (key, generation);
-CREATE INDEX chunks_without_vector ON chunks (generation) WHERE vector IS NULL;
-CREATE TABLE outbox (id TEXT PRIMARY KEY, operation TEXT NOT NULL CHECK (operation IN ('upsert', 'delete')))
-  WITHOUT ROWID;
-"""
-# Vectors of a document that is being embedded; not of an index that an older ragkit made, until it is written to.
-# Older ones had a table `staged` of longer vectors.
-_STAGE = (
-    "DROP TABLE IF EXISTS staged;"
-    "CREATE TABLE IF NOT EXISTS stage (generation INTEGER NOT NULL, key TEXT NOT NULL, vector BLOB NOT NULL,"
-    " PRIMARY KEY (generation, key)) WITHOUT ROWID"
-)
-_PAGE_BYTES = 16_384  # a chunk with its vector takes two to four thousand: a page of 4,096 would hold one
-BATCH = 500  # values of one statement
-# For what is looked for by number: the plus keeps SQLite from the index of generations, each of which it takes for
-# small. It would read all of that for a few rows, and sort it to go on from one.
+BATCH = 500  # the values of one statement
+# A condition for queries by number. The plus keeps SQLite from using the index of generations, which it takes for
+# selective: it would read all of that index for a few rows, and sort it to go on from one.
 BY_NUMBER = "+generation = ?"
 
 
@@ -88,7 +56,7 @@ class CatalogFile:
                 check_same_thread=False,
             )
             try:
-                _prepare(connection, directory, write=write)
+                prepare(connection, directory, write=write)
             except BaseException:
                 connection.close()
                 raise
@@ -110,17 +78,20 @@ class CatalogFile:
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see the index as it is now, whatever a writer commits meanwhile."""
-        with self._mutex, translated(self._directory):
+        with self._mutex:
             if self._db.in_transaction:
                 yield
                 return
-            self._db.execute("BEGIN")
+            with translated(self._directory):
+                self._db.execute("BEGIN")
             try:
                 self._version = self._read_version()
                 yield
             finally:
                 self._version = None
-                self._db.execute("ROLLBACK")
+                with translated(self._directory):
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
 
     def version(self) -> tuple[int, int]:
         """Changes whenever the content may have changed."""
@@ -131,8 +102,27 @@ class CatalogFile:
         return int(self.rows("PRAGMA data_version")[0][0]), self._db.total_changes
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query finds. Raises IndexDamaged, also for a value that is not of its column's type."""
         with self._mutex, translated(self._directory):
-            return self._db.execute(sql, values).fetchall()
+            cursor = self._db.execute(sql, values)
+            found = cursor.fetchall()
+        with self.unpacked():
+            check_types([column[0] for column in cursor.description or ()], found)
+        return found
+
+    def made(self, make: Callable[[Sequence[Any]], _T], sql: str, values: Sequence[object] = ()) -> list[_T]:
+        """What `make` makes of each row that a query finds. Raises IndexDamaged, also where it cannot."""
+        rows = self.rows(sql, values)
+        with self.unpacked():
+            return [make(row) for row in rows]
+
+    def unpacked(self) -> AbstractContextManager[None]:
+        """Inside, values are made of what the catalog holds, and of nothing else: any error is IndexDamaged."""
+        return unpacked(self._directory)
+
+    def damaged(self, why: str) -> IndexDamaged:
+        """Returns the error to raise when what was read cannot be."""
+        return damaged(self._directory, why)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -174,29 +164,6 @@ class PerVersionCache(Generic[_T]):
     def forget(self) -> None:
         with self._catalog.alone():
             self._known = None
-
-
-def _prepare(connection: sqlite3.Connection, directory: Path, *, write: bool) -> None:
-    connection.create_function("ragkit_language", 1, language, deterministic=True)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -65536")  # KiB
-    if write:
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file; an old one keeps its own
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    if write and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_STAGE}; COMMIT;")
-    found = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-    if found is None or found[0] != str(FORMAT):
-        raise IndexMismatch(
-            "The index in {directory} has format {found}; this ragkit reads format {known}.",
-            hint="Use the ragkit that made it, or index into a new folder with --index.",
-            directory=directory,
-            found=found[0] if found else "?",
-            known=FORMAT,
-        )
-    if write:
-        connection.executescript(_STAGE)
 
 
 def parts(ids: Sequence[_T]) -> Iterator[list[_T]]:

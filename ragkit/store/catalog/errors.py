@@ -1,9 +1,10 @@
-"""What SQLite's and the disk's errors mean to a user."""
+"""What errors of SQLite, of the disk and of damaged values mean to a user."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ragkit.types.errors import DiskFull, IndexBusy, IndexDamaged, StoreError
 
 @contextlib.contextmanager
 def translated(directory: Path) -> Iterator[None]:
+    """Inside, an error of SQLite becomes the StoreError that says what is wrong with the index in `directory`."""
     try:
         yield
     except sqlite3.Error as exc:
@@ -39,8 +41,21 @@ def translated(directory: Path) -> Iterator[None]:
                 why=exc,
             ) from exc
         raise damaged(directory, exc) from exc
-    except UnicodeDecodeError as exc:  # of a message of SQLite's about a damaged schema, which it quotes
+    except UnicodeDecodeError as exc:  # SQLite's message about a damaged schema quotes it
         raise damaged(directory, exc) from exc
+
+
+# What Python raises for JSON, texts, numbers and packed bytes that are not as they were written.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
+
+
+@contextlib.contextmanager
+def unpacked(directory: Path) -> Iterator[None]:
+    """Inside, what was stored is made into values and nothing else is done: that it fails means IndexDamaged."""
+    try:
+        yield
+    except _UNREADABLE as exc:
+        raise damaged(directory, f"a row cannot be read: {exc}") from exc
 
 
 def disk_full(directory: Path) -> DiskFull:
@@ -51,10 +66,10 @@ def disk_full(directory: Path) -> DiskFull:
     )
 
 
-def damaged(directory: Path, exc: Exception) -> IndexDamaged:
+def damaged(directory: Path, why: object) -> IndexDamaged:
     return IndexDamaged(
         "The catalog in {directory} is damaged or not ragkit's: {why}.",
         hint="Restore the folder from a backup, or index into a new one with --index.",
         directory=directory,
-        why=exc,
+        why=why,
     )

@@ -143,9 +143,8 @@ def problems(catalog: SqliteCatalog, *, deep: bool) -> Iterator[Message]:
         yield from _count_problems(catalog)
         if deep:
             yield from _content_problems(catalog)
-    except (RagkitError, sqlite3.Error) as exc:
-        why = exc.message if isinstance(exc, RagkitError) else exc
-        yield coded("catalog_unreadable", "The catalog cannot be read whole: {why}", why=why)
+    except RagkitError as exc:
+        yield coded("catalog_unreadable", "The catalog cannot be read whole: {why}", why=exc.message)
 
 
 def _seal_problems(path: Path) -> Iterator[Message]:
@@ -178,30 +177,26 @@ def _database_problems(catalog: SqliteCatalog, *, deep: bool) -> Iterator[Messag
 
 
 def _count_problems(catalog: SqliteCatalog) -> Iterator[Message]:
-    with catalog.connection() as db:
-        lost = db.execute(
-            "SELECT source FROM files WHERE state IN ('added', 'changed', 'unchanged')"
-            " AND source NOT IN (SELECT source FROM documents)"
-        ).fetchall()
-        alone = db.execute("SELECT DISTINCT source FROM chunks WHERE source NOT IN (SELECT source FROM documents)")
-        for (source,) in [*lost, *alone.fetchall()]:
-            yield coded("part_missing", "{source}: a part of it is missing.", source=source)
+    lost = catalog.rows(
+        "SELECT source FROM files WHERE state IN ('added', 'changed', 'unchanged')"
+        " AND source NOT IN (SELECT source FROM documents)"
+    )
+    alone = catalog.rows("SELECT DISTINCT source FROM chunks WHERE source NOT IN (SELECT source FROM documents)")
+    for (source,) in [*lost, *alone]:
+        yield coded("part_missing", "{source}: a part of it is missing.", source=source)
 
 
 def _content_problems(catalog: SqliteCatalog) -> Iterator[Message]:
     """Every chunk against its document's text, its embedding key and its vector's shape."""
-    dimensions: dict[int, int] = {}
-    with catalog.connection() as db:
-        dimensions.update(db.execute("SELECT id, dimension FROM generations").fetchall())
-        sources = [source for (source,) in db.execute("SELECT source FROM documents ORDER BY source")]
-    for source in sources:
+    dimensions = dict(catalog.rows("SELECT id AS generation, dimension FROM generations"))
+    for (source,) in catalog.rows("SELECT source FROM documents ORDER BY source"):
         document = catalog.document(source)
-        with catalog.connection() as db:
-            rows = db.execute(
-                f"SELECT {CHUNK_COLUMNS}, key, vector, generation FROM chunks WHERE source = ?", (source,)
-            ).fetchall()
-        for *fields, key, blob, generation in rows:
-            chunk = chunk_of(fields)
+        rows = catalog.made(
+            lambda row: (*row[:3], chunk_of(row[3:])),
+            f"SELECT key, vector, generation, {CHUNK_COLUMNS} FROM chunks WHERE source = ?",
+            (source,),
+        )
+        for key, blob, generation, chunk in rows:
             if document is None or document.text[chunk.start : chunk.end] != chunk.text:
                 yield coded(
                     "passage_text_differs",

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from ragkit.store.catalog.bm25 import Lexicon, best_of
 from ragkit.store.catalog.chunk_numbers import ChunkNumbers
 from ragkit.store.catalog.connection import BY_NUMBER, CatalogFile, PerVersionCache, marks, parts
-from ragkit.store.catalog.errors import damaged
-from ragkit.store.catalog.rows import CHUNK_COLUMNS, chunk_of, message_of, messages_of, vector_of, weak_pages_of
+from ragkit.store.catalog.rows import (
+    CHUNK_COLUMNS,
+    chunk_of,
+    document_of,
+    file_facts_of,
+    generation_of,
+    labels_of,
+    vector_of,
+)
 from ragkit.store.catalog.where import JOINS, LABELS, sql
-from ragkit.types.documents import Chunk, ChunkRef, Document, Generation, Heading, Page, Scores, Vector
+from ragkit.types.documents import Chunk, ChunkRef, Document, Generation, Scores, Vector
 from ragkit.types.ports import FileFacts
-from ragkit.types.reports import FileOutcome, FileState
 from ragkit.types.search import Condition
 
 GENERATION_COLUMNS = tuple(field.name for field in fields(Generation))
@@ -43,13 +47,14 @@ class CatalogReader(CatalogFile):
 
     def active_id(self) -> int | None:
         """The number of the active generation; None in an empty index."""
-        found = self.rows("SELECT id FROM generations WHERE state = 'active'")
+        found = self.rows("SELECT id AS generation FROM generations WHERE state = 'active'")
         return int(found[0][0]) if found else None
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Root -> its labels."""
         rows = self.rows("SELECT key, value FROM meta WHERE key GLOB ?", (f"{LABELS}*",))
-        return {key.removeprefix(LABELS): tuple(json.loads(value)) for key, value in rows}
+        with self.unpacked():
+            return {key.removeprefix(LABELS): labels_of(value) for key, value in rows}
 
     def files(self) -> dict[str, FileFacts]:
         """Every file the index knows, read or not, by source."""
@@ -59,62 +64,31 @@ class CatalogReader(CatalogFile):
                 " (SELECT id FROM generations WHERE state = 'active') GROUP BY source"
             )
         )
-        found = {}
-        for source, content_hash, size, modified, seen, loader, state, reason, notes, pages, weak in self.rows(
-            "SELECT * FROM files ORDER BY source"
-        ):
-            outcome = FileOutcome(
-                source,
-                cast(FileState, state),
-                message_of(reason),
-                messages_of(notes),
-                counts.get(source, 0),
-                pages,
-                weak_pages_of(weak),
-            )
-            found[source] = FileFacts(source, content_hash, size, modified, seen, loader, outcome)
-        return found
+        known = self.made(lambda row: file_facts_of(row, counts.get(row[0], 0)), "SELECT * FROM files ORDER BY source")
+        return {facts.source: facts for facts in known}
 
     def document(self, source: str) -> Document | None:
         """The document of `source` with its whole text; None when the index has none."""
-        found = self.rows(
-            "SELECT media_type, title, structure, body, notes FROM documents JOIN files USING (source)"
+        found = self.made(
+            document_of,
+            "SELECT source, media_type, title, structure, body, notes FROM documents JOIN files USING (source)"
             " WHERE source = ?",
             (source,),
         )
-        if not found:
-            return None
-        media_type, title, structure, body, notes = found[0]
-        shape = json.loads(structure)
-        try:
-            text = zlib.decompress(body).decode()
-        except (zlib.error, UnicodeDecodeError) as exc:
-            raise damaged(self._directory, exc) from exc
-        return Document(
-            source=source,
-            media_type=media_type,
-            title=title,
-            text=text,
-            pages=tuple(Page(*page) for page in shape["pages"]),
-            headings=tuple(Heading(*heading) for heading in shape["headings"]),
-            line_marks=tuple((start, line) for start, line in shape["line_marks"]),
-            notes=messages_of(notes),
-            author=shape["author"],
-            date=shape["date"],
-            language=shape.get("language", ""),  # an older ragkit did not look
-        )
+        return found[0] if found else None
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        """The live chunks among `ids`. Raises sqlite3.DatabaseError: one that should be there is not."""
+        """The live chunks among `ids`."""
         numbers = self._numbers.get().of(ids)
-        rows = [
-            row
+        found = {
+            chunk.id: chunk
             for part in parts(list(numbers.values()))
-            for row in self.rows(f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN ({marks(part)})", part)
-        ]
-        found = {row[0]: chunk_of(row) for row in rows}
+            for chunk in self.made(
+                chunk_of, f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE number IN ({marks(part)})", part
+            )
+        }
         if found.keys() != numbers.keys():
-            raise sqlite3.DatabaseError("a chunk is not there under its number")
+            raise self.damaged("a chunk is not there under its number")
         return found
 
     def refs(self, ids: Sequence[str]) -> list[ChunkRef]:
@@ -128,13 +102,11 @@ class CatalogReader(CatalogFile):
 
     def chunks_of(self, source: str) -> list[Chunk]:
         """The chunks of a document in reading order."""
-        return [
-            chunk_of(row)
-            for row in self.rows(
-                f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE source = ? AND generation = ? ORDER BY ordinal",
-                (source, self.active_id()),
-            )
-        ]
+        return self.made(
+            chunk_of,
+            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE source = ? AND generation = ? ORDER BY ordinal",
+            (source, self.active_id()),
+        )
 
     def neighbours(self, chunks: Sequence[ChunkRef], reach: int, where: Sequence[Condition] = ()) -> list[ChunkRef]:
         """The chunks up to `reach` places before and after any of `chunks`, themselves included, for which every
@@ -169,12 +141,12 @@ class CatalogReader(CatalogFile):
         """All chunks for which every condition holds, document by document in reading order."""
         clause, values = sql(where)
         columns = ", ".join(f"chunks.{name.strip()}" for name in CHUNK_COLUMNS.split(","))
-        rows = self.rows(
+        return self.made(
+            chunk_of,
             f"SELECT {columns} FROM chunks{JOINS if where else ''}"
             f" WHERE generation = ? AND {clause} ORDER BY chunks.source, ordinal",
             (self.active_id(), *values),
         )
-        return [chunk_of(row) for row in rows]
 
     def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> dict[str, float]:
         """Up to `limit` chunk ids that hold any of `terms`, best first, with their BM25 score; with conditions, of
@@ -210,19 +182,20 @@ class CatalogReader(CatalogFile):
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> dict[str, Vector]:
         """Vectors for these embedding keys that are in the index already, of `generation` or of another whose
         model, prefixes and dimension are the same."""
-        generations = self.rows(f"SELECT id, {', '.join(GENERATION_COLUMNS)} FROM generations")
-        alike = [number for number, *fields in generations if generation.same_vectors(Generation(*fields))]
-        among = ", ".join(map(str, alike))
+        generations = self.made(
+            lambda row: (row[0], generation_of(row[1:])),
+            f"SELECT id AS generation, {', '.join(GENERATION_COLUMNS)} FROM generations",
+        )
+        among = ", ".join(str(number) for number, other in generations if generation.same_vectors(other))
         found: dict[str, Vector] = {}
         for part in parts(list(dict.fromkeys(keys))):
-            staged = f"SELECT key, vector FROM stage WHERE key IN ({marks(part)}) AND generation IN ({among})"
-            found.update((key, vector_of(blob)) for key, blob in self.rows(staged, part))
-            for key, blob in self.rows(
-                "SELECT key, vector FROM chunks WHERE vector IS NOT NULL"
-                f" AND key IN ({marks(part)}) AND generation IN ({among})",
-                part,
-            ):
-                found[key] = vector_of(blob)
+            wanted = f"key IN ({marks(part)}) AND generation IN ({among})"
+            for table in ("stage", "chunks"):
+                found |= self.made(
+                    lambda row: (row[0], vector_of(row[1], generation.dimension)),
+                    f"SELECT key, vector FROM {table} WHERE vector IS NOT NULL AND {wanted}",
+                    part,
+                )
         return found
 
     def documents_to_rebuild(self) -> list[str]:
@@ -239,8 +212,9 @@ class CatalogReader(CatalogFile):
         ]
 
     def _generation(self, state: str) -> Generation | None:
-        found = self.rows(f"SELECT {', '.join(GENERATION_COLUMNS)} FROM generations WHERE state = ?", (state,))
-        return Generation(*found[0]) if found else None
+        columns = ", ".join(GENERATION_COLUMNS)
+        found = self.made(generation_of, f"SELECT {columns} FROM generations WHERE state = ?", (state,))
+        return found[0] if found else None
 
     def _for_which(self, where: Sequence[Condition], numbers: Sequence[int]) -> list[int]:
         """Those of some chunks' numbers for which every condition holds."""
@@ -265,5 +239,5 @@ class CatalogReader(CatalogFile):
         return {"documents": documents, "chunks": chunks, "without_vector": bare, "unread": unread}
 
     def _number(self, generation: Generation) -> int:
-        found = self.rows("SELECT id FROM generations WHERE fingerprint = ?", (generation.fingerprint,))
+        found = self.rows("SELECT id AS generation FROM generations WHERE fingerprint = ?", (generation.fingerprint,))
         return int(found[0][0]) if found else -1

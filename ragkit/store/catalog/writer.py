@@ -15,7 +15,7 @@ from ragkit.store.catalog import where
 from ragkit.store.catalog.reader import GENERATION_COLUMNS, CatalogReader
 from ragkit.store.catalog.rows import (
     CHUNK_COLUMNS,
-    heading_path_of,
+    chunk_of,
     message_json,
     place_json,
     structure_json,
@@ -24,7 +24,7 @@ from ragkit.store.catalog.rows import (
 )
 from ragkit.text.chunking import embedding_key, embedding_text
 from ragkit.text.terms import document_terms
-from ragkit.types.documents import Chunk, Generation, Place, Vector
+from ragkit.types.documents import Chunk, Generation, Vector
 from ragkit.types.ports import CatalogEntry, FileFacts
 
 
@@ -34,7 +34,7 @@ class SqliteCatalog(CatalogReader):
     def start_generation(self, generation: Generation) -> None:
         """Register a generation: at once the active one of an empty index, else beside the active."""
         with self.transaction():
-            for (number,) in self.rows("SELECT id FROM generations WHERE state = 'building'"):
+            for (number,) in self.rows("SELECT id AS generation FROM generations WHERE state = 'building'"):
                 self._drop_generation(number)
             state = "building" if self.active_id() is not None else "active"
             marks = ", ".join("?" * len(GENERATION_COLUMNS))
@@ -186,24 +186,24 @@ class SqliteCatalog(CatalogReader):
     def _drop_chunks(self, source: str, number: int) -> set[str]:
         """Delete a document's chunks of one generation; returns the ids of those with a vector."""
         published = set()
-        for row, name, text, headings, has_vector in self._db.execute(
-            "SELECT number, id, text, headings, vector IS NOT NULL FROM chunks WHERE source = ? AND generation = ?",
+        for row, has_vector, chunk in self.made(
+            lambda row: (*row[:2], chunk_of(row[2:])),
+            f"SELECT number, vector IS NOT NULL, {CHUNK_COLUMNS} FROM chunks WHERE source = ? AND generation = ?",
             (source, number),
-        ).fetchall():
-            chunk = Chunk(name, source, 0, text, 0, 0, Place(None, None), heading_path_of(headings))
+        ):
             terms = " ".join(document_terms(embedding_text(chunk)))
             # A contentless FTS5 table forgets a row only when it is told the row's terms again.
             self._db.execute(
                 f"INSERT INTO lexical_{number} (lexical_{number}, rowid, terms) VALUES ('delete', ?, ?)", (row, terms)
             )
             if has_vector:
-                published.add(name)
+                published.add(chunk.id)
         self._db.execute("DELETE FROM chunks WHERE source = ? AND generation = ?", (source, number))
         return published
 
     def _drop_document(self, source: str) -> None:
         active = self.active_id()
-        for (number,) in self.rows("SELECT id FROM generations"):
+        for (number,) in self.rows("SELECT id AS generation FROM generations"):
             gone = self._drop_chunks(source, number)
             if number == active:
                 self._queue("delete", gone)

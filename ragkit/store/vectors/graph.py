@@ -221,7 +221,8 @@ class ChromaGraph:
 
     def _deleted(self) -> int:
         """How many points were deleted since the graph was built."""
-        return int(self._seal().get("deleted", 0))
+        deleted = self._seal().get("deleted", 0)
+        return deleted if isinstance(deleted, int) else 0
 
     def _seal(self) -> dict[str, Any]:
         """{} where there is none, or none that can be read."""

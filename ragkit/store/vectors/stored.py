@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ragkit.store.catalog.connection import BATCH, BY_NUMBER, marks, parts
 from ragkit.store.catalog.reader import CatalogReader
-from ragkit.store.catalog.rows import NamedVectors, matrix_of
+from ragkit.store.catalog.rows import Matrix, NamedVectors, matrix_of
 from ragkit.store.catalog.where import JOINS, sql
 from ragkit.types.search import Condition
 
@@ -26,13 +25,13 @@ class StoredVectors:
     def all(self) -> Iterator[NamedVectors]:
         """In batches."""
         for rows in self._batches("number, id, vector"):
-            yield [name for _, name, _ in rows], matrix_of([blob for *_, blob in rows])
+            yield [name for _, name, _ in rows], self._matrix([blob for *_, blob in rows])
 
     def to_be_kept(self) -> Iterator[NamedVectors]:
         """All, for a search in memory. Their rows tell which chunk each is, and the catalog remembers it."""
         for rows in self._batches("number, id, source, ordinal, vector"):
             self._catalog.remember_refs(row[:-1] for row in rows)
-            yield [row[1] for row in rows], matrix_of([row[-1] for row in rows])
+            yield [row[1] for row in rows], self._matrix([row[-1] for row in rows])
 
     def matching(self, where: Sequence[Condition]) -> Iterator[NamedVectors]:
         """Those for which all conditions hold, in batches."""
@@ -43,10 +42,15 @@ class StoredVectors:
         )
         for part in parts(sorted(number for (number,) in numbers)):
             rows = self._catalog.rows(f"SELECT id, vector FROM chunks WHERE number IN ({marks(part)})", part)
-            yield [name for name, _ in rows], matrix_of([blob for _, blob in rows])
+            yield [name for name, _ in rows], self._matrix([blob for _, blob in rows])
+
+    def _matrix(self, blobs: Sequence[bytes]) -> Matrix:
+        generation = self._catalog.active()
+        with self._catalog.unpacked():
+            return matrix_of(blobs, generation.dimension if generation else 0)
 
     def _batches(self, columns: str) -> Iterator[list[tuple[Any, ...]]]:
-        """Of rows with a vector, by number, which comes first. Raises sqlite3.DatabaseError: they do not rise."""
+        """Rows of chunks with a vector, in batches, by rising number, which is the first column."""
         last = 0
         while rows := self._catalog.rows(
             f"SELECT {columns} FROM chunks WHERE {BY_NUMBER} AND number > ? AND vector IS NOT NULL"
@@ -54,7 +58,7 @@ class StoredVectors:
             (self._catalog.active_id(), last),
         ):
             if rows[-1][0] <= last:
-                raise sqlite3.DatabaseError("the numbers of chunks are out of order")
+                raise self._catalog.damaged("the numbers of chunks are out of order")
             last = rows[-1][0]
             yield rows
 
@@ -68,12 +72,13 @@ class StoredVectors:
                 (self._catalog.active_id(), *part),
             )
         ]
-        return [name for name, _ in rows], matrix_of([blob for _, blob in rows])
+        return [name for name, _ in rows], self._matrix([blob for _, blob in rows])
 
     def sample(self, size: int) -> NamedVectors:
         """Up to `size` chunks' vectors spread evenly over the index, always the same ones."""
         low, high = self._catalog.rows(
-            "SELECT coalesce(min(number), 0), coalesce(max(number), -1) FROM chunks WHERE generation = ?",
+            "SELECT coalesce(min(number), 0) AS number, coalesce(max(number), -1) AS number FROM chunks"
+            " WHERE generation = ?",
             (self._catalog.active_id(),),
         )[0]
         step = max((high - low + 1) / size, 1.0)
@@ -89,7 +94,7 @@ class StoredVectors:
             names.append(rows[0][1])
             blobs.append(rows[0][2])
             at = max(at + step, rows[0][0] + 1)
-        return names, matrix_of(blobs)
+        return names, self._matrix(blobs)
 
     def unpublished_count(self) -> int:
         return int(self._catalog.rows("SELECT count(*) FROM outbox")[0][0])
@@ -110,9 +115,9 @@ class StoredVectors:
             if not rows:
                 return
             if rows[-1][0] <= last:
-                raise sqlite3.DatabaseError("the outbox is out of order")
+                raise self._catalog.damaged("the outbox is out of order")
             last = rows[-1][0]
-            yield [name for name, _ in rows], matrix_of([blob for _, blob in rows])
+            yield [name for name, _ in rows], self._matrix([blob for _, blob in rows])
 
     def mark_published(self) -> None:
         with self._catalog.transaction() as db:
