@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.answering import citations, packing, prompts
-from ragkit.answering.packing import Room
+from ragkit.answering.packing import ContextBudget
 from ragkit.i18n.messages import Message, coded
 from ragkit.retrieval.selection import Selection
 from ragkit.text import terms
@@ -25,28 +25,23 @@ from ragkit.types.answers import (
     Turn,
     Withdrawn,
 )
-from ragkit.types.documents import Document
 from ragkit.types.errors import BadReply, ContextOverflow, ModelError
-from ragkit.types.ports import Answerer, Chat, complete
+from ragkit.types.ports import Answerer, Chat, ReadDocument, complete
 from ragkit.types.search import Passage
 
 _log = logging.getLogger(__name__)
 
-_FRAME_TOKENS = 288  # of the question and of the chat template around the messages
-
-_OF_WINDOW = 0.75  # for the prompt, when it is packed by the server's counts
-_IMAGE_TOKENS = 768  # of a picture, as Ollama counts it
-_NOT_SHOWN = QuestionImages()
-_MIN_WORDS = 6  # of an answer beside its quotes, to tell its language; or characters of Chinese
-_MAX_COMPLAINTS = 8  # named when a model is asked again
+_PROMPT_SHARE = 0.75  # the share of the window that a prompt may fill when it is packed by the server's counts
+_IMAGE_TOKENS = 768  # what a picture takes, as Ollama counts it
+_NO_IMAGES = QuestionImages()
+_MIN_WORDS = 6  # words (in Chinese: characters) that an answer needs beside its quotes for its language to be told
 _ASKED_AGAIN = coded("asked_again", "Not all of this was proved. Asked once more, the model says:")
 
 Retrieve = Callable[[str], Selection]
-Read = Callable[[str], Document | None]
 
 
 class PromptedAnswerer:
-    """The `Answerer` of a language model: asks it for claims with quotes."""
+    """The `Answerer` that asks a language model for claims with quotes."""
 
     mode = "generative"
 
@@ -56,7 +51,7 @@ class PromptedAnswerer:
         self.model = chat.model
         self.accepts_images = chat.accepts_images
         frame = prompts.answer_prompt("", Context((), ContextLedger(None, 0, 0, (), ())), QuestionImages())
-        self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
+        self._frame_tokens = sum(chat.count_tokens(message.content) for message in frame) + prompts.FRAME_TOKENS
 
     @property
     def window_tokens(self) -> int | None:
@@ -70,13 +65,13 @@ class PromptedAnswerer:
         return self._chat.count_tokens(text)
 
     def condense(self, question: str, history: Sequence[Turn]) -> str:
-        """The model's own rewriting; the bare question when it gives nothing usable."""
+        """Returns the model's rewriting, or the question as it is when the model gives nothing usable."""
         completion = complete(self._chat, prompts.condense_prompt(question, history))
         rewritten = completion.text.strip().splitlines()[:1]
         return rewritten[0].strip() if rewritten and rewritten[0].strip() else question
 
     def answer(self, question: str, context: Context, shown: QuestionImages) -> Iterator[str | Completion]:
-        """The model's reply, streamed. Raises ContextOverflow, ModelError."""
+        """Yields the model's reply as it comes. Raises ContextOverflow, ModelError."""
         for piece in self._chat.stream(prompts.answer_prompt(question, context, shown)):
             if isinstance(piece, Completion):
                 piece = replace(piece, refused=prompts.is_refusal(piece.text))
@@ -85,13 +80,13 @@ class PromptedAnswerer:
     def retry(
         self, question: str, context: Context, shown: QuestionImages, reply: Completion, complaints: Sequence[str]
     ) -> Completion | None:
-        """A second reply, after the first was found wanting; None where there is no second one to be had."""
+        """Returns a second reply, after the first was found wanting; None where there is no second one to be had."""
         if not self._ask_again or reply.done_reason == "length":
             return None
         messages = [
             *prompts.answer_prompt(question, context, shown),
             ChatMessage("assistant", reply.text),
-            prompts.retry_prompt(question, complaints[:_MAX_COMPLAINTS]),
+            prompts.retry_prompt(question, complaints),
         ]
         try:
             completion = complete(self._chat, messages)
@@ -101,15 +96,15 @@ class PromptedAnswerer:
         return replace(completion, refused=prompts.is_refusal(completion.text))
 
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
-        """Every finding in the passages, a line each. Raises ContextOverflow, ModelError."""
+        """Returns every finding in the passages, a line each. Raises ContextOverflow, ModelError."""
         return complete(self._chat, prompts.rows_prompt(question, passages))
 
 
-def room(answerer: Answerer, read: Read, shown: QuestionImages = _NOT_SHOWN) -> Room:
-    """What the answerer has for passages, beside the pictures and the words on them."""
+def context_budget(answerer: Answerer, read: ReadDocument, shown: QuestionImages = _NO_IMAGES) -> ContextBudget:
+    """Returns what the answerer has for passages, beside the pictures and the words on them."""
     used = len(shown.images) * _IMAGE_TOKENS + answerer.count_tokens(shown.words)
     passage_tokens = max(answerer.passage_tokens - used, 0)
-    return Room(answerer.count_tokens, passage_tokens, answerer.window_tokens, read)
+    return ContextBudget(answerer.count_tokens, passage_tokens, answerer.window_tokens, read)
 
 
 def stream(
@@ -117,12 +112,12 @@ def stream(
     history: Sequence[Turn],
     *,
     retrieve: Retrieve,
-    read: Read,
+    read: ReadDocument,
     answerer: Answerer,
     unread_count: int,
-    shown: QuestionImages = _NOT_SHOWN,
+    shown: QuestionImages = _NO_IMAGES,
 ) -> Iterator[str | Withdrawn | Answer]:
-    """The answer's text as it comes, and last, once, the whole `Answer`.
+    """Yields the answer's text as it comes, and last, once, the whole `Answer`.
 
     A reply with something unproved in it is asked for once more. If the second one is proved better, `Withdrawn`
     comes and then that reply, whole. Raises what retrieval and the model raise. "The documents do not say" is an
@@ -130,20 +125,12 @@ def stream(
     """
     query = answerer.condense(question, history) if history else question
     found = retrieve("\n".join(filter(None, (query, shown.words))))
-    place = room(answerer, read, shown)
-    context = packing.pack(found, place)
-    try:
-        completion = yield from _relay(answerer.answer(query, context, shown))
-    except ContextOverflow as overflow:
-        context = _repacked(found, context, place, overflow)
-        completion = yield from _relay(answerer.answer(query, context, shown))
-    if completion is None:
-        raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
-    reply = checked = _checked(question, completion, context, read)
-    retry = answerer.retry(query, context, shown, completion, checked.complaints) if checked.complaints else None
+    context, completion = yield from _first_reply(query, found, answerer, read, shown)
+    reply = first = _checked(question, completion, context, read)
+    retry = answerer.retry(query, context, shown, completion, first.complaints) if first.complaints else None
     if retry is not None:
         second = _checked(question, retry, context, read)
-        reply = max(checked, second, key=lambda one: one.worth)  # the first, if they are worth the same
+        reply = max(first, second, key=lambda one: one.worth)  # the first one, if both are worth the same
         if reply is second:
             yield Withdrawn(_ASKED_AGAIN)
             yield second.completion.text
@@ -159,14 +146,31 @@ def stream(
         ledger=replace(context.ledger, prompt_eval_count=reply.completion.prompt_eval_count),
         nearest=found.kept,
         unread_count=unread_count,
-        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(checked, retry, reply)),
+        notes=(*shown.notes, *reply.completion.notes, *reply.notes, *_asked_notes(first, retry, reply)),
         asked=1 if retry is None else 2,
     )
 
 
+def _first_reply(
+    query: str, found: Selection, answerer: Answerer, read: ReadDocument, shown: QuestionImages
+) -> Generator[str, None, tuple[Context, Completion]]:
+    """Yields the first reply's text; returns what was put before the model and what it replied. A context that the
+    server finds too long is packed again, once."""
+    budget = context_budget(answerer, read, shown)
+    context = packing.pack(found, budget)
+    try:
+        completion = yield from _relay(answerer.answer(query, context, shown))
+    except ContextOverflow as overflow:
+        context = _repacked(found, context, budget, overflow)
+        completion = yield from _relay(answerer.answer(query, context, shown))
+    if completion is None:
+        raise BadReply("The model {model} ended without an answer.", hint="Ask again.", model=answerer.model)
+    return context, completion
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A reply, and what was found out about it."""
+    """A reply whose quotes were checked."""
 
     completion: Completion
     citations: tuple[Citation, ...]
@@ -175,13 +179,14 @@ class _Checked:
 
     @property
     def worth(self) -> tuple[int, int]:
-        """To tell which of two replies is proved better. A refusal claims nothing and proves nothing: it is worth
-        more than what is mostly unproved, and less than a half-proved answer."""
+        """The higher, the better a reply is proved. A refusal claims nothing and proves nothing: it is worth more
+        than what is mostly unproved, and less than a half-proved answer."""
         proved = sum(citation.verified for citation in self.citations)
         return 2 * proved - len(self.complaints), -len(self.complaints)
 
 
-def _checked(question: str, completion: Completion, context: Context, read: Read) -> _Checked:
+def _checked(question: str, completion: Completion, context: Context, read: ReadDocument) -> _Checked:
+    """Checks a reply: its quotes, its markers, and whether it is in the language of the question."""
     documents = {passage.source: read(passage.source) for passage in context.passages}
     texts = {name: text for name, text in documents.items() if text is not None}
     cited = citations.check(completion.text, context.passages, texts)
@@ -202,14 +207,16 @@ def _checked(question: str, completion: Completion, context: Context, read: Read
 
 
 def _in_another_language(question: str, text: str) -> bool:
-    """Of the answer's own words; a few are often a name."""
-    own = citations.prose(text)
+    """Says whether the answer's own words, without its quotes, are in another language than the question. A few words
+    tell nothing: they are often a name."""
+    own = citations.own_words(text)
     return len(own.split()) + len(terms.cjk_characters(own)) >= _MIN_WORDS and terms.language(own) != terms.language(
         question
     )
 
 
 def _asked_notes(first: _Checked, retry: Completion | None, used: _Checked) -> tuple[Message, ...]:
+    """Returns what is said where the model was asked twice: which of its replies this is."""
     if retry is None:
         return ()
     if used is first:
@@ -220,7 +227,7 @@ def _asked_notes(first: _Checked, retry: Completion | None, used: _Checked) -> t
 
 
 def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completion | None]:
-    """Yield the text; return what ended it."""
+    """Yields the text of a stream; returns the completion that ended it, or None where none did."""
     completion = None
     for piece in pieces:
         if isinstance(piece, Completion):
@@ -230,11 +237,11 @@ def _relay(pieces: Iterator[str | Completion]) -> Generator[str, None, Completio
     return completion
 
 
-def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOverflow) -> Context:
-    """The context again, in the room that the server's own counts leave beside an answer."""
+def _repacked(found: Selection, sent: Context, budget: ContextBudget, overflow: ContextOverflow) -> Context:
+    """Packs the context again, into what the server's own counts leave beside an answer."""
     passage_tokens = tokens_after(sent.ledger, overflow)
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
-    context = packing.pack(found, replace(room, passage_tokens=passage_tokens, window_tokens=window))
+    context = packing.pack(found, replace(budget, passage_tokens=passage_tokens, window_tokens=window))
     note = coded(
         "packed_again",
         "The server counted {prompt} tokens for a window of {window}; the context was packed again.",
@@ -245,16 +252,17 @@ def _repacked(found: Selection, sent: Context, room: Room, overflow: ContextOver
 
 
 def tokens_after(sent: ContextLedger, overflow: ContextOverflow, frame_tokens: int = 0) -> int:
-    """How many tokens of passages the server's window has room for, by its own counts; `frame_tokens` of the
-    prompt stay as they are. Raises ContextOverflow again when the server gave no counts."""
+    """Returns how many tokens of passages the server's window has room for, by its own counts; `frame_tokens` of the
+    prompt stay as they are. Raises `overflow` again when the server gave no usable counts."""
     prompt, window = overflow.prompt_tokens, overflow.window_tokens
     if not prompt or not window or prompt <= window:
         raise overflow
-    whole = (sent.planned_tokens + frame_tokens) * window / prompt * _OF_WINDOW
+    whole = (sent.planned_tokens + frame_tokens) * window / prompt * _PROMPT_SHARE
     return max(int(whole) - frame_tokens, 0)
 
 
 def _notes(completion: Completion, unknown: Sequence[int], found: Sequence[Citation]) -> tuple[Message, ...]:
+    """Returns what a reader is told of markers without a passage, and of an answer that cites nothing."""
     notes = []
     if unknown:
         markers = ", ".join(f"[{marker}]" for marker in unknown)

@@ -1,4 +1,4 @@
-"""Checking an answer's quotes against the passages it cites.
+"""Checks an answer's quotes against the passages that it cites.
 
 Two texts are the same quote when they are equal after folding what copying changes: width and
 compatibility forms (NFKC), white space, hyphenation at a line's end, the shapes of quotation marks
@@ -27,12 +27,12 @@ class Claim:
     """One marker group of an answer and the quotes that it answers for."""
 
     markers: tuple[int, ...]
-    quotes: tuple[str, ...]  # empty: the sentence before the marker gives none
+    quotes: tuple[str, ...]  # empty where nothing before the markers is quoted
 
 
 def claims(text: str) -> tuple[Claim, ...]:
-    """The claims of an answer in order: what stands in quotation marks since the marker before, or
-    in the same paragraph. `[1]` inside code is not a marker."""
+    """Returns the claims of an answer in order. The quotes of one are what stands in quotation marks before its
+    markers, in the same paragraph and after the claim before. `[1]` inside code is not a marker."""
     prose = _CODE.sub(lambda match: " " * len(match.group()), text)
     found = []
     last = 0
@@ -48,13 +48,13 @@ def claims(text: str) -> tuple[Claim, ...]:
     return tuple(found)
 
 
-def prose(text: str) -> str:
-    """An answer without its quotes, markers and code: what it says in its own words."""
+def own_words(text: str) -> str:
+    """Returns an answer without its quotes, markers and code: what it says in its own words."""
     return _MARKERS.sub(" ", _QUOTE.sub(" ", _CODE.sub(" ", text)))
 
 
 def check(text: str, passages: Sequence[Passage], documents: Mapping[str, Document]) -> tuple[Citation, ...]:
-    """The citations of an answer, in order of appearance, repeats left out.
+    """Returns the citations of an answer, in order of appearance, repeats left out.
 
     A marker without a quote, or whose quote is not in its passage, gives an unverified citation of
     the whole passage. A marker that no passage has gives nothing: see `unknown_markers`.
@@ -72,7 +72,7 @@ def check(text: str, passages: Sequence[Passage], documents: Mapping[str, Docume
             if not matches:
                 for passage in cited:
                     found.setdefault((passage.marker, quote), cite(passage, quote, None, None))
-                    listed.add(passage.marker)  # listed, though not proven
+                    listed.add(passage.marker)  # it is listed, though not proved
         for passage in cited:
             if passage.marker not in listed:
                 found.setdefault((passage.marker, ""), cite(passage, "", None, None))
@@ -80,13 +80,14 @@ def check(text: str, passages: Sequence[Passage], documents: Mapping[str, Docume
 
 
 def unknown_markers(text: str, passages: Sequence[Passage]) -> tuple[int, ...]:
-    """Markers of an answer that point to no passage, each once."""
+    """Returns the markers of an answer that point to no passage, each once."""
     known = {passage.marker for passage in passages}
     return tuple(dict.fromkeys(n for claim in claims(text) for n in claim.markers if n not in known))
 
 
 def cite(passage: Passage, quote: str, span: tuple[int, int] | None, document: Document | None) -> Citation:
-    """The citation of a quote that stands in `span` of the passage's text; None: of the passage, unverified."""
+    """Returns the citation of a quote that stands in `span` of the passage's text. Where the quote stands nowhere
+    (None), the whole passage is cited, unverified."""
     if span is None:
         place, start, end = passage.place, passage.start, passage.end
     else:

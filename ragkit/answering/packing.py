@@ -1,41 +1,40 @@
-"""Putting retrieved chunks into the room that the answerer has, and keeping the books."""
+"""Packs retrieved chunks into the tokens that the answerer has for them, and keeps the books."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ragkit.i18n.messages import coded
 from ragkit.retrieval.selection import Selection
+from ragkit.text.fencing import PASSAGE_OVERHEAD_TOKENS
 from ragkit.types.answers import Context, ContextLedger, LedgerEntry
-from ragkit.types.documents import Chunk, Document
-from ragkit.types.ports import CountTokens
+from ragkit.types.documents import Chunk
+from ragkit.types.ports import CountTokens, ReadDocument
 from ragkit.types.search import Passage, ScoredChunk
-
-PASSAGE_OVERHEAD_TOKENS = 40  # of a passage's frame in the prompt: number, source, fences
 
 _DID_NOT_FIT = coded("did_not_fit", "did not fit into the context")
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What there is to put passages into, and how their tokens are counted."""
+class ContextBudget:
+    """How many tokens passages may take, how these are counted, and where the text between passages is read."""
 
     count_tokens: CountTokens
-    passage_tokens: int  # for all of them together
-    window_tokens: int | None
-    read: Callable[[str], Document | None] = lambda _: None  # the document that neighbours are joined in
+    passage_tokens: int  # for all passages together
+    window_tokens: int | None  # the model's whole window; None: the answerer has none
+    read: ReadDocument
 
 
-def pack(found: Selection, room: Room) -> Context:
-    """The best chunks that fit together, numbered from 1 in order of rank.
+def pack(found: Selection, budget: ContextBudget) -> Context:
+    """Returns the best chunks that fit together, numbered from 1 in order of rank.
 
     Chunks of one document that touch or overlap become one passage, so that nothing is sent twice.
     A chunk that does not fit, or that selection left out, is named in the ledger; smaller ones after it may
-    still be sent. The neighbours of chunks come in where all of these found their room.
+    still be sent. The neighbours of chunks are tried last, when all chunks had their turn.
     """
-    count_tokens, passage_tokens = room.count_tokens, room.passage_tokens
+    count_tokens, passage_tokens = budget.count_tokens, budget.passage_tokens
     kept: list[ScoredChunk] = []
     left_out = [
         LedgerEntry(one.chunk.source, one.chunk.place, count_tokens(one.chunk.text), None, one.reason)
@@ -50,7 +49,7 @@ def pack(found: Selection, room: Room) -> Context:
             continue
         kept.append(hit)
         used += tokens
-    passages = _join(kept, room.read)
+    passages = _join(kept, budget.read)
     sent = tuple(
         LedgerEntry(
             passage.source,
@@ -61,7 +60,7 @@ def pack(found: Selection, room: Room) -> Context:
         for passage in passages
     )
     ledger = ContextLedger(
-        window_tokens=room.window_tokens,
+        window_tokens=budget.window_tokens,
         budget_tokens=passage_tokens,
         planned_tokens=sum(entry.tokens for entry in sent),
         sent=sent,
@@ -70,16 +69,16 @@ def pack(found: Selection, room: Room) -> Context:
     return Context(passages, ledger)
 
 
-def _join(hits: Sequence[ScoredChunk], read: Callable[[str], Document | None]) -> tuple[Passage, ...]:
-    """Passages in the order of their best chunk; chunks of one document joined that overlap, or that follow each
-    other with nothing but white space between."""
+def _join(hits: Sequence[ScoredChunk], read: ReadDocument) -> tuple[Passage, ...]:
+    """Returns passages in the order of their best chunk. Chunks of one document are joined where they overlap, or
+    follow each other with nothing but white space between."""
     ordered = sorted(hits, key=lambda hit: (hit.chunk.source, hit.chunk.start, hit.chunk.end))
     pairs = [(one.chunk, other.chunk) for one, other in pairwise(ordered)]
     touched = {one.source for one, other in pairs if one.source == other.source and one.ordinal + 1 == other.ordinal}
     documents = {source: document.text for source in touched if (document := read(source)) is not None}
     groups: list[list[ScoredChunk]] = []
     for hit in ordered:
-        if groups and _goes_on(groups[-1], hit.chunk, documents.get(hit.chunk.source)):
+        if groups and _continues(groups[-1], hit.chunk, documents.get(hit.chunk.source)):
             groups[-1].append(hit)
         else:
             groups.append([hit])
@@ -89,8 +88,9 @@ def _join(hits: Sequence[ScoredChunk], read: Callable[[str], Document | None]) -
     )
 
 
-def _goes_on(group: Sequence[ScoredChunk], chunk: Chunk, text: str | None) -> bool:
-    """Whether `chunk` carries on the last of `group`. `text`: of the document, which may have changed since."""
+def _continues(group: Sequence[ScoredChunk], chunk: Chunk, text: str | None) -> bool:
+    """Says whether `chunk` carries on the last chunk of `group`. `text` is the document's, which may have changed
+    since the chunks were made."""
     last = group[-1].chunk
     if last.source != chunk.source:
         return False
@@ -106,6 +106,7 @@ def _goes_on(group: Sequence[ScoredChunk], chunk: Chunk, text: str | None) -> bo
 
 
 def _passage(marker: int, group: Sequence[ScoredChunk], document: str) -> Passage:
+    """Joins chunks of one document to a passage, with the `document`'s own text between them."""
     first, best = group[0].chunk, min(group, key=lambda hit: (hit.rank, -hit.score))
     text, end = first.text, first.end
     for hit in group[1:]:

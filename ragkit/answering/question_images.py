@@ -1,4 +1,5 @@
-"""Pictures that go with a question: what a model sees of them, and the words on them that can be searched for."""
+"""Reads the pictures that go with a question: for a model that sees them, and for the words on them to be searched
+for."""
 
 from __future__ import annotations
 
@@ -11,18 +12,19 @@ from ragkit.types.answers import QuestionImages
 from ragkit.types.errors import InputError, ModelUnable
 from ragkit.types.ports import Loader
 
-_MAX_WORDS = 1200  # characters of all pictures that are searched for
+_MAX_CHARACTERS = 1200  # characters of the words on all pictures that are searched for
 _WORDS_CUT = coded("words_cut", "Only the first {most} characters of the words on the pictures were used.")
 _WORDS_ONLY = coded("words_only", "{model} cannot look at pictures: only the words on them, by OCR, were used.")
 
 ReadBytes = Callable[[Path], bytes]
 
 
-def shown(
+def read_images(
     paths: Sequence[Path], *, read: ReadBytes, loader: Loader, accepts_images: bool, model: str
 ) -> QuestionImages:
-    """The pictures, for a model that `accepts_images` or by their words. Raises InputError for a file that is no
-    picture or cannot be read, and ModelUnable when neither the model nor OCR can make anything of one."""
+    """Returns the words on the pictures, and the pictures themselves for a model that `accepts_images`. Raises
+    InputError for a file that is no picture or cannot be read, and ModelUnable when neither the model nor OCR can make
+    anything of one."""
     images = tuple(_picture(path, read(path)) for path in paths)
     words: list[str] = []
     notes: list[Message] = []
@@ -38,14 +40,15 @@ def shown(
                 why=loaded.failure.reason if loaded.failure else "",
             )
     text = "\n".join(words)
-    if len(text) > _MAX_WORDS:
-        notes.append(_WORDS_CUT.fill(most=_MAX_WORDS))
+    if len(text) > _MAX_CHARACTERS:
+        notes.append(_WORDS_CUT.fill(most=_MAX_CHARACTERS))
     if not accepts_images:
         notes.append(_WORDS_ONLY.fill(model=model))
-    return QuestionImages(images if accepts_images else (), text[:_MAX_WORDS], tuple(notes))
+    return QuestionImages(images if accepts_images else (), text[:_MAX_CHARACTERS], tuple(notes))
 
 
 def _picture(path: Path, data: bytes) -> bytes:
+    """Returns `data`, which is a picture; raises InputError where it is not."""
     if not is_picture(data):
         raise InputError("{path} is not a PNG, JPEG or WebP picture.", path=path)
     return data

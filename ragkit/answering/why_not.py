@@ -1,4 +1,4 @@
-"""Why an expected passage is not in an answer: the first stage that lost it, and the setting that would keep it.
+"""Tells why an expected passage is not in an answer: the first stage that lost it, and what would keep it.
 
 index -> reading -> splitting -> candidates (dense, lexical) -> ranking -> reranking -> selection ->
 packing -> (the answerer had it)
@@ -11,22 +11,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ragkit.answering import packing
-from ragkit.answering.ask import room as answering_room
+from ragkit.answering.ask import context_budget
 from ragkit.i18n.messages import Message, coded, runs
 from ragkit.retrieval import selection
-from ragkit.retrieval.search import RetrievalContext, Stages
-from ragkit.retrieval.search import stages as retrieval_stages
+from ragkit.retrieval.search import RetrievalContext, Stages, retrieve_in_stages
 from ragkit.text import quotes, terms
-from ragkit.types.documents import Chunk, Document
-from ragkit.types.ports import Answerer, Catalog
+from ragkit.types.documents import Chunk
+from ragkit.types.ports import Answerer, Catalog, ReadDocument
 from ragkit.types.reports import FileOutcome
 from ragkit.types.search import Condition, Stage, WhyNot
 
 _UNREAD = ("unreadable", "unsupported", "skipped")
-_MAX_RANKED = 20_000  # candidates that a true rank is looked for among
+_MAX_RANKED = 20_000  # candidates among which a passage's true rank is looked for
 _FILE = re.compile(r"\S[^\n]*\.[A-Za-z0-9]{1,5}(:\d+)?")
 _LEFT_OUT = coded("left_out", "It was left out: it {why}.")
-_FEW = 40  # documents that a passage is first looked for in
+_MAX_LIKELY = 40  # likely documents that a passage is looked for in before all the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +35,14 @@ class Expected:
     source: str
     page: int | None
     quote: str  # "": any passage of the source and page
-    span: tuple[int, int] | None  # of the quote, in characters of the document's text
+    span: tuple[int, int] | None  # where the quote stands, in characters of the document's text
 
 
 def why_not(
     question: str, expected: Expected, where: Sequence[Condition], index: RetrievalContext, answerer: Answerer
 ) -> WhyNot:
-    """The stages in order, up to the one that lost it. Raises what retrieval raises."""
-    stages = retrieval_stages(question, index.settings.k, index, where)
+    """Looks at the stages in order, up to the one that lost the passage. Raises what retrieval raises."""
+    stages = retrieve_in_stages(question, index.settings.k, index, where)
     search = _Search(question, expected, _chunks(expected, index.catalog), where, index, answerer, stages)
     seen: list[Message] = []
     for look in (_split, _conditions, _candidates, _ranking, _reranking, _selection, _packing):
@@ -57,21 +56,23 @@ def why_not(
 
 @dataclass(frozen=True, slots=True)
 class _Search:
+    """A question, what was expected for it, and what retrieval made of it."""
+
     question: str
     expected: Expected
-    chunks: Sequence[Chunk]  # that hold a part of what is expected
+    chunks: Sequence[Chunk]  # the chunks that hold a part of what is expected
     where: Sequence[Condition]
     index: RetrievalContext
     answerer: Answerer
     stages: Stages
 
     def rank(self, order: Iterable[str]) -> int | None:
-        """Of the best of the chunks in an order of ids, from 1."""
+        """Returns the rank, from 1, of the best of the expected chunks in an order of ids; None: none is in it."""
         names = {chunk.id for chunk in self.chunks}
         return next((rank for rank, name in enumerate(order, 1) if name in names), None)
 
     def reason(self) -> Message | None:
-        """Why selection left one of the chunks out, though it ranked well enough."""
+        """Returns why selection left one of the chunks out, though it ranked well enough; None: it left out none."""
         names = {chunk.id for chunk in self.chunks}
         return next((one.reason for one in self.stages.selection.left_out if one.chunk.id in names), None)
 
@@ -80,11 +81,11 @@ def expected_of(
     written: str,
     files: Mapping[str, FileOutcome],
     named: Callable[[str], list[str]],
-    read: Callable[[str], Document | None],
+    read: ReadDocument,
     likely: Callable[[str], Sequence[str]],
 ) -> Expected | WhyNot:
-    """`written`: a file with or without `:PAGE`, or words of a passage. `named` gives the sources that a name
-    means; `likely` those that a passage may stand in, the likeliest first."""
+    """Finds what a person expects, who has `written` a file with or without `:PAGE`, or words of a passage. `named`
+    gives the sources that a name means; `likely` those that a passage may stand in, the likeliest first."""
     name, _, page = written.rpartition(":")
     for candidate, number in ((written, None), (name, int(page) if page.isdecimal() else None)):
         sources = named(candidate) if candidate and (number is not None or candidate == written) else []
@@ -97,7 +98,7 @@ def expected_of(
             Message("Run: ragkit index {name}"),
             name=written,
         )
-    tried = list(likely(written))[:_FEW]
+    tried = list(likely(written))[:_MAX_LIKELY]
     for source in [*tried, *(other for other in files if other not in tried)]:
         document = read(source)
         span = quotes.find_quote(written, document.text) if document is not None else None
@@ -134,7 +135,7 @@ def _expected_file(outcome: FileOutcome, page: int | None) -> Expected | WhyNot:
 
 
 def _chunks(expected: Expected, catalog: Catalog) -> list[Chunk]:
-    """Those that hold a part of it."""
+    """Returns the chunks that hold a part of what is expected."""
     found = catalog.chunks_of(expected.source)
     if expected.span is not None:
         start, end = expected.span
@@ -206,25 +207,25 @@ def _candidates(search: _Search) -> WhyNot | Message:
 def _ranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
     rank = search.rank(hit.ref.id for hit in search.stages.ranked)
-    template, name = Message("Set retrieval.k to {rank}."), settings.k
-    if search.reason() is not None or (rank is not None and rank <= max(name, _depth(search.index))):
+    fix, k = Message("Set retrieval.k to {rank}."), settings.k
+    if search.reason() is not None or (rank is not None and rank <= max(k, _rerank_depth(search.index))):
         return coded("rank_after_fusion", "Rank {rank} after fusion.", rank=rank or "–")
     weakest = min((hit.score for hit in search.stages.ranked if hit.rank == rank), default=0.0)
-    least = selection.least_score(search.stages.ranked, settings, by_score=_by_score(search.index))
+    least = selection.least_score(search.stages.ranked, settings, by_score=search.index.ordered_by_score)
     if rank is not None and weakest < least:
         why = coded(
             "fused_too_weak",
             "Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.",
         )
         fix = Message("Set retrieval.k to {rank} and retrieval.least_share to 0.")
-        return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), k=name)
+        return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), k=k)
     why = coded("fused_too_low", "Rank {rank} after fusion; the first {k} are used.")
-    return _lost("ranking", why, template, rank=rank or "–", k=name)
+    return _lost("ranking", why, fix, rank=rank or "–", k=k)
 
 
 def _reranking(search: _Search) -> WhyNot | Message:
     settings = search.index.settings
-    if not _depth(search.index):
+    if not _rerank_depth(search.index):
         return Message()
     rank = search.rank(hit.ref.id for hit in search.stages.reranked)
     if search.reason() is not None or (rank is not None and rank <= settings.k):
@@ -250,8 +251,7 @@ def _selection(search: _Search) -> WhyNot | Message:
 
 def _packing(search: _Search) -> WhyNot | Message:
     answerer = search.answerer
-    room = answering_room(answerer, search.index.catalog.document)
-    context = packing.pack(search.stages.selection, room)
+    context = packing.pack(search.stages.selection, context_budget(answerer, search.index.catalog.document))
     names = {chunk.id for chunk in search.chunks}
     for passage in context.passages:
         if names & set(passage.chunk_ids):
@@ -264,13 +264,9 @@ def _packing(search: _Search) -> WhyNot | Message:
     )
 
 
-def _depth(index: RetrievalContext) -> int:
-    """How many of the best chunks are reranked."""
+def _rerank_depth(index: RetrievalContext) -> int:
+    """Returns how many of the best chunks are reranked."""
     return index.reranker.depth if index.reranker is not None else 0
-
-
-def _by_score(index: RetrievalContext) -> bool:
-    return index.reranker is None or index.reranker.keeps_scores
 
 
 def _looks_like_a_file(written: str) -> bool:
@@ -278,4 +274,5 @@ def _looks_like_a_file(written: str) -> bool:
 
 
 def _lost(stage: Stage, why: Message, fix: Message, /, **values: object) -> WhyNot:
+    """Says that `stage` lost the passage; the values fill both messages."""
     return WhyNot(stage, replace(why, values=values), replace(fix, values=values))

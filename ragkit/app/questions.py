@@ -48,8 +48,8 @@ class Questions:
         from ragkit.answering import ask, packing
 
         found = self._selected(question, k, where, to_answer=True)
-        room = ask.room(self._answerer(), self._read)
-        return list(packing.pack(found, room).passages)
+        budget = ask.context_budget(self._answerer(), self._read)
+        return list(packing.pack(found, budget).passages)
 
     def stream(
         self,
@@ -91,7 +91,7 @@ class Questions:
         key = hashlib.sha256("\0".join([question, *sorted(where)]).encode()).hexdigest()[:16]
         kept = RepliesFile(self._index.directory / NAME.format(key=key))
         found = None
-        for found in ask_everything.collect(question, chunks, reader=answerer, read=self._read, kept=kept):
+        for found in ask_everything.collect(question, chunks, answerer=answerer, read=self._read, kept=kept):
             yield found
         if found is not None and found.rows and found.mode == "generative":
             yield from ask.stream(
@@ -155,14 +155,14 @@ class Questions:
         conditions = filters.parse(where)
         catalog = self._index.reader()
         self._chosen.begin_loading(catalog.active())
-        from ragkit.retrieval.search import for_answer, retrieve
+        from ragkit.retrieval.search import retrieve, retrieve_for_answer
         from ragkit.retrieval.selection import Selection
 
         if catalog.active() is None:
             return Selection(())
         context = self._context(catalog)
         with catalog.snapshot():
-            return (for_answer if to_answer else retrieve)(question, k, context, conditions)
+            return (retrieve_for_answer if to_answer else retrieve)(question, k, context, conditions)
 
     def _context(self, catalog: SqliteCatalog) -> RetrievalContext:
         """Returns what a search of the active generation needs; Chroma is brought up to date first, where it lags."""
@@ -173,9 +173,9 @@ class Questions:
         settings = self._config.retrieval
         expand = None
         if settings.expand != "off":
-            from ragkit.retrieval.expansion import expanded
+            from ragkit.retrieval.expansion import expand_query
 
-            expand = partial(expanded, self._chosen.chat(), settings.expand)
+            expand = partial(expand_query, self._chosen.chat(), settings.expand)
         return RetrievalContext(catalog, self._index.dense(), embedder, settings, self._reranker(embedder), expand)
 
     def _reranker(self, embedder: Embedder) -> Reranker | None:
@@ -207,7 +207,7 @@ class Questions:
 
         paths = [Path(image).expanduser().resolve() for image in images]
         with closing(SandboxLoader(self._config.loading)) as loader:
-            return question_images.shown(
+            return question_images.read_images(
                 paths, read=read, loader=loader, accepts_images=answerer.accepts_images, model=answerer.model
             )
 

@@ -1,4 +1,5 @@
-"""Conditions on where a passage may come from, as people write them: type=pdf, folder=contracts, date>=2024-01-01."""
+"""Reads conditions on where a passage may come from, as people write them: type=pdf, folder=contracts,
+date>=2024-01-01."""
 
 from __future__ import annotations
 
@@ -12,20 +13,22 @@ _WRITTEN = re.compile(r"\s*([a-z]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*", re.DOTALL)
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _EQUAL = ("=", "!=")
 _ORDERED = ("=", "!=", ">=", "<=", ">", "<")
-FIELDS = {  # field -> the operators that it takes
+FIELDS = {
     "source": _EQUAL,  # the whole path, its end, or a pattern with * and ?
     "folder": _EQUAL,  # a folder's path, or its last parts; all below it
     "type": _EQUAL,  # the file's suffix: pdf, md
-    "language": _EQUAL,  # of the passage: zh, en
-    "author": _EQUAL,  # as the file says; any part of the name
-    "label": _EQUAL,  # of the folder or file, as it was given when it was indexed
-    "date": _ORDERED,  # of the last change: the file's own word, else the file system's
+    "language": _EQUAL,  # the passage's language: zh, en
+    "author": _EQUAL,  # any part of the author's name, as the file says it
+    "label": _EQUAL,  # a label that the folder or file was given when it was indexed
+    "date": _ORDERED,  # the date of the last change: by the file itself, else by the file system
     "page": _ORDERED,
 }
+"""The operators that each field takes."""
 
 
 def parse(written: Sequence[str]) -> tuple[Condition, ...]:
-    """All of them have to hold. Raises InputError: no condition, or a field or value that does not exist."""
+    """Returns the conditions, all of which have to hold. Raises InputError for what is no condition, and for a field
+    or value that does not exist."""
     return tuple(_parsed(one) for one in written)
 
 

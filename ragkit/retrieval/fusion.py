@@ -1,4 +1,4 @@
-"""Fusing what the dense and the lexical search found into one order."""
+"""Puts what the dense and the lexical search found into one order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragkit.text import terms
 from ragkit.types.documents import ChunkRef, Scores
 from ragkit.types.search import Hit, Nearness
 
-_TRUSTED_COVER = (0.1, 0.4)  # of the best candidate: from no trust in shared words to all of it
+_TRUSTED_COVER = (0.1, 0.4)  # the best candidate's cover at which shared words are trusted not at all, and fully
 # The weights below are in standard deviations of the cosine. They were chosen together on the eight sets of
 # docs/retrieval.md, where hybrid search is above dense and lexical search alone on each.
 _WORDS_WEIGHT = 3.25  # the weight of the BM25 score
@@ -33,18 +33,18 @@ class Candidates:
     dense: Mapping[str, float]  # id -> cosine, best first
     lexical: Mapping[str, float]  # id -> BM25, best first
     term_weights: Mapping[str, float]  # of the question's terms
-    columns: Sequence[str]  # ids, of `columns`
-    term_scores: Scores  # a row a term, a column for each of `columns`: its share of the chunk's BM25
+    columns: Sequence[str]  # ids, by `column_ids`
+    term_scores: Scores  # a row a term, a column for each by `column_ids`: its share of the chunk's BM25
 
 
-def columns(refs: Sequence[ChunkRef], openings: Mapping[str, str]) -> list[str]:
-    """The ids of all chunks whose words count for some candidate: its own and those of its document's opening."""
+def column_ids(refs: Sequence[ChunkRef], openings: Mapping[str, str]) -> list[str]:
+    """Returns the ids of all chunks whose words count for some candidate: itself and the opening of its document."""
     names = [ref.id for ref in refs]
     return names + sorted(set(openings.values()).difference(names))
 
 
 def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int], chunks: int) -> dict[str, float]:
-    """The inverse document frequency of each term: ln(1 + (N - n + 0.5) / (n + 0.5)), as in BM25
+    """Returns the inverse document frequency of each term: ln(1 + (N - n + 0.5) / (n + 0.5)), as in BM25
     (Robertson and Zaragoza 2009). A term that occurs nowhere weighs as much as one that occurs once:
     a question about an unknown word must not look answered by the rest of its words."""
     weights = {}
@@ -54,43 +54,54 @@ def term_weights(question_terms: tuple[str, ...], frequencies: Mapping[str, int]
     return {term: max(weight, 0.05) for term, weight in weights.items()}
 
 
-class Fusion:
-    """One order of all candidates of a question. Four things speak for a chunk: its cosine, in standard
-    deviations above an ordinary chunk; its BM25 score, as a share of the best candidate's; the share of the
-    question's weighted words that it holds; and the share that its document's name and opening hold, which say
-    whose report it is and of when, as the chunk itself seldom does.
+def covers(question: str, texts: Sequence[str]) -> list[float]:
+    """Returns, for each text, the share from 0 to 1 of the question's words that it holds. A word weighs the less,
+    the more of the texts hold it."""
+    asked = terms.query_terms(question)
+    matcher = terms.Matcher(asked)
+    held = [matcher.count(text) for text in texts]
+    weights = term_weights(asked, {term: sum(term in one for one in held) for term in asked}, len(texts))
+    return [terms.cover(weights, one) for one in held]
 
-    The shares cannot drown the meaning as a raw BM25 score can. Where no candidate holds much of the
-    question, as across languages, BM25 has nothing to say: its weight is `trust` of the whole one.
+
+class Fusion:
+    """Scores and orders all candidates of a question.
+
+    Four things speak for a chunk: its cosine, in standard deviations above an ordinary chunk; its BM25 score, as a
+    share of the best candidate's; the share of the question's weighted words that it holds; and the share that its
+    document's name and opening hold, which say whose report it is and of when, as the chunk itself seldom does.
+
+    The shares cannot drown the meaning as a raw BM25 score can. Where no candidate holds much of the question, as
+    across languages, BM25 has nothing to say: its weight is multiplied by `trust`, from 0 to 1.
     """
 
     def __init__(self, found: Candidates) -> None:
         count = len(found.refs)
-        scores = _with_names(found)
+        scores = _scores_with_file_names(found)
         held = scores > 0
         weights = np.array(list(found.term_weights.values()))
-        words = scores[:, :count].sum(axis=0)
+        bm25 = scores[:, :count].sum(axis=0)
         place = {name: at for at, name in enumerate(found.columns)}
         openings = [place[found.openings.get(ref.source, ref.id)] for ref in found.refs]
-        told = _covers(held, weights**2)  # as in a product of tf-idf vectors
+        squared = _covers(held, weights**2)  # weights are squared as in a product of tf-idf vectors
         self._found = found
         self._covers = _covers(held[:, :count], weights)
         low, high = _TRUSTED_COVER
         self.trust = min(max((float(self._covers.max(initial=0.0)) - low) / (high - low), 0.0), 1.0)
         self._words = (
-            _WORDS_WEIGHT * self.trust * words / (words.max(initial=0.0) or 1.0)
-            + _COVER_WEIGHT * told[:count]
-            + _DOCUMENT_WEIGHT * told[openings]
+            _WORDS_WEIGHT * self.trust * bm25 / (bm25.max(initial=0.0) or 1.0)
+            + _COVER_WEIGHT * squared[:count]
+            + _DOCUMENT_WEIGHT * squared[openings]
         )
 
     def scores(self, nearness: Nearness) -> Scores:
-        """The score of every candidate, by their cosines."""
+        """Returns the score of every candidate; one without a vector gets what its words say."""
         near = (nearness.cosines - nearness.ordinary.mean) / nearness.ordinary.deviation
         scores: Scores = self._words + np.where(np.isnan(near), 0.0, near)
         return scores
 
     def ranked(self, scores: Scores, similarities: Scores) -> list[Hit]:
-        """All candidates, best first. Ties are broken by the chunk's id."""
+        """Returns all candidates, best first; ties are broken by the chunk's id."""
         found, order = self._found, _best_first(scores)
         dense_ranks = {name: rank for rank, name in enumerate(found.dense, 1)}
         lexical_ranks = {name: rank for rank, name in enumerate(found.lexical, 1)}
@@ -107,17 +118,18 @@ class Fusion:
         return list(map(Hit._make, zip(*fields, strict=True)))
 
 
-def merged(lists: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """Several rankings as one: each chunk by its best rank, the first list first. Sums of reciprocal ranks
-    would put what is middling in every list above what one query alone finds, as a translation does."""
+def merge_rankings(lists: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Merges several rankings into one: each chunk comes by its best rank, and the first list comes first. Sums of
+    reciprocal ranks would put what is middling in every list above what one query alone finds, as a translation
+    does."""
     found: dict[str, Hit] = {}
-    for hit in sorted((hit for ranked in lists for hit in ranked), key=lambda hit: hit.rank):  # stable
+    for hit in sorted((hit for ranked in lists for hit in ranked), key=lambda hit: hit.rank):  # the sort is stable
         found.setdefault(hit.ref.id, hit)
     return [hit._replace(rank=rank, score=1 / rank) for rank, hit in enumerate(found.values(), 1)]
 
 
-def feedback(scores: Scores, most: int, trust: float) -> dict[int, float]:
-    """The best chunks, place -> weight: what is likely to be like the answer.
+def feedback_weights(scores: Scores, most: int, trust: float) -> dict[int, float]:
+    """Returns the places and weights of the `most` best chunks, which the question is to be moved towards.
 
     The weights sum to `trust` where the best are equals: then the question is about what they have in common. The
     more one of them stands out, the less they sum to: a question with one answer is not to be moved away from it.
@@ -125,41 +137,42 @@ def feedback(scores: Scores, most: int, trust: float) -> dict[int, float]:
     best = _best_first(scores)[:most]
     odds = np.exp(scores[best] - scores[best[0]])
     shares = odds / odds.sum()
-    equals = 1 / float((shares**2).sum())  # 1, if one has it all, to as many as there are
+    equals = 1 / float((shares**2).sum())  # from 1, where one chunk has it all, to as many as there are
     moved = trust * (equals - 1) / max(best.size - 1, 1)
     return dict(zip(best.tolist(), (moved * shares).tolist(), strict=True))
 
 
 def reorder_keeping_scores(scores: Scores, smooth: Scores) -> Scores:
-    """The scores in the order of `smooth`, where a chunk's score is averaged with those most like it: what answers
-    a question comes in groups (Diaz 2005). The first stays the first: for a question with one answer, that is the
-    likely one. The scores are those of before, dealt out in the new order: averages lie closer together, and would
-    make weak chunks look strong."""
+    """Returns the same scores, given to the chunks in the order of `smooth`, where a chunk's score is averaged with
+    those of the chunks most like it: what answers a question comes in groups (Diaz 2005). The first chunk stays the
+    first, as for a question with one answer it is the likely one. The averages themselves are not used: they lie
+    closer together, and would make weak chunks look strong."""
     before, after = _best_first(scores), _best_first(smooth)
-    dealt = np.empty_like(scores)
-    dealt[before[0]] = scores[before[0]]
-    dealt[after[after != before[0]]] = scores[before[1:]]
-    return dealt
+    reordered = np.empty_like(scores)
+    reordered[before[0]] = scores[before[0]]
+    reordered[after[after != before[0]]] = scores[before[1:]]
+    return reordered
 
 
-def by_one_search(found: Candidates, ranked: Sequence[Hit], mode: str) -> list[Hit]:
-    """`ranked` in the order of the dense or the lexical search alone, without what it did not find."""
+def order_of_one_search(found: Candidates, ranked: Sequence[Hit], mode: str) -> list[Hit]:
+    """Returns `ranked` in the order of the "dense" or the "lexical" search alone (`mode`), without what that search
+    did not find."""
     order = {name: at for at, name in enumerate(found.dense if mode == "dense" else found.lexical)}
     kept = sorted((hit for hit in ranked if hit.ref.id in order), key=lambda hit: order[hit.ref.id])
     return [hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)]
 
 
-def _with_names(found: Candidates) -> Scores:
-    """The scores of the terms; a term that is in the name of a chunk's document alone scores its weight."""
+def _scores_with_file_names(found: Candidates) -> Scores:
+    """Returns the scores of the terms; a term that only the name of a chunk's file holds scores its weight."""
     matcher = terms.Matcher(found.term_weights)
     sources = dict.fromkeys([*found.openings, *(ref.source for ref in found.refs)])
-    if not matcher.count("\n".join(map(_stem, sources))):  # most questions name no document
+    if not matcher.count("\n".join(map(_name_without_suffix, sources))):  # most questions name no document
         return found.term_scores
     rows = {term: row for row, term in enumerate(found.term_weights)}
     source_of = {name: source for source, name in found.openings.items()}
     source_of |= {ref.id: ref.source for ref in found.refs}
     scores = found.term_scores.copy()
-    named = {source: matcher.count(_stem(source)) for source in sources}
+    named = {source: matcher.count(_name_without_suffix(source)) for source in sources}
     for column, name in enumerate(found.columns):
         for term in named[source_of[name]]:
             if not scores[rows[term], column]:
@@ -167,18 +180,20 @@ def _with_names(found: Candidates) -> Scores:
     return scores
 
 
-def _stem(source: str) -> str:
-    """The name without the last suffix; as text, for a question has hundreds of them and a path takes its time."""
+def _name_without_suffix(source: str) -> str:
+    """Returns a file's name without its last suffix. It works on text: a question has hundreds of names, and making
+    a path of each takes its time."""
     name = source[max(source.rfind("/"), source.rfind("\\")) + 1 :]
     return name.rpartition(".")[0] or name
 
 
 def _covers(held: npt.NDArray[np.bool_], weights: Scores) -> Scores:
-    """The share, 0 to 1, of the weight of the question's terms that each chunk holds."""
-    covers: Scores = ((weights / weights.sum())[:, None] * held).sum(axis=0)  # row by row: the same for equals
-    return covers
+    """Returns the share, 0 to 1, of the weight of the question's terms that each chunk holds."""
+    # The sum goes row by row, so that chunks that hold the same terms get the same share to the last bit.
+    shares: Scores = ((weights / weights.sum())[:, None] * held).sum(axis=0)
+    return shares
 
 
 def _best_first(scores: Scores) -> npt.NDArray[np.intp]:
-    """Places, which are by rising id."""
+    """Returns the places of the scores, the highest first; ties stay in the order of the places, by rising id."""
     return np.argsort(-scores, kind="stable")

@@ -12,18 +12,20 @@ from itertools import islice
 import numpy as np
 
 from ragkit.retrieval import chat_prompts
-from ragkit.text import fencing, terms
+from ragkit.text import terms
+from ragkit.text.fencing import PASSAGE_OVERHEAD_TOKENS
 from ragkit.text.sentences import quotable_sentences
 from ragkit.types.documents import EmbedFault, Vector
 from ragkit.types.ports import Chat, Embedder, complete
 from ragkit.types.search import CosineBaseline, Hit, ReadChunk
 
-_MAX_SENTENCES = 10  # of one passage that are embedded: those with the most words of the question
+_MAX_SENTENCES = 10  # sentences of one passage that are embedded
 
 
 class SentenceReranker:
     """Adds to the score of a passage the cosine of its nearest sentence, in standard deviations of the cosine of an
-    ordinary chunk. The scores are then dealt out in the new order, so that they still say how strong a passage is."""
+    ordinary chunk. The old scores are then given to the passages in the new order, so that they still say how strong a
+    passage is."""
 
     depth = 5
     keeps_scores = True
@@ -44,8 +46,8 @@ class SentenceReranker:
             whole = ordinary.mean if hit.similarity is None else hit.similarity
             points.append(hit.score + max(cosines, default=whole) / ordinary.deviation)
         order = sorted(range(len(best)), key=lambda place: -points[place])
-        dealt = [best[place]._replace(rank=hit.rank, score=hit.score) for place, hit in zip(order, best, strict=True)]
-        return [*dealt, *ranked[self.depth :]]
+        moved = [best[place]._replace(rank=hit.rank, score=hit.score) for place, hit in zip(order, best, strict=True)]
+        return [*moved, *ranked[self.depth :]]
 
 
 class ChatReranker:
@@ -72,7 +74,7 @@ class ChatReranker:
         room = max(self._chat.window_tokens - self._chat.answer_tokens, 0) // 2
         found: list[str] = []
         for text in texts:
-            room -= self._chat.count_tokens(text) + fencing.FRAME_TOKENS
+            room -= self._chat.count_tokens(text) + PASSAGE_OVERHEAD_TOKENS
             if room < 0:
                 break
             found.append(text)
@@ -80,7 +82,7 @@ class ChatReranker:
 
 
 def _sentences(question: str, hit: Hit, read: ReadChunk) -> list[str]:
-    """Returns the sentences of a chunk that are embedded, in order, or those with the most words of the question."""
+    """Returns the sentences of a chunk; where they are many, those with the most words of the question."""
     chunk = read(hit.ref.id)
     found = list(quotable_sentences(chunk.text, chunk.heading_path))
     if len(found) <= _MAX_SENTENCES:

@@ -1,6 +1,9 @@
-"""From a question to chunks:
-(expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> among alike -> (rerank) -> select; for an answer,
-with what stands beside the best of them."""
+"""Goes from a question to the chunks that speak to it:
+
+(expand) -> embed -> dense + lexical -> fuse -> feedback -> fuse -> smooth among alike -> (rerank) -> select
+
+For an answer, the chunks beside the best ones come with them, as far as they fit the question too.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from ragkit.retrieval.fusion import (
     NEIGHBOURS,
     Candidates,
     Fusion,
-    by_one_search,
-    columns,
-    feedback,
-    merged,
+    column_ids,
+    feedback_weights,
+    merge_rankings,
+    order_of_one_search,
     reorder_keeping_scores,
     term_weights,
 )
@@ -28,25 +31,30 @@ from ragkit.types.documents import Chunk, ChunkRef, Vector
 from ragkit.types.ports import Catalog, DenseIndex, Embedder, Reranker
 from ragkit.types.search import Condition, Hit, ReadChunk
 
-_LOOKED_AROUND = 3  # of the best chunks, times those that are wanted: their neighbours are scored
-_READ_AT_ONCE = 16  # chunks: few more than are wanted
+_NEIGHBOURS_OF = 3  # times as many chunks as are wanted have their neighbours scored
+_CHUNKS_READ_AT_ONCE = 16  # few more than are wanted
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalContext:
-    """What retrieval works with."""
+    """The parts of an index that retrieval works with, its settings, and the helps that are switched on."""
 
     catalog: Catalog
     dense: DenseIndex
     embedder: Embedder
     settings: RetrievalConfig
     reranker: Reranker | None = None
-    expand: Callable[[str], Sequence[str]] | None = None  # what to search for beside a question
+    expand: Callable[[str], Sequence[str]] | None = None  # returns what to search for beside a question
+
+    @property
+    def ordered_by_score(self) -> bool:
+        """Whether the scores make the final order, so that a low one is a reason to leave a chunk out."""
+        return self.reranker is None or self.reranker.keeps_scores
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What each stage made of a question."""
+    """What each stage of a retrieval gave, all of it best first."""
 
     ranked: list[Hit]
     reranked: list[Hit]  # the same as `ranked` where nothing reranks
@@ -54,69 +62,80 @@ class Stages:
 
 
 def retrieve(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Selection:
-    """The `k` best chunks for `question` of those for which every condition holds, best first; fewer when
+    """Returns the `k` best chunks for `question` of those for which every condition holds, best first; fewer when
     there are fewer."""
-    found = _found(question, max(index.settings.candidates, k), index, where)
-    read = _reader(found.ranked, index.catalog)
+    found = _search(question, max(index.settings.candidates, k), index, where)
+    read = _chunk_reader(found.ranked, index.catalog)
     return selection.select(_reranked(question, found, read, index), read, k, index.settings)
 
 
-def for_answer(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Selection:
-    """The chunks that an answer is made from: up to `k` of the best, with the neighbours that belong to them."""
-    return stages(question, k, index, where).selection
+def retrieve_for_answer(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Selection:
+    """Returns the chunks that an answer is made from: up to `k` of the best, with the neighbours that belong to
+    them."""
+    return retrieve_in_stages(question, k, index, where).selection
 
 
-def stages(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Stages:
-    found = _found(question, max(index.settings.candidates, k), index, where, around=_LOOKED_AROUND * k)
-    read = _reader([*found.ranked, *found.beside], index.catalog)
+def retrieve_in_stages(question: str, k: int, index: RetrievalContext, where: Sequence[Condition] = ()) -> Stages:
+    """Returns what `retrieve_for_answer` does, and what led to it."""
+    found = _search(question, max(index.settings.candidates, k), index, where, around=_NEIGHBOURS_OF * k)
+    read = _chunk_reader([*found.ranked, *found.beside], index.catalog)
     ordered = _reranked(question, found, read, index)
-    by_score = index.reranker is None or index.reranker.keeps_scores
-    chosen = selection.for_answer(ordered, found.beside, read, k, index.settings, by_score=by_score)
+    chosen = selection.select_for_answer(
+        ordered, found.beside, read, k, index.settings, by_score=index.ordered_by_score
+    )
     return Stages(found.ranked, ordered, chosen)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    vector: Vector  # of the question
+class _Results:
+    """What the dense and the lexical search found together."""
+
+    vector: Vector  # the question's embedding
     ranked: list[Hit]
-    beside: list[Hit]  # neighbours of the best that are not among them
+    beside: list[Hit]  # neighbours of the best chunks that no search found
 
 
-def _found(question: str, limit: int, index: RetrievalContext, where: Sequence[Condition], around: int = 0) -> _Found:
-    """All that the two searches find, `limit` each, best first; for each of the queries that the question is
-    expanded to."""
-    found = _of_one_query(question, limit, index, where, around)
+def _search(
+    question: str, limit: int, index: RetrievalContext, where: Sequence[Condition], around: int = 0
+) -> _Results:
+    """Returns all that the two searches find, `limit` each, for the question and for the queries that it is expanded
+    to. The neighbours of the `around` best chunks come with the question's own; an expanded one has none."""
+    found = _search_one_query(question, limit, index, where, around)
     if index.expand is None:
         return found
     others = index.expand(question)
-    lists = [found.ranked, *(_of_one_query(query, limit, index, where, 0).ranked for query in others)]
-    return _Found(found.vector, merged(lists), [])
+    lists = [found.ranked, *(_search_one_query(query, limit, index, where, 0).ranked for query in others)]
+    return _Results(found.vector, merge_rankings(lists), [])
 
 
-def _reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
-    """Reads the chunks of `hits` some at once, in their order: of what is ranked, most is never used."""
+def _chunk_reader(hits: Sequence[Hit], catalog: Catalog) -> ReadChunk:
+    """Returns a function that reads the chunks of `hits`, some at once in their order: of what is ranked, most is
+    never used."""
     ids = [hit.ref.id for hit in hits]
     places = {name: place for place, name in enumerate(ids)}
     known: dict[str, Chunk] = {}
 
     def read(name: str) -> Chunk:
         if name not in known:
-            known.update(catalog.chunks(ids[places[name] : places[name] + _READ_AT_ONCE]))
+            known.update(catalog.chunks(ids[places[name] : places[name] + _CHUNKS_READ_AT_ONCE]))
         return known[name]
 
     return read
 
 
-def _reranked(question: str, found: _Found, read: ReadChunk, index: RetrievalContext) -> list[Hit]:
+def _reranked(question: str, found: _Results, read: ReadChunk, index: RetrievalContext) -> list[Hit]:
+    """Returns the ranked chunks as the reranker orders them. One that adds to the scores has nothing to add to where
+    these cannot be compared, and is left out there."""
     reranker, ranked = index.reranker, found.ranked
-    if reranker is None or (reranker.keeps_scores and not selection.of_one_scale(ranked, index.settings)):
+    if reranker is None or (reranker.keeps_scores and not selection.scores_are_comparable(ranked, index.settings)):
         return ranked
     return reranker.rerank(question, found.vector, ranked, read)
 
 
-def _of_one_query(
+def _search_one_query(
     question: str, limit: int, index: RetrievalContext, where: Sequence[Condition], around: int
-) -> _Found:
+) -> _Results:
+    """Searches by meaning and by words, fuses both, moves the question towards the best chunks and fuses again."""
     catalog, dense, settings = index.catalog, index.dense, index.settings
     vector = index.embedder.embed_query(question)
     question_terms = terms.query_terms(question)
@@ -125,7 +144,7 @@ def _of_one_query(
     lexical = catalog.lexical(question_terms, limit, where)
     refs = catalog.refs(sorted({*near, *lexical}))
     if not refs:
-        return _Found(vector, [], [])
+        return _Results(vector, [], [])
     found = _candidates(refs, near, lexical, weights, catalog)
     fusion = Fusion(found)
     vectors = dense.among(vector, [ref.id for ref in refs])
@@ -133,18 +152,18 @@ def _of_one_query(
     scores = fusion.scores(vectors.nearer(like))
     if settings.mode != "hybrid":
         ranked = fusion.ranked(scores, vectors.similarities)
-        return _Found(vector, by_one_search(found, ranked, settings.mode), [])
+        return _Results(vector, order_of_one_search(found, ranked, settings.mode), [])
     if fusion.trust:
-        best = feedback(scores, FEEDBACK_CHUNKS, fusion.trust)
+        best = feedback_weights(scores, FEEDBACK_CHUNKS, fusion.trust)
         like = {refs[place].id: weight for place, weight in best.items()}
         scores = fusion.scores(vectors.nearer(like))
         smooth = vectors.smoothed(scores, NEIGHBOURS, ALIKE * fusion.trust)
         scores = reorder_keeping_scores(scores, smooth)
     ranked = fusion.ranked(scores, vectors.similarities)
-    return _Found(vector, ranked, _beside(ranked[:around], vector, like, found, index, where))
+    return _Results(vector, ranked, _scored_neighbours(ranked[:around], vector, like, found, index, where))
 
 
-def _beside(
+def _scored_neighbours(
     best: Sequence[Hit],
     vector: Vector,
     like: Mapping[str, float],
@@ -152,7 +171,8 @@ def _beside(
     index: RetrievalContext,
     where: Sequence[Condition],
 ) -> list[Hit]:
-    """The chunks beside the `best` that no search found, scored together with these: on one scale with them."""
+    """Returns the chunks beside the `best` that no search found. They are scored together with these, so that their
+    scores are on one scale."""
     if not best or not index.settings.join:
         return []
     near = index.catalog.neighbours([hit.ref for hit in best], index.settings.join, where)
@@ -173,7 +193,8 @@ def _candidates(
     weights: Mapping[str, float],
     catalog: Catalog,
 ) -> Candidates:
+    """Returns the candidates with what their words and their documents' openings score."""
     openings = catalog.openings(sorted({ref.source for ref in refs if ref.ordinal}))
-    names = columns(refs, openings)
+    names = column_ids(refs, openings)
     scores = catalog.term_scores(list(weights), names)
     return Candidates(refs, openings, near, lexical, weights, names, scores)

@@ -1,4 +1,4 @@
-"""Passages as they are put before a language model: fenced, numbered and labelled, so that data stays data."""
+"""Fences, numbers and labels the passages that are put before a language model, so that data stays data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePath
 from ragkit.types.documents import Place
 from ragkit.types.search import Passage
 
-FRAME_TOKENS = 30  # of a passage's number and fences
+PASSAGE_OVERHEAD_TOKENS = 40  # what a passage's number, label and fences take in a prompt, by a generous count
 
 
 def _place_label(place: Place) -> str:

@@ -16,6 +16,8 @@ from ragkit.types.search import Condition, CosineBaseline, Hit, Nearness, Passag
 from ragkit.types.structured import Filling, FindPassages, Form
 
 CountTokens = Callable[[str], int]
+ReadDocument = Callable[[str], Document | None]
+"""Returns the indexed document of a source, or None where there is none."""
 ReportProgress = Callable[[Progress], None]
 OnPage = Callable[[str, int, int], None]
 """Told of each page that OCR has read, or picture that is described: (source, how many are done, of how many)."""
@@ -120,11 +122,11 @@ class Reranker(Protocol):
 
 
 class Answerer(Protocol):
-    """Turns a question and its context into text with [n] markers; also a `RowReader`."""
+    """Turns a question and its context into text with [n] markers."""
 
     model: str
     mode: str  # "extractive" or "generative"
-    accepts_images: bool  # as a Chat's
+    accepts_images: bool  # whether it takes pictures; True also where its server does not tell
 
     @property
     def window_tokens(self) -> int | None: ...
@@ -150,7 +152,10 @@ class Answerer(Protocol):
         """Another reply, after what is unproved in the first was named; None: it would say the same."""
         ...
 
-    def rows(self, question: str, passages: Sequence[Passage]) -> Completion: ...
+    def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
+        """Returns a line for each finding in the passages that belongs to the answer, with a quote and a [n] marker;
+        text without markers where there is none. Raises ContextOverflow, ModelError."""
+        ...
 
 
 class Filler(Protocol):
@@ -165,22 +170,6 @@ class Filler(Protocol):
 
     def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
         """`find` may be called for the question, or for each field. Raises what it raises, and ModelError."""
-        ...
-
-
-class RowReader(Protocol):
-    """Finds everything in some passages that belongs to the answer of a question."""
-
-    model: str
-    mode: str
-
-    @property
-    def passage_tokens(self) -> int: ...
-    def count_tokens(self, text: str) -> int: ...
-
-    def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
-        """A line for each finding, with a quote and a [n] marker; text without markers where there is none.
-        Raises ContextOverflow, ModelError."""
         ...
 
 

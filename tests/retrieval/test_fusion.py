@@ -10,7 +10,7 @@ import pytest
 from ragkit import RagKit
 from ragkit.config.resolving import resolve
 from ragkit.models.embedded.e5 import weights_path
-from ragkit.retrieval.fusion import feedback, reorder_keeping_scores
+from ragkit.retrieval.fusion import feedback_weights, reorder_keeping_scores
 from tests.helpers.prompted_model import opened
 
 REPORTS = {
@@ -52,13 +52,13 @@ def test_the_opening_of_a_document_says_whose_numbers_it_holds(reports: Path, qu
 
 
 def test_a_question_is_moved_less_where_one_passage_stands_out() -> None:
-    equals = feedback(np.full(5, 2.0), 3, trust=0.5)
+    equals = feedback_weights(np.full(5, 2.0), 3, trust=0.5)
     assert list(equals) == [0, 1, 2]
     assert sum(equals.values()) == pytest.approx(0.5)
-    one_answer = feedback(np.array([9.0, 2.0, 1.0]), 3, trust=0.5)
+    one_answer = feedback_weights(np.array([9.0, 2.0, 1.0]), 3, trust=0.5)
     assert one_answer[0] > one_answer[1] > one_answer[2] > 0
     assert sum(one_answer.values()) < 0.01
-    assert feedback(np.array([1.0]), 3, trust=1.0) == {0: 0.0}
+    assert feedback_weights(np.array([1.0]), 3, trust=1.0) == {0: 0.0}
 
 
 def test_scores_are_dealt_anew_and_the_first_stays() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ragkit.answering.prompts import _CONDENSE
+from ragkit.answering.prompts import CONDENSE
 from ragkit.types.answers import ChatMessage, Turn
 
 
@@ -98,7 +98,7 @@ def read_prompt(messages: Sequence[ChatMessage]) -> tuple[str, tuple[SourceText,
 def read_condense_prompt(messages: Sequence[ChatMessage]) -> tuple[str, tuple[Turn, ...]] | None:
     """The question and the turns before it, if this is ragkit's own request to rewrite a follow-up."""
     text = messages[-1].content if messages else ""
-    for template in _CONDENSE.values():
+    for template in CONDENSE.values():
         head, middle = template.partition("{turns}")[0], template.partition("{turns}")[2].partition("{question}")[0]
         turns, found, question = text.removeprefix(head).rpartition(middle)
         if text.startswith(head) and found:

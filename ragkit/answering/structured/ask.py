@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ragkit.answering import citations, packing
 from ragkit.answering.ask import tokens_after
-from ragkit.answering.packing import Room
+from ragkit.answering.packing import ContextBudget
 from ragkit.answering.structured import prompts
 from ragkit.answering.structured.schema import Gap, Leaf, problem, taken
 from ragkit.i18n.messages import Message, coded
@@ -47,7 +47,9 @@ def ask(
     def find(query: str, passage_tokens: int) -> Context:
         if query not in searched:
             searched[query] = retrieve(query)
-        return packing.pack(searched[query], Room(filler.count_tokens, passage_tokens, filler.window_tokens, read=read))
+        return packing.pack(
+            searched[query], ContextBudget(filler.count_tokens, passage_tokens, filler.window_tokens, read=read)
+        )
 
     nearest = searched[question] = retrieve(question)
     filling = filler.fill(question, form, find)

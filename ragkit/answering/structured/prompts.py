@@ -1,11 +1,11 @@
-"""What is said to a language model that fills in a form."""
+"""The prompts for a language model that fills in a form."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 
-from ragkit.answering.prompts import _ASK, _listed
+from ragkit.answering.prompts import PASSAGES_AND_QUESTION, list_complaints
 from ragkit.text.fencing import fence_passage
 from ragkit.text.terms import language
 from ragkit.types.answers import ChatMessage
@@ -50,16 +50,16 @@ _FORM_AGAIN = {
 
 
 def form_prompt(question: str, schema: Mapping[str, object], passages: Sequence[Passage]) -> list[ChatMessage]:
-    """The messages that ask for a form to be filled in, each value with a quote and a number."""
-    spoken = language(question)
+    """Returns the messages that ask for a form to be filled in, each value with a quote and a passage's number."""
+    asked_in = language(question)
     fenced = "\n\n".join(fence_passage(passage) for passage in passages)
     shown = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
     return [
-        ChatMessage("system", _FORM[spoken].format(schema=shown)),
-        ChatMessage("user", _ASK[spoken].format(passages=fenced, question=question)),
+        ChatMessage("system", _FORM[asked_in].format(schema=shown)),
+        ChatMessage("user", PASSAGES_AND_QUESTION[asked_in].format(passages=fenced, question=question)),
     ]
 
 
 def form_retry_prompt(question: str, complaints: Sequence[str]) -> ChatMessage:
-    """The message that asks once more, and says what was wrong."""
-    return ChatMessage("user", _FORM_AGAIN[language(question)].format(complaints=_listed(complaints)))
+    """Returns the message that asks for the form once more, and says what was wrong with the first reply."""
+    return ChatMessage("user", _FORM_AGAIN[language(question)].format(complaints=list_complaints(complaints)))
