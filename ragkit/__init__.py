@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ragkit.app.kit import RagKit as RagKit
     from ragkit.config.resolving import resolve as resolve
     from ragkit.config.sections import Config as Config
+    from ragkit.frontends.json_shapes.to_dict import to_dict as to_dict
     from ragkit.types.answers import Answer as Answer
     from ragkit.types.answers import ChatMessage as ChatMessage
     from ragkit.types.answers import Citation as Citation
@@ -57,6 +58,7 @@ _NAMES_OF = {
     "ragkit.app.kit": "RagKit",
     "ragkit.config.resolving": "resolve",
     "ragkit.config.sections": "Config",
+    "ragkit.frontends.json_shapes.to_dict": "to_dict",
     "ragkit.types.answers": "Answer ChatMessage Citation ExhaustiveAnswer Turn Withdrawn",
     "ragkit.types.documents": "Chunk Document Place",
     "ragkit.types.errors": """

@@ -43,7 +43,7 @@ def answer_json(answer: Answer) -> AnswerJson:
         "done_reason": answer.done_reason,
         "citations": [citation_json(citation) for citation in answer.citations],
         "ledger": _ledger_json(answer.ledger),
-        "nearest": [_hit_json(hit) for hit in answer.nearest],
+        "nearest": [hit_json(hit) for hit in answer.nearest],
         "unread_count": answer.unread_count,
         "notes": [str(note) for note in answer.notes],
         "asked": answer.asked,
@@ -60,7 +60,7 @@ def structured_answer_json(answer: StructuredAnswer) -> StructuredAnswerJson:
         "model": answer.model,
         "asked": answer.asked,
         "ledger": _ledger_json(answer.ledger),
-        "nearest": [_hit_json(hit) for hit in answer.nearest],
+        "nearest": [hit_json(hit) for hit in answer.nearest],
         "unread_count": answer.unread_count,
         "notes": [str(note) for note in answer.notes],
     }
@@ -88,7 +88,7 @@ def exhaustive_answer_json(found: ExhaustiveAnswer, answer: Answer | None) -> Ex
 
 
 def hits_json(question: str, hits: Sequence[ScoredChunk]) -> HitsJson:
-    return {"question": question, "hits": [_hit_json(hit) for hit in hits]}
+    return {"question": question, "hits": [hit_json(hit) for hit in hits]}
 
 
 def why_not_json(found: WhyNot) -> WhyNotJson:
@@ -147,7 +147,7 @@ def _entry_json(entry: LedgerEntry) -> LedgerEntryJson:
     }
 
 
-def _hit_json(hit: ScoredChunk) -> HitJson:
+def hit_json(hit: ScoredChunk) -> HitJson:
     chunk = hit.chunk
     return {
         "rank": hit.rank,

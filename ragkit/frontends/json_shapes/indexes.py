@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def index_report_json(report: IndexReport) -> IndexReportJson:
     return {
-        "files": [_outcome_json(outcome) for outcome in report.outcomes],
+        "files": [file_outcome_json(outcome) for outcome in report.outcomes],
         "counts": {
             "added": report.count("added"),
             "changed": report.count("changed"),
@@ -56,7 +56,7 @@ def index_report_json(report: IndexReport) -> IndexReportJson:
 
 
 def plan_json(plan: Sequence[FileOutcome]) -> PlanJson:
-    return {"files": [_outcome_json(outcome) for outcome in plan]}
+    return {"files": [file_outcome_json(outcome) for outcome in plan]}
 
 
 def index_status_json(status: IndexStatus) -> IndexStatusJson:
@@ -70,7 +70,7 @@ def index_status_json(status: IndexStatus) -> IndexStatusJson:
         "disk_bytes": status.disk_bytes,
         "generation": None if status.generation is None else _generation_json(status.generation),
         "labels": {root: list(labels) for root, labels in status.labels.items()},
-        "unread": [_outcome_json(outcome) for outcome in status.unread],
+        "unread": [file_outcome_json(outcome) for outcome in status.unread],
     }
 
 
@@ -138,7 +138,7 @@ def settings_json(settings: Sequence[Setting]) -> SettingsJson:
     return {"settings": [{"key": s.key, "value": s.value, "origin": s.origin} for s in settings]}
 
 
-def _outcome_json(outcome: FileOutcome) -> FileOutcomeJson:
+def file_outcome_json(outcome: FileOutcome) -> FileOutcomeJson:
     return {
         "source": outcome.source,
         "state": outcome.state,
