@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import clean
+from ragkit.loaders.building.pages import joined_pages
 from ragkit.loaders.building.picture_collector import DAMAGED, LeftOut, require_pictures
 from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.extras import is_installed, needs_extra
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ragkit.loaders.building.picture_collector import PictureCollector
     from ragkit.loaders.images.ocr import Ocr, Pixels, Reading
 
-_BETWEEN_PAGES = "\n\n"
 _MAX_PAGES = 2000
 _MADE_ANEW = ("image/tiff", "image/bmp")
 _FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX")
@@ -118,10 +118,9 @@ def _encoded(picture: Any, page: int) -> bytes:
 def _without_text(data: bytes, source: str, media_type: str, pictures: PictureCollector) -> Document:
     """The pages of a file in a format that models do not take; the pictures has their pictures."""
     count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
-    places = [number * len(_BETWEEN_PAGES) for number in range(count)]
-    pages = tuple(Page(number, at, at, "described") for number, at in enumerate(places, 1))
+    text, pages = joined_pages([("", "described")] * count)
     _place_pages(data, pages, pictures)
-    return Document(source, media_type, "", _BETWEEN_PAGES * (count - 1), pages=pages)
+    return Document(source, media_type, "", text, pages=pages)
 
 
 def _place_pages(data: bytes, pages: Sequence[Page], pictures: PictureCollector) -> None:
@@ -171,18 +170,15 @@ def _upright(picture: Any, number: int, longest_side: int) -> Any:
 
 
 def _laid_out(source: str, media_type: str, texts: list[str], found: dict[int, Reading | None]) -> Document:
-    pages, start = [], 0
-    for number, text in enumerate(texts, 1):
-        pages.append(Page(number, start, start + len(text), "scan"))
-        start += len(text) + len(_BETWEEN_PAGES)
+    text, pages = joined_pages((text, "scan") for text in texts)
     read = {number: reading for number, reading in found.items() if reading is not None and reading.text}
     weak = [weak_reading(number, reading) for number, reading in found.items()]
     return Document(
         source,
         media_type,
         "",
-        _BETWEEN_PAGES.join(texts),
-        pages=tuple(pages),
+        text,
+        pages=pages,
         notes=reading_notes(read),
         weak_pages=tuple(page for page in weak if page is not None),
     )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Protocol
 
+from ragkit.loaders.pdf.raw import Pages
+
 _WORD = re.compile(r"[^\W\d_]+")
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
@@ -20,8 +22,6 @@ _WIDER = 1.5  # times, than the gaps between the letters of the word
 _SHORTEST = 2  # letters of a word that another may be stuck to
 _LONGEST = 60  # letters of two words; more is no word
 _TRIED_PAGES = 6  # a document that shows no such gap on so many has none
-
-Pages = list[str | None]
 
 
 def mended(pages: Pages, boxes: Callable[[int], Boxes]) -> Pages:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ragkit.loaders.pdf.raw import Pages
+
 _RADICALS = str.maketrans(  # which some fonts give in place of the characters that look the same
     {code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)}
     | dict(  # NFKC leaves these
@@ -31,8 +33,6 @@ _NO_TITLE = re.compile(
     r".*\.(docx?|pptx?|xlsx?|pdf|tex|dvi|indd|qxd|fm|rtf|odt|html?|eps|ps|p65)",
     re.IGNORECASE | re.DOTALL,
 )
-
-Pages = list[str | None]  # None: the page could not be read
 
 
 def cleaned(text: str) -> str:
