@@ -1,4 +1,4 @@
-"""A document's text made line by line, for formats whose text is not the file's own."""
+"""Builds the text of a document line by line, for formats whose text is not the file's own."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufdd0\ufdd1]")
 
 
 def clean(text: str) -> str:
-    """`text` as a document may hold it: "\\n" line ends, no control characters, no half surrogate pairs, no
-    places where a word may be cut."""
+    """`text` as a document may hold it.
+
+    Line ends are "\\n"; there are no control characters, no half surrogate pairs and no soft hyphens.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xad", "")
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return _UNPRINTABLE.sub(" ", whole)
 
 
 def one_line(text: str) -> str:
+    """`text` with every run of white space as one space, and none at its ends."""
     return " ".join(text.split())
 
 
 class DocumentBuilder:
-    """Collects the lines, where in the file they came from, and what stands beside them.
-
-    `pictures` takes the pictures that are placed among them; None: they are not asked for.
-    """
+    """Collects the lines of a document, where in the file they came from, and its pages, headings and notes."""
 
     def __init__(self, pictures: PictureCollector | None = None) -> None:
+        """`pictures` decides which pictures are placed in the text; None: no pictures are asked for."""
         self.pictures = pictures
         self.placed: list[Picture] = []
-        self.length = 0  # characters so far
+        self.length = 0  # characters of the text so far
         self.notes: list[Message] = []
         self.headings: list[Heading] = []
         self.pages: list[Page] = []
         self._parts: list[str] = []
         self._marks: list[tuple[int, int]] = []
-        self._aligned = True  # so far, a line of the text is a line of the file
-        self._line = 1  # the next line of the text
-        self._unsaid = 0  # notes that were too many
+        self._aligned = True  # so far, each line of the text is the line of the same number of the file
+        self._line = 1  # number of the next line of the text
+        self._unsaid = 0  # notes that were left out because there were too many
 
     def add(self, text: str, line: int = 0) -> None:
-        """`text` as lines of its own. `line` of the file is where it begins; 0: that means nothing here."""
+        """Add `text` as lines of its own; it begins in `line` of the file, 0 where the file has no lines."""
         text = clean(text)
         if line:
             self._aligned = self._aligned and line == self._line
@@ -60,22 +61,22 @@ class DocumentBuilder:
         self._line += text.count("\n") + 1
 
     def blank(self) -> None:
-        """An empty line before what comes, unless nothing came yet."""
+        """Add an empty line before what comes next, unless the text is still empty."""
         if self._parts:
             self.add("")
 
     def head(self, level: int, title: str, line: int = 0) -> None:
-        """A heading that stands in the text on its own line."""
+        """Add a heading that stands in the text on a line of its own; level 1 is the highest."""
         title = clean(one_line(title))
         self.headings.append(Heading(level, title, self.length))
         self.add(title, line)
 
     def mark_heading(self, level: int, title: str) -> None:
-        """A heading whose title is not a line of its own: the next line begins what it names."""
+        """Note a heading whose title is no line of the text; what it names begins with the next line."""
         self.headings.append(Heading(level, clean(one_line(title)), self.length))
 
     def picture(self, data: bytes) -> None:
-        """A picture that the pictures accepted, on an empty line that holds its place."""
+        """Place a picture that the collector accepted on an empty line."""
         self.placed.append(Picture(self.length, data))
         self.add("")
 
@@ -94,9 +95,11 @@ class DocumentBuilder:
         placed: Sequence[Picture],
         start: int,
     ) -> None:
-        """The text of another document, its headings below `level`, and `notes` about it. A place in it is
-        given by `name` and its own page, or else the line of its own file; so is that of what stands above it
-        from `start` on."""
+        """Add the text of another document, with its headings below `level` and `notes` about it.
+
+        A place in it is given by `name` and its own page, or else the line of its own file. So is a place in what
+        stands above it from the character at `start` on. `placed` are its pictures.
+        """
         shift = self.length
         self.placed += (replace(picture, at=picture.at + shift) for picture in placed)
         for heading in document.headings:
@@ -108,7 +111,10 @@ class DocumentBuilder:
             self.note(note)
 
     def extend(self, other: DocumentBuilder, *, with_places: bool) -> None:
-        """What another collected. Without its places, the page that is being written holds all of it."""
+        """Add all that another builder collected.
+
+        Without its places, its pages and line marks are dropped: the page that is being written holds all of it.
+        """
         shift = self.length
         self.headings += (replace(heading, start=heading.start + shift) for heading in other.headings)
         if with_places:

@@ -1,4 +1,4 @@
-"""The pictures inside a document, gathered for a model that sees; what is left out is counted."""
+"""Collects the pictures inside a document for a model that describes them, and counts those that are left out."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ragkit.text.pictures import (
 from ragkit.types.errors import LoadError
 from ragkit.types.ports import Picture
 
-MAX_PREPARED = 4 * MAX_PICTURES  # pictures of one file that are made anew, or tried
+MAX_PREPARED = 4 * MAX_PICTURES  # pictures of one file that are converted or drawn, or tried
 _MIN_BYTES = 2000
 _MIN_PIXELS = 64 * 64
-_THINNEST_PIXELS = 24  # of the shorter side: less is a rule
+_MIN_SIDE_PIXELS = 24  # a picture that is thinner is a rule
 SMALL = coded("pictures_too_small", "Pictures too small to be described (icons, bullets, rules): {count}.")
 FORMAT = coded("pictures_of_other_format", "Pictures of a format that was not described: {count}.")
 MANY = coded(
@@ -46,13 +46,14 @@ class LeftOut(Exception):
 
 
 class PictureCollector:
-    """Of one file. `as_png` makes a picture of any format one that models take, or raises LoadError; `on_picture` is
-    called before each that takes time to make ready."""
+    """Collects the pictures of one file."""
 
     def __init__(self, as_png: Callable[[bytes], bytes], on_picture: Callable[[], None]) -> None:
-        self.placed: list[Picture] = []  # in the text of the document that was read
-        self.without: LoadError | None = None  # why there is no document if none is described
-        self.parts: set[str] = set()  # of the package, in small letters, that were met
+        """`as_png` converts a picture of any format into one that models take, or raises LoadError; `on_picture` is
+        called before work on a picture that takes time."""
+        self.placed: list[Picture] = []  # the pictures in the text of the document that was read
+        self.without: LoadError | None = None  # the error to report if none of the pictures is described
+        self.parts: set[str] = set()  # names of the package's parts whose pictures were met, in small letters
         self._as_png = as_png
         self._on_picture = on_picture
         self._met: dict[bytes, bool] = {}  # hash -> whether the picture is described
@@ -62,11 +63,14 @@ class PictureCollector:
         self._bytes = 0
 
     def accepted(self, data: bytes) -> bytes | None:
-        """The picture as models take it; None: it is left out, or was there before."""
+        """The picture in a format that models take; None if it is left out, or was there before."""
         return self.drawn(data, lambda: self._prepared(data))
 
     def drawn(self, original: bytes, draw: Callable[[], bytes]) -> bytes | None:
-        """As `accepted`: what `draw` makes of the picture whose bytes are `original`. It may raise LeftOut."""
+        """What `draw` makes of the picture whose bytes are `original`; None if it is left out, or was there before.
+
+        `draw` may raise LeftOut.
+        """
         key = hashlib.sha256(original).digest()
         if key in self._met:
             if self._met[key]:
@@ -88,11 +92,11 @@ class PictureCollector:
         return picture
 
     def has_met(self, original: bytes) -> bool:
-        """Also under another name: what older programs are to show is often there twice."""
+        """Whether the same picture was met, also under another name: packages often hold a copy for older programs."""
         return hashlib.sha256(original).digest() in self._met
 
     def prepare(self) -> None:
-        """To be called before work on a picture that takes time. Raises LeftOut: there was too much of it."""
+        """Call this before work on a picture that takes time. Raises LeftOut if there was too much of such work."""
         self._prepared_count += 1
         if self._prepared_count > MAX_PREPARED:
             raise LeftOut(MANY)
@@ -108,7 +112,7 @@ class PictureCollector:
         return [self._reasons[code].fill(count=count) for code, count in self._left_out.items()]
 
     def _prepared(self, data: bytes) -> bytes:
-        """`data`, or the same picture in another format. Raises LeftOut."""
+        """`data`, or the same picture in a format that models take. Raises LeftOut."""
         if len(data) < _MIN_BYTES:
             raise LeftOut(SMALL)
         size = size_in_pixels(data) if is_picture(data) else None
@@ -138,8 +142,8 @@ def require_pictures(pictures: PictureCollector | None, error: LoadError) -> Non
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises LeftOut: a picture of so many pixels is of no matter, or a bomb."""
-    if width * height < _MIN_PIXELS or min(width, height) < _THINNEST_PIXELS:
+    """Raises LeftOut if a picture of this size in pixels is too small to matter, or a bomb."""
+    if width * height < _MIN_PIXELS or min(width, height) < _MIN_SIDE_PIXELS:
         raise LeftOut(SMALL)
     if width * height > MAX_PIXELS:
         raise LeftOut(MANY)

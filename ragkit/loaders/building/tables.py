@@ -16,7 +16,7 @@ Row = tuple[int, list[str]]  # the line of the file that it begins in, and its c
 
 
 def write_rows(builder: DocumentBuilder, rows: Iterator[Row]) -> None:
-    """The rows down to the header as they are; then every value with the name of its column."""
+    """Add the rows down to the header as they are, and then every value behind the name of its column."""
     first = list(islice(rows, _MAX_HEADER_ROWS))
     at = header_at([cells for _, cells in first])
     names = [one_line(name) for name in first[at][1]] if at is not None else []
@@ -36,8 +36,11 @@ def row_text(cells: list[str], names: list[str]) -> str:
 
 
 def header_at(rows: list[list[str]]) -> int | None:
-    """The row that names the columns: the first of two cells or more, if all of it are different names
-    and not each is a number's or a sentence's place. Rows of one cell before it are a title."""
+    """The index of the row that names the columns; None if there is none, or no row follows it.
+
+    It is the first row of two cells or more, if its cells are short, all different, and none is a number. Rows of one
+    cell before it are a title.
+    """
     for at, cells in enumerate(rows[:-1]):
         filled = [one_line(cell) for cell in cells if cell.strip()]
         if len(filled) < 2:

@@ -1,4 +1,4 @@
-"""The bytes of one regular file, read once, and what to say when the system refuses."""
+"""Reads the bytes of one regular file, and says why when the system refuses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ragkit.types.errors import LoadError
 MB = 1 << 20
 NOT_UTF8 = coded("name_not_utf8", "Its name is not valid UTF-8; rename it to have it read.")
 _PIECE = 1 << 20
-_MAX_LOOKED_AT = 20_000  # files of a folder, for one that was moved
-# A FIFO must not block the open, a link that took the file's place must not be followed.
+_MAX_FILES_LOOKED_AT = 20_000  # of a folder, in search of a file that was moved
+# A FIFO must not block the open, and a link that took the file's place must not be followed.
 _WHERE_THE_SYSTEM_HAS_THEM = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WHERE_THE_SYSTEM_HAS_THEM)
 _GONE = coded("gone", "The file is gone.")
@@ -36,15 +36,15 @@ _REASONS = {
 
 
 def read_bytes(path: str, max_mb: int) -> bytes:
-    """All bytes of `path`. Raises LoadError: not there, not a regular file, too large, not permitted."""
+    """All bytes of a file. Raises LoadError if it is not there, no regular file, too large or not permitted."""
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as exc:
-        raise refused(exc) from exc
+        raise LoadError(os_reason(exc)) from exc
     try:
         return _read(descriptor, max_mb)
     except OSError as exc:
-        raise refused(exc) from exc
+        raise LoadError(os_reason(exc)) from exc
     finally:
         os.close(descriptor)
 
@@ -56,7 +56,7 @@ def _read(descriptor: int, max_mb: int) -> bytes:
     _check_size(facts.st_size, max_mb)
     pieces = []
     size = 0
-    while piece := os.read(descriptor, _PIECE):  # to the real end: the file may be growing
+    while piece := os.read(descriptor, _PIECE):  # to the real end, as the file may be growing
         pieces.append(piece)
         size += len(piece)
         _check_size(size, max_mb)
@@ -64,7 +64,7 @@ def _read(descriptor: int, max_mb: int) -> bytes:
 
 
 def is_utf8(name: str) -> bool:
-    """False: the system's name had bytes that are no UTF-8; Python keeps them as lone surrogates."""
+    """Whether the system's name was valid UTF-8; Python keeps other bytes in it as lone surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -73,14 +73,11 @@ def is_utf8(name: str) -> bool:
 
 
 def os_reason(exc: OSError) -> Message:
+    """Why the system refused to read a file."""
     known = _REASONS.get(exc.errno or 0)
     if known:
         return known
     return coded("system_refused", "The system refused to read it: {why}.", why=exc.strerror or type(exc).__name__)
-
-
-def refused(exc: OSError) -> LoadError:
-    return LoadError(os_reason(exc))
 
 
 def _check_size(size: int, max_mb: int) -> None:
@@ -92,7 +89,7 @@ def _check_size(size: int, max_mb: int) -> None:
 
 
 def has_hash(path: str, content_hash: str) -> bool:
-    """Whether the file's content still has this SHA-256; False when it cannot be read."""
+    """Whether the file's content still has this SHA-256; False if it cannot be read."""
     try:
         with open(os.open(path, _FLAGS), "rb") as stream:  # noqa: PTH123  (a descriptor)
             return hashlib.file_digest(stream, "sha256").hexdigest() == content_hash
@@ -101,9 +98,11 @@ def has_hash(path: str, content_hash: str) -> bool:
 
 
 def where_is(content_hash: str, size_bytes: int, files: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:
-    """The files that have this SHA-256: of `files`, then of those under `folders` that have the size. Links
-    are not followed, and a folder is looked through only so far."""
-    under = (path for folder in folders for path in islice(_files_under(folder), _MAX_LOOKED_AT))
+    """The files whose content has this SHA-256, first of `files`, then of those under `folders` that have this size.
+
+    Links are not followed, and no more than 20,000 files of a folder are looked at.
+    """
+    under = (path for folder in folders for path in islice(_files_under(folder), _MAX_FILES_LOOKED_AT))
     for path in chain(files, (path for path in under if _size(path) == size_bytes)):
         if has_hash(str(path), content_hash):
             yield path

@@ -1,4 +1,4 @@
-"""Which files there are to read, and a line for everything that is left alone."""
+"""Finds the files to read below the folders of the user, and says of everything else why it is left alone."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ def discover(
 ) -> Iterator[Found]:
     """Everything under `roots`, folders in the order of their sorted names, each path once.
 
-    A root is resolved first and read even if its name is hidden. `exclude` is a folder that is not
-    entered (the index). The globs and `.ragkitignore` files are patterns of gitignore's syntax,
-    relative to a root or to their folder; without `include_globs` every file is wanted, of any age
-    unless `max_age_days` is given. Raises
-    InputError, before the first result, when a root is not there.
+    A root is resolved first and read even if its name is hidden. `exclude` is a folder that is not entered (the
+    index). The globs and `.ragkitignore` files are patterns of gitignore's syntax, relative to a root or to their
+    folder; without `include_globs` every file is wanted. `max_age_days` 0: files of any age are wanted.
+    Raises InputError, before the first result, if a root is not there.
     """
     resolved = []
     for root in roots:
@@ -48,10 +47,10 @@ def discover(
             ) from exc
     rules = {root: Rules.of(root, include_globs, exclude_globs) for root in resolved}
     found = _walk(rules, Path(os.path.realpath(exclude)) if exclude else None)
-    return (_young(one, max_age_days) for one in found) if max_age_days else found
+    return (_skipped_if_old(one, max_age_days) for one in found) if max_age_days else found
 
 
-def _young(found: Found, max_age_days: int) -> Found:
+def _skipped_if_old(found: Found, max_age_days: int) -> Found:
     if isinstance(found, FileOutcome) or time.time_ns() - found.modified_ns <= max_age_days * _DAY_NS:
         return found
     reason = coded(
@@ -63,7 +62,7 @@ def _young(found: Found, max_age_days: int) -> Found:
 
 
 def shown(path: Path) -> str:
-    """`path` as text that can be printed and stored: bytes that are not UTF-8 become \\xNN."""
+    """`path` as text that can be printed and stored; bytes that are not UTF-8 become \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -97,7 +96,7 @@ def _walk(roots: Mapping[Path, Rules], exclude: Path | None) -> Iterator[Found]:
 
 
 def _look(path: Path) -> Found | list[Path]:
-    """What stands at `path`; the sorted entries of a folder."""
+    """What is found at `path`: for a folder its sorted entries."""
     if not is_utf8(path.name):
         return _outcome(path, "unreadable", NOT_UTF8)
     try:

@@ -1,4 +1,4 @@
-"""Text out of pictures: RapidOCR with the models in its wheel, on this machine and without a network."""
+"""Reads text out of pictures: RapidOCR with the models in its wheel, on this machine and without a network."""
 
 from __future__ import annotations
 
@@ -22,36 +22,31 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]  # (height, width, 3): blue, green, red
 
-VERSION = "ocr1"  # of what is made of the same picture
-DPI = 200  # at which a page is drawn to be read
-MAX_PIXELS = 3000  # of the longer side: more costs memory and finds no more
-MEMORY_MB = 3072  # address space of the engine, its models and a picture
+VERSION = "ocr1"  # of what OCR makes of the same picture; part of the key of a reading
+DPI = 200  # dots per inch of a page that is drawn to be read
+MAX_PIXELS = 3000  # of the longer side of a picture; more costs memory and finds no more text
+MEMORY_MB = 3072  # address space that the engine, its models and a picture take
 UNSURE = 0.8  # mean confidence; below it a page is tried in the other three directions
-_MARGIN_PIXELS = 24
-_FAINT = 48  # difference of brightness, of 255, that is still paper
-_MIN_PIXELS = 24  # of the shorter side: less is a bullet or a rule
-_MIN_CONFIDENCE = 0.5  # of a line: less is a drawing taken for letters
-_ON_END = 1.5  # times as high as wide: the engine turns such a line to read it
-_MIN_LETTERS = 2  # of a page: less is a spot
-_PATIENCE_S = 25  # after which no other direction is tried: a page has a time limit
-_CLEARLY = 0.1  # better, for another direction to be the right one
+_MARGIN_PIXELS = 24  # of empty paper that is left around the text
+_MAX_FAINT = 48  # difference from the brightness of the paper, of 255, that is no ink yet
+_MIN_PIXELS = 24  # of the shorter side; a smaller picture is a bullet or a rule
+_MIN_CONFIDENCE = 0.5  # of a line; a less sure one is a drawing that was taken for letters
+_MIN_ON_END = 1.5  # height to width of a line that the engine turns to read it
+_MIN_LETTERS = 2  # on a page; fewer are spots
+_MAX_TURNING_S = 25  # after so much time no other direction is tried, as a page has a time limit
+_MIN_GAIN = 0.1  # of confidence, for another direction to be the right one
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a picture says; `confidence` is the mean over its characters, 0 to 1, as the engine says."""
+    """What OCR read on a picture."""
 
     text: str
-    confidence: float
+    confidence: float  # 0 to 1, the mean over the characters as the engine says
 
 
 class Ocr:
-    """Reads pictures, each only once: `known` are the readings of before, by key.
-
-    `make_room` is called before the engine is loaded, `on_picture` before each picture that is not known.
-    `on_reading` is told each new reading, with its key, how many pictures of the file are done and how many
-    there are.
-    """
+    """Reads pictures, each of them only once."""
 
     def __init__(
         self,
@@ -60,6 +55,12 @@ class Ocr:
         on_picture: Callable[[], None],
         on_reading: Callable[[str, Reading, int, int], None],
     ) -> None:
+        """`known` are the readings of earlier runs by their keys.
+
+        `make_room` is called before the engine is loaded, `on_picture` before each picture that is not known.
+        `on_reading` is told each new reading, with its key, how many pictures of the file are done and how many
+        there are.
+        """
         self._readings = dict(known)
         self._make_room = make_room
         self._on_picture = on_picture
@@ -67,12 +68,12 @@ class Ocr:
         self._engine: Any = None
 
     def read_all(self, pages: Sequence[int], draw: Callable[[int], Pixels]) -> dict[int, Reading | None]:
-        """What stands on each of `pages` of a file; None: it could not be drawn or read."""
+        """What stands on each of `pages` of a file; None for a page that could not be drawn or read."""
         found: dict[int, Reading | None] = {}
         for done, page in enumerate(pages, 1):
             try:
                 found[page] = self._read(draw(page), done, len(pages))
-            except Exception:  # each library below has errors of its own; a bad page does not cost the others
+            except Exception:  # each library below has errors of its own, and a bad page does not cost the others
                 found[page] = None
         return found
 
@@ -88,19 +89,19 @@ class Ocr:
         return self._readings[key]
 
     def _upright(self, pixels: Pixels) -> Reading:
-        """Read in the direction in which the engine is sure of it and the lines run from left to right."""
+        """The reading in the direction in which the engine is sure of it and the lines run from left to right."""
         began = time.monotonic()
         best, worth = self._as_it_lies(pixels)
         for quarters in (2, 1, 3):
-            if not best.text or worth >= UNSURE or time.monotonic() - began > _PATIENCE_S:
+            if not best.text or worth >= UNSURE or time.monotonic() - began > _MAX_TURNING_S:
                 break
             turned, worth_turned = self._as_it_lies(_turned(pixels, quarters))
-            if turned.text and worth_turned >= worth + _CLEARLY:
+            if turned.text and worth_turned >= worth + _MIN_GAIN:
                 best, worth = turned, worth_turned
         return best
 
     def _as_it_lies(self, pixels: Pixels) -> tuple[Reading, float]:
-        """(reading, its confidence, less where the lines stand on end)."""
+        """The reading of a picture without turning it, and its confidence, halved if most lines stand on end."""
         if self._engine is None:
             self._make_room()
             self._engine = _engine()
@@ -114,7 +115,9 @@ class Ocr:
         if not size:
             return Reading("", 1.0), 1.0
         confidence = sum(score * len(line.text) for score, line in zip(scores, lines, strict=True)) / size
-        on_end = sum(len(line.text) for line in lines if line.bottom - line.top > _ON_END * (line.right - line.left))
+        on_end = sum(
+            len(line.text) for line in lines if line.bottom - line.top > _MIN_ON_END * (line.right - line.left)
+        )
         kept = [line for line, score in zip(lines, scores, strict=True) if line.text and score >= _MIN_CONFIDENCE]
         worth = confidence if on_end < size / 2 else confidence / 2
         if sum(character.isalnum() for line in kept for character in line.text) < _MIN_LETTERS:
@@ -123,8 +126,10 @@ class Ocr:
 
 
 def readings(path: Path) -> dict[str, Reading]:
-    """By key, out of a file of one JSON object a line, as `entry` makes them. A line that was cut off is left
-    out; no file, no readings."""
+    """The readings by their keys, from a file of lines that `entry` made.
+
+    A line that was cut off is left out; if there is no file, there are no readings.
+    """
     found = {}
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
@@ -140,11 +145,12 @@ def readings(path: Path) -> dict[str, Reading]:
 
 
 def entry(key: str, reading: Reading) -> str:
+    """A reading as a line of JSON."""
     return json.dumps({"key": key, "text": reading.text, "confidence": reading.confidence}) + "\n"
 
 
 def reading_notes(read: dict[int, Reading]) -> tuple[Message, ...]:
-    """That pages were read by OCR, and how sure it is of them."""
+    """A note that pages were read by OCR, and how sure it is of them; none if `read` is empty."""
     if not read:
         return ()
     size = sum(len(reading.text) for reading in read.values())
@@ -153,7 +159,7 @@ def reading_notes(read: dict[int, Reading]) -> tuple[Message, ...]:
 
 
 def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:
-    """What is wrong with a page that was given to OCR; None: nothing."""
+    """What is wrong with a page that was given to OCR; None if nothing is."""
     if reading is None:
         return WeakPage(number, 0.0, coded("ocr_failed", "OCR failed on it"))
     if not reading.text:
@@ -164,15 +170,16 @@ def weak_reading(number: int, reading: Reading | None) -> WeakPage | None:
 
 
 def _engine() -> Any:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else onnxruntime reports to its makers
+    """RapidOCR, loaded. Without the environment variable, onnxruntime would report to its makers."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from rapidocr import RapidOCR
 
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return RapidOCR(
         params={
-            "Global.use_cls": False,  # it only knows upside down, line by line; a page is turned as a whole
+            "Global.use_cls": False,  # this step only knows lines upside down; here a page is turned as a whole
             "Global.log_level": "critical",
-            "Global.text_score": 0,  # lines that it would drop tell that a page lies on its side
+            "Global.text_score": 0,  # the lines that it would drop tell that a page lies on its side
             "Global.max_side_len": MAX_PIXELS,
             "EngineConfig.onnxruntime.intra_op_num_threads": min(threads, 4),
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
@@ -181,11 +188,11 @@ def _engine() -> Any:
 
 
 def _trimmed(pixels: Pixels) -> Pixels:
-    """Without the empty paper around: a few words on a large page are not found."""
+    """The picture without the empty paper around, as a few words on a large page are not found."""
     import numpy as np
 
     light = pixels.mean(axis=2)
-    ink = np.abs(light - np.median(light)) > _FAINT
+    ink = np.abs(light - np.median(light)) > _MAX_FAINT
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not rows.size:
         return pixels[:0]
@@ -195,6 +202,7 @@ def _trimmed(pixels: Pixels) -> Pixels:
 
 
 def _turned(pixels: Pixels, quarters: int) -> Pixels:
+    """The picture turned to the left by so many quarters of a full turn."""
     import numpy as np
 
     return np.ascontiguousarray(np.rot90(pixels, quarters))

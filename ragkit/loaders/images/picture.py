@@ -1,5 +1,7 @@
-"""Pictures, read by OCR or made ready for a model that describes them. Pillow opens them; it comes with the
-extra `ocr`."""
+"""Picture files, read by OCR or made ready for a model that describes them.
+
+Pillow opens them, which comes with the extra `ocr`.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,28 @@ if TYPE_CHECKING:
     from ragkit.loaders.images.ocr import Ocr, Pixels, Reading
 
 _MAX_PAGES = 2000
-_MADE_ANEW = ("image/tiff", "image/bmp")
-_FOR_MODELS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "PCX")
-_LONGEST_SIDE = 2000  # pixels of a picture that is made anew for a model: they see no more
+_CONVERTED = ("image/tiff", "image/bmp")  # models do not take these, so that their pages are converted
+_PILLOW_FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "DIB",
+    "TIFF",
+    "JPEG2000",
+    "PPM",
+    "PCX",
+)  # that are converted for a model
+_MAX_SIDE_PIXELS = 2000  # of a picture that is converted for a model; models see no more
 
 
 def read_picture(source: str, data: bytes, context: ReadContext) -> Document:
-    """A page for each picture in the file. Raises NoText; LoadError: it is no picture, or damaged;
-    UnsupportedFormat: the libraries are not installed, or OCR is off."""
+    """Each picture in the file is a page.
+
+    Raises NoText; LoadError if it is no picture, or damaged; UnsupportedFormat if the libraries are not installed, or
+    OCR is off.
+    """
     try:
         if context.ocr is None:
             raise _unread(source)
@@ -45,7 +61,7 @@ def read_picture(source: str, data: bytes, context: ReadContext) -> Document:
         return document
     except LoadError as exc:
         # The other picture files are shown to the model as they are.
-        is_wanted = context.depth > 0 or context.media_type in _MADE_ANEW
+        is_wanted = context.depth > 0 or context.media_type in _CONVERTED
         if context.pictures is None or not is_wanted or exc.message.code == IS_DAMAGED.code:
             raise
         found = _without_text(data, source, context.media_type, context.pictures)
@@ -55,7 +71,7 @@ def read_picture(source: str, data: bytes, context: ReadContext) -> Document:
 
 def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
     picture = _opened(data)
-    count = _pages(picture, media_type)
+    count = _page_count(picture, media_type)
     found = ocr.read_all(range(1, count + 1), lambda number: _pixels(picture, number))
     if not any(reading is not None for reading in found.values()):
         raise LoadError(IS_DAMAGED, why="OCR")
@@ -66,7 +82,10 @@ def _read(source: str, data: bytes, media_type: str, ocr: Ocr) -> Document:
 
 
 def _opened(data: bytes, formats: tuple[str, ...] | None = None) -> Any:
-    """`formats` by Pillow's names; None: all. Raises LoadError: it is no such picture, too large, or damaged."""
+    """A picture of one of `formats`, by Pillow's names; None stands for all that Pillow knows.
+
+    Raises LoadError if it is no such picture, too large, or damaged.
+    """
     from PIL import Image, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS_IN_ALL // 2  # Pillow refuses at twice as many
@@ -86,7 +105,7 @@ def _damaged(exc: Exception) -> LoadError:
     return LoadError(IS_DAMAGED, why=str(exc)[:200] or type(exc).__name__)
 
 
-def _pages(picture: Any, media_type: str) -> int:
+def _page_count(picture: Any, media_type: str) -> int:
     return min(getattr(picture, "n_frames", 1) if media_type == "image/tiff" else 1, _MAX_PAGES)
 
 
@@ -94,11 +113,13 @@ def _pages(picture: Any, media_type: str) -> int:
 
 
 def as_png(data: bytes, page: int = 1) -> bytes:
-    """A picture of any format as a PNG of bounded size; a JPEG where that is too large. Raises LoadError,
-    UnsupportedFormat: Pillow is not installed."""
+    """A page (from 1) of a picture of any format as a PNG of bounded size, or as a JPEG if that would be too large.
+
+    Raises LoadError; UnsupportedFormat if Pillow is not installed.
+    """
     if find_spec("PIL") is None:
         raise needs_extra("ocr", "")
-    picture = _opened(data, _FOR_MODELS)
+    picture = _opened(data, _PILLOW_FORMATS)
     try:
         return _encoded(picture, page)
     except Exception as exc:  # as in `_opened`
@@ -106,7 +127,7 @@ def as_png(data: bytes, page: int = 1) -> bytes:
 
 
 def _encoded(picture: Any, page: int) -> bytes:
-    image = _upright(picture, page, _LONGEST_SIDE)
+    image = _upright(picture, page, _MAX_SIDE_PIXELS)
     made = io.BytesIO()
     image.save(made, "PNG")
     if made.tell() > MAX_BYTES:
@@ -116,15 +137,15 @@ def _encoded(picture: Any, page: int) -> bytes:
 
 
 def _without_text(data: bytes, source: str, media_type: str, pictures: PictureCollector) -> Document:
-    """The pages of a file in a format that models do not take; the pictures has their pictures."""
-    count = _pages(_opened(data), media_type) if find_spec("PIL") else 0
+    """A document of blank pages, one for each picture of the file, on which the collector places them."""
+    count = _page_count(_opened(data), media_type) if find_spec("PIL") else 0
     text, pages = joined_pages([("", "described")] * count)
     _place_pages(data, pages, pictures)
     return Document(source, media_type, "", text, pages=pages)
 
 
 def _place_pages(data: bytes, pages: Sequence[Page], pictures: PictureCollector) -> None:
-    """The pictures of `pages`, which have no text."""
+    """Place the pictures of `pages`, which have no text."""
     for page in pages:
         original = b"%d\0" % page.number + data
         picture = pictures.drawn(original, partial(_made_ready, data, page.number, pictures))
@@ -133,7 +154,7 @@ def _place_pages(data: bytes, pages: Sequence[Page], pictures: PictureCollector)
 
 
 def _made_ready(data: bytes, number: int, pictures: PictureCollector) -> bytes:
-    """Raises LeftOut."""
+    """The page of this number (from 1) as models take it. Raises LeftOut."""
     pictures.prepare()
     try:
         return as_png(data, number)
@@ -145,20 +166,21 @@ def _made_ready(data: bytes, number: int, pictures: PictureCollector) -> bytes:
 
 
 def _unread(source: str) -> UnsupportedFormat:
+    """The error that says how to have pictures read."""
     if is_installed("ocr"):
         return UnsupportedFormat(OCR_IS_OFF)
     return needs_extra("ocr", Path(source).suffix)
 
 
 def _pixels(picture: Any, number: int) -> Pixels:
-    """No larger than OCR profits from."""
+    """A page (from 1) no larger than OCR profits from, as blue, green, red."""
     import numpy as np
 
     return np.ascontiguousarray(np.asarray(_upright(picture, number, MAX_PIXELS))[:, :, ::-1])
 
 
 def _upright(picture: Any, number: int, longest_side: int) -> Any:
-    """A page (from 1) as it is to be looked at, on white."""
+    """A page (from 1) turned as it is to be looked at, on white paper."""
     from PIL import Image, ImageOps
 
     picture.seek(number - 1)

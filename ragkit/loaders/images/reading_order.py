@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-_FULL_LINE = 0.6  # of a column's width: a line of running text; a table's cells are shorter
+_MIN_LINE_SHARE = 0.6  # of a column's width, for a line of running text; the cells of a table are shorter
 _MIN_LINES = 3  # of a column
-_MIN_WIDTH = 0.25  # of the block: narrower is a margin, not a column
-_MAX_BANDS = 100  # looked at together: the work grows with their square
-_PARAGRAPH_GAP = 0.8  # of a line's height
+_MIN_COLUMN_SHARE = 0.25  # of the block's width; what is narrower is a margin, not a column
+_MAX_BANDS = 100  # that are looked at together, as the work grows with their square
+_MIN_PARAGRAPH_GAP = 0.8  # of a line's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,18 @@ class Line:
 
 
 def in_reading_order(lines: Sequence[Line]) -> str:
-    """The text: columns one after the other, what stands side by side on one line, paragraphs parted by an
-    empty line."""
+    """The text of a page, one column after the other, with an empty line between paragraphs.
+
+    Lines that stand side by side in a column become one line.
+    """
     return "\n\n".join(_paragraphs(block) for block in _blocks(list(lines)) if block)
 
 
 def _blocks(lines: list[Line]) -> list[list[Line]]:
-    """Parts of the page, each of one column: cut along white space, across and down (after the XY cut; Nagy
-    and Seth, 1984)."""
+    """The parts of the page that have one column each.
+
+    The page is cut along white space, across and down, after the XY cut (Nagy and Seth, 1984).
+    """
     bands = _bands(lines)
     found: list[list[Line]] = []
     plain: list[Line] = []
@@ -50,7 +54,10 @@ def _blocks(lines: list[Line]) -> list[list[Line]]:
 
 
 def _longest_columns(bands: list[list[Line]], first: int) -> tuple[int, list[list[Line]]]:
-    """As many bands from `first` on as stand in columns: (the band after them, the columns); [] if none do."""
+    """The longest run of bands from `first` on that stand in columns.
+
+    Returns the index of the band after them, and the columns; no columns if no such band does.
+    """
     for end in range(min(len(bands), first + _MAX_BANDS), first, -1):
         columns = _columns([line for band in bands[first:end] for line in band])
         if columns:
@@ -59,7 +66,7 @@ def _longest_columns(bands: list[list[Line]], first: int) -> tuple[int, list[lis
 
 
 def _columns(lines: list[Line]) -> list[list[Line]]:
-    """Left and right of a gap that runs from top to bottom between running text; []: there is none."""
+    """The lines left and right of a gap that runs from top to bottom between running text; [] if there is none."""
     if len(lines) < 2 * _MIN_LINES:
         return []
     height = statistics.median(line.bottom - line.top for line in lines)
@@ -78,11 +85,11 @@ def _columns(lines: list[Line]) -> list[list[Line]]:
 def _is_running_text(lines: list[Line], block_width: float) -> bool:
     width = max(line.right for line in lines) - min(line.left for line in lines)
     middle = statistics.median(line.right - line.left for line in lines)
-    return len(lines) >= _MIN_LINES and width >= _MIN_WIDTH * block_width and middle >= _FULL_LINE * width
+    return len(lines) >= _MIN_LINES and width >= _MIN_COLUMN_SHARE * block_width and middle >= _MIN_LINE_SHARE * width
 
 
 def _bands(lines: list[Line]) -> list[list[Line]]:
-    """From top to bottom, with white space from side to side between them."""
+    """The lines in bands from top to bottom, with white space from side to side between two bands."""
     bands: list[list[Line]] = []
     reach = 0.0
     for line in sorted(lines, key=lambda line: line.top):
@@ -100,12 +107,12 @@ def _paragraphs(block: list[Line]) -> str:
     text = _row_text(rows[0])
     for above, row in pairwise(rows):
         gap = min(line.top for line in row) - max(line.bottom for line in above)
-        text += ("\n\n" if gap > _PARAGRAPH_GAP * height else "\n") + _row_text(row)
+        text += ("\n\n" if gap > _MIN_PARAGRAPH_GAP * height else "\n") + _row_text(row)
     return text
 
 
 def _rows(block: list[Line]) -> list[list[Line]]:
-    """Lines whose middles stand at one height, from left to right."""
+    """The rows of a block: lines whose middles stand at one height, from left to right."""
     rows: list[list[Line]] = []
     for line in sorted(block, key=lambda line: line.top + line.bottom):
         middle = (line.top + line.bottom) / 2

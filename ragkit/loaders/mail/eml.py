@@ -1,4 +1,4 @@
-"""Mail: a message, or a box of them."""
+"""Mail: a message (.eml), or a box of messages (.mbox)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, NoText
 
-MAX_DEPTH = 3  # of mails attached to mails
+MAX_DEPTH = 3  # files that may lie around a mail
 _FROM = re.compile(rb"^From [^\r\n]*(?:\r?\n|\Z)", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
@@ -35,16 +35,16 @@ _SUFFIX_OF = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".p
 
 
 def read_mail(source: str, data: bytes, context: ReadContext) -> Document:
-    """Lines are those of the text: a file's own are coded. Raises NoText, LoadError."""
+    """Lines are those of the text, as those of the file are encoded. Raises NoText, LoadError."""
     context.check_depth(MAX_DEPTH)
     data = _eight_bit(data)
     builder = DocumentBuilder(context.pictures)
-    title = _write_letter(builder, data, 0, context)  # its files are parts with places of their own
+    title = _write_letter(builder, data, 0, context)
     return builder.document(source, context.media_type, title)
 
 
 def read_mailbox(source: str, data: bytes, context: ReadContext) -> Document:
-    """Every message is a page, under its subject. Raises NoText, LoadError: it is no mailbox."""
+    """Every message is a page, under its subject. Raises NoText; LoadError if it is no mailbox."""
     context.check_depth(MAX_DEPTH)
     data = _eight_bit(data)
     starts = [match for match in _FROM.finditer(data) if _begins(data, match.start())]
@@ -61,12 +61,12 @@ def read_mailbox(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def _begins(data: bytes, at: int) -> bool:
-    """A message begins after an empty line; elsewhere `From` is a word of the text."""
+    """Whether a message begins here: it does after an empty line; elsewhere `From` is a word of the text."""
     return at == 0 or data[max(at - 3, 0) : at].endswith((b"\n\n", b"\n\r\n"))
 
 
 def _eight_bit(data: bytes) -> bytes:
-    """UTF-16 as UTF-8. Raises NoText; LoadError: it is no text."""
+    """The file, in UTF-8 if it is in UTF-16. Raises NoText if it is blank; LoadError if it is no text."""
     if not data.strip():
         raise NoText(EMPTY if not data else BLANK)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)) or b"\0" in data[:1000]:
@@ -75,7 +75,11 @@ def _eight_bit(data: bytes) -> bytes:
 
 
 def _write_letter(builder: DocumentBuilder, data: bytes, level: int, context: ReadContext) -> str:
-    """One message; its subject. The newer policy fails on some headers that the older one bears."""
+    """Write one message and return its subject.
+
+    `level` is that of its own heading; 0: it has none, and its attached files are parts with places of their own. The
+    newer policy of the library fails on some headers that the older one reads.
+    """
     for rules in (policy.default, policy.compat32):
         trial = DocumentBuilder(context.pictures)
         try:
@@ -101,7 +105,7 @@ class _Writer:
         self._has_text = False
 
     def write(self, letter: Letter) -> str:
-        """Header lines, text, then what is attached; the subject."""
+        """Write header lines, text, then what is attached; returns the subject."""
         values = {name: _header(letter, name) for name in SHOWN}
         subject = values["Subject"]
         if self._level and subject:
@@ -135,7 +139,7 @@ class _Writer:
             self._attached.append(part)
 
     def _alternative(self, choices: list[Letter]) -> None:
-        """The same text several times: the plain one where it says something, else the richest."""
+        """Write one of several forms of the same text: the plain one if it says something, else the richest."""
         plain = [part for part in choices if part.get_content_type() == "text/plain" and _text_of(part)[0].strip()]
         rich = [part for part in choices if part.get_content_type().startswith(("text/html", "multipart/"))]
         chosen = (plain or rich[-1:] or choices[-1:])[:1]
@@ -185,19 +189,19 @@ class _Writer:
 
 
 def add_file(builder: DocumentBuilder, name: str, data: bytes, kind: str, level: int, context: ReadContext) -> None:
-    """An attachment, by its name, else by the media type that the mail gives it."""
+    """Add an attachment, read by its name, or else by the media type `kind` that the mail gives it."""
     add_part(builder, name, data, by_name(Path(shown(name))) or by_media_type(kind), level, context)
 
 
 def html_text(markup: str) -> str:
-    """Raises NoText."""
+    """The text of a message in HTML. Raises NoText."""
     from ragkit.loaders.text.html import read_page
 
     return read_page(markup.encode()).text
 
 
 def _header(letter: Letter, name: str) -> str:
-    """By the raw value: its charset may be one that the library does not know or does not widen."""
+    """The text of a header, decoded here from its raw value: the library does not know all charsets."""
     raw: list[tuple[str, Any]] = list(letter.raw_items())
     value = next((str(value) for key, value in raw if key.lower() == name.lower()), "")
     return header_text(re.sub(r"[\r\n]+", " ", value))
@@ -209,7 +213,7 @@ def _parts(part: Letter) -> list[Letter]:
 
 
 def _uncoded(part: Letter, inner: Letter) -> Letter:
-    """A message within, in clear: some programs code it whole, which the parser takes for its text."""
+    """A message within, decoded: some programs encode it whole, which the parser takes for its text."""
     if _header(part, "Content-Transfer-Encoding").lower() != "base64" or inner.keys():
         return inner
     return email.message_from_bytes(_from_base64(str(inner.get_payload())), policy=inner.policy)
@@ -227,7 +231,7 @@ def _payload(part: Letter) -> bytes:
 
 
 def _from_base64(coded: str) -> bytes:
-    """What there is of it: the library gives the code itself where the end is cut off."""
+    """The bytes that can be decoded, also where the end is cut off, for which the library gives the code itself."""
     letters = _NOT_BASE64.sub("", coded)
     pieces = (piece[: len(piece) - (len(piece) % 4 == 1)] for piece in letters.split("=") if piece)
     return b"".join(base64.b64decode(piece + "=" * (-len(piece) % 4)) for piece in pieces)

@@ -1,4 +1,4 @@
-"""What mails have in common, whatever holds them: header lines, and text in a charset they name."""
+"""What all mails have, whatever file they are in: header lines, and text in a charset that they name."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ragkit.loaders.text.encodings import WIDER
 from ragkit.loaders.text.plain import decode
 
 SHOWN = ("From", "Reply-To", "To", "Cc", "Bcc", "Date", "Subject")
-_SEVEN_BIT = ("iso2022", "hz", "utf-7")  # escapes within ASCII: valid UTF-8 too, so they are tried first
+_SEVEN_BIT = ("iso2022", "hz", "utf-7")  # they are valid UTF-8 too, so that they are tried first
 
 
 def codec(charset: str | None) -> list[str]:
-    """The codec of a charset as mails name it, or none."""
+    """The codec of a charset as mails name it; [] if there is none, or it is ASCII, which may stand for anything."""
     try:
         name = codecs.lookup((charset or "").strip().lower().removeprefix("x-")).name
     except (LookupError, ValueError):
         return []
-    return [WIDER.get(name, name)] if name != "ascii" else []  # more than ASCII: then it is anything
+    return [WIDER.get(name, name)] if name != "ascii" else []
 
 
 def letter_text(data: bytes, charset: str | None) -> tuple[str, tuple[Message, ...]]:
-    """The text of a part. Raises LoadError: it is no text."""
+    """The text of a part, and notes about its encoding. Raises LoadError if it is no text."""
     declared = codec(charset)
     if declared and declared[0].startswith(_SEVEN_BIT):
         try:
@@ -37,7 +37,7 @@ def letter_text(data: bytes, charset: str | None) -> tuple[str, tuple[Message, .
 
 
 def header_text(raw: str) -> str:
-    """A header's value with its encoded words as the words; bytes beyond ASCII are recognised."""
+    """The value of a header with its encoded words decoded; the encoding of bytes beyond ASCII is recognised."""
     try:
         pieces = decode_header(raw)
     except (HeaderParseError, ValueError):
@@ -53,7 +53,7 @@ def header_text(raw: str) -> str:
 
 
 def add_headers(builder: DocumentBuilder, values: dict[str, str]) -> None:
-    """`From: ...` and the others that there are, and an empty line."""
+    """Add a line for each header that has a value, `From: ...` and so on, and an empty line behind them."""
     shown = [f"{name}: {values[name]}" for name in SHOWN if values.get(name)]
     if shown:
         builder.add("\n".join((*shown, "")))

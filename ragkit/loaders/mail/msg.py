@@ -1,4 +1,4 @@
-"""Messages of Outlook (.msg): an OLE container with a stream for each property."""
+"""Messages of Outlook (.msg): an OLE container with a stream for each property ([MS-OXMSG])."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ _CODECS = {65001: "utf-8", 936: "gb18030", 950: "big5hkscs", 20127: "ascii", 285
 
 
 def read_outlook(source: str, data: bytes, context: ReadContext) -> Document:
-    """Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
+    """Lines are those of the text. Raises NoText, LoadError."""
     context.check_depth(MAX_DEPTH)
     if not data.startswith(OLE_MAGIC):
         raise LoadError(NOT_OUTLOOK)
-    lines = DocumentBuilder(context.pictures)
+    builder = DocumentBuilder(context.pictures)
     try:
-        title = _Item(opened(data), "", lines, context).write(0)
+        title = _Item(opened(data), "", builder, context).write(0)
     except (OSError, struct.error, ValueError, LookupError, TypeError, AttributeError) as exc:
         raise LoadError(
             coded("message_damaged", "The message is damaged ({why})."), why=str(exc)[:200] or type(exc).__name__
         ) from exc
-    return lines.document(source, context.media_type, title)
+    return builder.document(source, context.media_type, title)
 
 
 class _Item:
     """A message, at the container's root or in one of its attachments."""
 
-    def __init__(self, ole: Any, at: str, lines: DocumentBuilder, context: ReadContext) -> None:
+    def __init__(self, ole: Any, at: str, builder: DocumentBuilder, context: ReadContext) -> None:
         self._ole = ole
-        self._at = at  # the storage that it is, with a slash at the end; "": the root
-        self._lines = lines
+        self._at = at  # the path of the message's storage, with a slash at the end; "" for the root
+        self._builder = builder
         self._context = context
         self._numbers = _numbers(self._stream("__properties_version1.0"), 24 if at else 32)
         page = next((self._numbers[tag] for tag in _CODEPAGES if tag in self._numbers), b"\0")
@@ -55,15 +55,15 @@ class _Item:
         self._charset = _CODECS.get(number, f"cp{number}")
 
     def write(self, level: int) -> str:
-        """Header lines, text, attachments; the subject. Raises LoadError: it is no message."""
+        """Write header lines, text and attachments; returns the subject. Raises LoadError if it is no message."""
         if not (self._text(_CLASS) or self._text(_SUBJECT) or self._text(_BODY)):
             raise LoadError(NOT_OUTLOOK)
         subject = one_line(self._text(_SUBJECT))
         if level and subject:
-            self._lines.mark_heading(level, subject)
+            self._builder.mark_heading(level, subject)
         values = {"From": self._sender(), "To": self._text(_TO), "Cc": self._text(_CC), "Bcc": self._text(_BCC)}
         values["Date"] = self._date()
-        add_headers(self._lines, {name: one_line(value) for name, value in (*values.items(), ("Subject", subject))})
+        add_headers(self._builder, {name: one_line(value) for name, value in (*values.items(), ("Subject", subject))})
         self._write_body()
         for storage in self._attachments():
             self._attachment(storage, level + 1)
@@ -77,11 +77,13 @@ class _Item:
             except NoText:
                 text = ""
         if text.strip():
-            self._lines.add(text)
+            self._builder.add(text)
         elif self._stream(f"__substg1.0_{_RTF}0102"):
-            self._lines.note(coded("compressed_rtf", "The text of the message is in compressed RTF; it was not read."))
+            self._builder.note(
+                coded("compressed_rtf", "The text of the message is in compressed RTF; it was not read.")
+            )
         else:
-            self._lines.note(NO_MESSAGE_TEXT)
+            self._builder.note(NO_MESSAGE_TEXT)
 
     def _attachments(self) -> list[str]:
         found = {
@@ -95,16 +97,16 @@ class _Item:
         name = next((found for tag in _NAMES if (found := self._text(tag, storage))), "") or "?"
         data = self._stream(f"__substg1.0_{_DATA}0102", storage)
         if data:
-            add_file(self._lines, name, data, "", level, self._context)
+            add_file(self._builder, name, data, "", level, self._context)
             return
         within = f"{storage}__substg1.0_{_WITHIN}/"
         try:
             inner = self._context.inner("application/vnd.ms-outlook", 0)
             inner.check_depth(MAX_DEPTH)
-            self._lines.blank()
-            _Item(self._ole, within, self._lines, inner).write(level)
+            self._builder.blank()
+            _Item(self._ole, within, self._builder, inner).write(level)
         except LoadError as exc:
-            self._lines.note(unread(name, exc.message))
+            self._builder.note(unread(name, exc.message))
 
     def _sender(self) -> str:
         name = self._text(_SENDER)
@@ -112,16 +114,16 @@ class _Item:
         return f"{name} <{address}>" if name and address and name != address else name or address
 
     def _date(self) -> str:
-        """In UTC; "": the message was never sent."""
+        """When the message was sent, in UTC; "" if it never was."""
         for tag in _SENT:
-            ticks = int.from_bytes(self._numbers.get(tag, b""), "little")  # of 100 ns, since 1601
+            ticks = int.from_bytes(self._numbers.get(tag, b""), "little")  # of 100 ns each, since 1601
             if 0 < ticks < 1 << 62:
                 moment = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
                 return moment.strftime("%Y-%m-%d %H:%M UTC")
         return ""
 
     def _text(self, tag: str, storage: str | None = None) -> str:
-        """A text property, in UTF-16 or in the message's code page."""
+        """A text property, which is in UTF-16 or in the message's code page; "" if there is none."""
         wide = self._stream(f"__substg1.0_{tag}001F", storage)
         if wide:
             return wide.decode("utf-16-le", "replace").rstrip("\0")
@@ -134,6 +136,6 @@ class _Item:
 
 
 def _numbers(stream: bytes, head_bytes: int) -> dict[int, bytes]:
-    """Tag -> the eight bytes of the value, of the properties that fit into them."""
+    """The properties whose values fit into eight bytes: tag -> these bytes."""
     body = stream[head_bytes:]
     return {tag: value for tag, _, value in struct.iter_unpack("<II8s", body[: len(body) // 16 * 16])}

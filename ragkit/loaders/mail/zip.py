@@ -19,11 +19,11 @@ from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
-_MAX_DEPTH = 2  # of archives within archives
+_MAX_DEPTH = 2  # files that may lie around an archive
 _MAX_MEMBERS = 5_000
-_MAX_RATIO = 200  # unpacked to packed; text reaches 20, a bomb 1000
-_HARMLESS_BYTES = 10 * MB  # a ratio says nothing about less
-FAILURES = (
+_MAX_RATIO = 200  # of unpacked to packed bytes; text reaches 20, a bomb 1000
+_HARMLESS_BYTES = 10 * MB  # unpacked; the ratio of less says nothing
+FAILURES = (  # what the library raises on damaged archives
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -36,7 +36,7 @@ FAILURES = (
 
 
 def read_zip(source: str, data: bytes, context: ReadContext) -> Document:
-    """A place is a line of the member that the heading above it names. Raises NoText, LoadError."""
+    """A place is a line of the file that the heading above it names. Raises NoText, LoadError."""
     context.check_depth(_MAX_DEPTH)
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
@@ -58,7 +58,7 @@ def read_zip(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def check_members(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
-    """Raises LoadError before anything is unpacked: too many files, too large, or a bomb."""
+    """Raises LoadError, before anything is unpacked, if the files are too many, more than `max_bytes`, or a bomb."""
     if len(members) > _MAX_MEMBERS:
         raise LoadError(
             coded("too_many_parts", "It has more parts than are read ({found}, at most {most})."),
@@ -77,7 +77,7 @@ def check_members(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
 
 
 def _names(members: list[zipfile.ZipInfo]) -> list[str]:
-    """The names; those without the mark of UTF-8 are recognised together, as they come from one machine."""
+    """The names of the files. Those without the mark of UTF-8 are decoded together, as they come from one machine."""
     unmarked = [member for member in members if not member.flag_bits & 0x800 and not member.filename.isascii()]
     guessed = {member.filename: member.filename for member in unmarked}
     try:
