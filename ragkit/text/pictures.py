@@ -1,4 +1,4 @@
-"""Pictures as bytes, and the words of a model put where the pictures of a document stand."""
+"""Pictures as bytes, and the words of a model, which are put where the pictures of a document stand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import accumulate
 from ragkit.i18n.messages import coded
 from ragkit.types.documents import Document, Page, PageKind
 
-# What readers say of pictures that a model has not described, by which it is known which files to read again.
+# What readers say of pictures that no model has described. The codes tell which files to read again with a model.
 UNREAD = coded("pictures_not_read", "Pictures that were not read: {count}.")
 OCR_IS_OFF = coded("ocr_is_off", "Pictures are read by OCR, which is off (setting loading.ocr).")
 NO_TEXT = coded("no_text_on_picture", "No text was found on the picture.")
@@ -19,13 +19,14 @@ IS_DAMAGED = coded("picture_damaged", "The picture is damaged ({why}).")
 BY_OCR = coded(
     "read_by_ocr", "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 )
-MAX_PICTURES = 48  # of one document that are described
-MAX_BYTES = 8 << 20  # of one
-MAX_BYTES_IN_ALL = 64 << 20  # of those of one document
-MAX_PIXELS = 200_000_000  # of one: more is a bomb, or a map
-_HEAD_BYTES = 1 << 20  # where the size stands; looking on would cost seconds on a picture that is all headers
-_FORMATS = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))  # first bytes; from the ninth on
-_KINDS: dict[PageKind, PageKind] = {  # of a page -> of a picture on it
+MAX_PICTURES = 48  # pictures of one document that are described
+MAX_BYTES = 8 << 20  # of one picture
+MAX_BYTES_IN_ALL = 64 << 20  # of all described pictures of one document
+MAX_PIXELS = 200_000_000  # of one picture; a larger one is a bomb, or a map
+_HEAD_BYTES = 1 << 20  # the size is looked for here; looking on costs seconds if a picture is all headers
+# PNG, JPEG and WebP by their first bytes, and by those from the ninth on.
+_FORMATS = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))
+_KIND_ON: dict[PageKind, PageKind] = {  # kind of a page -> kind of a picture on it
     "page": "described_page",
     "scan": "described_page",
     "slide": "described_slide",
@@ -34,12 +35,12 @@ _KINDS: dict[PageKind, PageKind] = {  # of a page -> of a picture on it
 
 
 def is_picture(data: bytes) -> bool:
-    """Of a format that models take."""
+    """Whether the bytes are a picture in a format that models take."""
     return any(data.startswith(first) and data[8:].startswith(ninth) for first, ninth in _FORMATS)
 
 
 def size_in_pixels(data: bytes) -> tuple[int, int] | None:
-    """(width, height) as a picture of these formats says; None: it does not."""
+    """Width and height as a picture in such a format says; None if it says none, or is in another format."""
     import imagesize  # loaded only where there is a picture
 
     width, height = imagesize.get(BytesIO(data[:_HEAD_BYTES])) if is_picture(data) else (0, 0)
@@ -47,10 +48,10 @@ def size_in_pixels(data: bytes) -> tuple[int, int] | None:
 
 
 def with_words(document: Document, words: Sequence[tuple[int, str]]) -> Document:
-    """`document` with a paragraph of its own at each (character, text), in rising order.
+    """`document` with a paragraph for each (character, text) of `words`, which come in rising order.
 
-    The paragraph is a page of its own, of a kind that says whose words it holds: what is before and behind it stays
-    on the page that it is put on. A heading or a line mark at the very place comes after it.
+    The paragraph is a page of its own, of a kind that says that a model wrote it; what is before and behind it stays on
+    the page that it is put on. A heading or a line mark at the very place comes after it.
     """
     if not words:
         return document
@@ -85,7 +86,7 @@ def with_words(document: Document, words: Sequence[tuple[int, str]]) -> Document
 
 
 def _with_paragraphs(text: str, words: Sequence[tuple[int, str]]) -> tuple[str, list[tuple[int, int]]]:
-    """The new text, and where in it the paragraphs stand, with the empty lines around them."""
+    """The new text, and the spans of the paragraphs in it, with the empty lines around them."""
     pieces: list[str] = []
     spans = []
     last, tail, length = 0, "\n\n", 0
@@ -101,14 +102,18 @@ def _with_paragraphs(text: str, words: Sequence[tuple[int, str]]) -> tuple[str, 
 
 
 def _owners(pages: Sequence[Page], places: Sequence[int]) -> list[int]:
-    """For each place the page that holds it, its end included unless another begins there; -1: none does."""
+    """The index of the page that holds each place, -1 if none does. The end of a page belongs to it unless another page
+    begins there."""
     starts = [page.start for page in pages]
     found = (bisect_right(starts, at) - 1 for at in places)
     return [n if n >= 0 and at <= pages[n].end else -1 for n, at in zip(found, places, strict=True)]
 
 
 def _pieces(page: Page, text: str, start: int, end: int, inner: Sequence[tuple[int, int]]) -> Iterator[Page]:
-    """`page`, now from `start` to `end`, around the paragraphs that are put on it; what is blank is no piece."""
+    """The pieces of a page that are left around the paragraphs `inner` put on it, without blank ones.
+
+    The page now goes from `start` to `end`.
+    """
     for first, last in inner:
         if text[start:first].strip():
             yield replace(page, start=start, end=first)
@@ -118,14 +123,14 @@ def _pieces(page: Page, text: str, start: int, end: int, inner: Sequence[tuple[i
 
 
 def _described(number: int, span: tuple[int, int], page: Page | None) -> Page:
-    """The `number`th paragraph, which stands on `page`."""
-    if page is None or page.kind not in _KINDS:
+    """The page that the paragraph of this number makes, which is put on `page`."""
+    if page is None or page.kind not in _KIND_ON:
         return Page(number, *span, "described_picture", page.name if page is not None else "")
-    return Page(page.number, *span, _KINDS[page.kind], page.name)
+    return Page(page.number, *span, _KIND_ON[page.kind], page.name)
 
 
 def _lines_at(document: Document, places: Sequence[int], owners: Sequence[int]) -> Iterator[int]:
-    """The line of the file that goes on at each place, by the mark before it; 0: none does, or another begins."""
+    """The line of the file that goes on at each place, by the mark before it; 0 if none does, or a new one begins."""
     marks = document.line_marks
     for at, owner in zip(places, owners, strict=True):
         found = bisect_left(marks, at, key=lambda mark: mark[0]) - 1
@@ -136,5 +141,5 @@ def _lines_at(document: Document, places: Sequence[int], owners: Sequence[int]) 
 
 
 def _breaks(text: str) -> int:
-    """Line ends that it begins with, up to two."""
+    """How many line ends the text begins with, up to two."""
     return min(len(text) - len(text.lstrip("\n")), 2)

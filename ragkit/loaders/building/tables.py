@@ -9,7 +9,7 @@ from itertools import chain, islice
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 
 _MAX_HEADER_ROWS = 60  # the header is looked for in so many rows
-_MAX_NAME_LENGTH = 80  # characters of a column's name
+MAX_NAME_LENGTH = 80  # characters of a column's name
 _NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d\s.,:/%eE+()-]*")
 
 Row = tuple[int, list[str]]  # the line of the file that it begins in, and its cells
@@ -45,6 +45,6 @@ def header_at(rows: list[list[str]]) -> int | None:
         filled = [one_line(cell) for cell in cells if cell.strip()]
         if len(filled) < 2:
             continue
-        is_names = all(len(name) <= _MAX_NAME_LENGTH and not _NUMBER.fullmatch(name) for name in filled)
+        is_names = all(len(name) <= MAX_NAME_LENGTH and not _NUMBER.fullmatch(name) for name in filled)
         return at if is_names and len(set(filled)) == len(filled) else None
     return None

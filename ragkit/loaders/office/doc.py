@@ -1,7 +1,7 @@
-"""Word's old binary documents (.doc), by their piece table ([MS-DOC] 2.4): text, headings, tables, notes.
+"""Word's old binary documents (.doc), read by their piece table ([MS-DOC] 2.4): text, headings, tables, notes.
 
-What a change tracker marked as deleted is not told from the rest: that is kept with the looks of characters,
-which are not read.
+Text that was deleted while changes were tracked is not told from the rest: the mark stands among the formats of
+characters, which are not read.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ragkit.types.errors import LoadError
 
 _MAGIC, _WORD_97 = 0xA5EC, 0x00C1
 _ENCRYPTED, _SECOND_TABLE = 0x0100, 0x0200
-_COUNTS = 0x4C  # of characters: text, footnotes, running titles, macros, comments, endnotes, text boxes, ...
-_CLX, _PARAGRAPHS = 0x01A2, 0x0102  # where in the table stream, and how long
-_PARTS = (0, 1, 2, 4, 5, 6, 7)  # of the counts, those of text; 3 is none
+_COUNTS = 0x4C  # here stands how many characters each part has: text, footnotes, running titles, macros, comments, ...
+_CLX, _PARAGRAPHS = 0x01A2, 0x0102  # here stands where in the table stream something is, and how long
+_PARTS = (0, 1, 2, 4, 5, 6, 7)  # the numbers of the parts that are text; 3 are macros
 _ROW_ENDS, _PAGE = 0x2417, 512
 _FIELD = re.compile("\x13[^\x13\x14\x15]*(?:\x14([^\x13\x14\x15]*))?\x15")
 _MARKS = str.maketrans({"\x1e": "-", "\x1f": "", "\x0b": "\n", "\x0c": "\r", "\xa0": " ", "\x02": "", "\x05": ""})
@@ -34,15 +34,14 @@ _MARKS = str.maketrans({"\x1e": "-", "\x1f": "", "\x0b": "\n", "\x0c": "\r", "\x
 
 @dataclass(frozen=True, slots=True)
 class _Paragraph:
-    """What the looks of a paragraph say of it."""
+    """What the format of a paragraph says."""
 
     ends_row: bool
-    style: int  # 1 to 9: a heading of that level
+    style: int  # 1 to 9 for a heading of that level, 0 for any other paragraph
 
 
 def read_old_word(source: str, data: bytes, context: ReadContext) -> Document:
-    """Lines are those of the text: the format has none. Raises NoText, LoadError; UnsupportedFormat: the
-    library for it is not installed."""
+    """Lines are those of the text: the format has none. Raises NoText, LoadError."""
     container = opened(data)
     builder = DocumentBuilder()
     try:
@@ -63,7 +62,7 @@ def read_old_word(source: str, data: bytes, context: ReadContext) -> Document:
 
 def _write(main: bytes, table: bytes, builder: DocumentBuilder) -> None:
     text, offsets = _text(main, table)
-    looks = _Looks(main, table)
+    formats = _Formats(main, table)
     counts = struct.unpack_from("<8i", main, _COUNTS)
     start = pictures = 0
     for number, count in enumerate(counts):
@@ -71,17 +70,17 @@ def _write(main: bytes, table: bytes, builder: DocumentBuilder) -> None:
             part = text[start : start + count]
             pictures += _without_fields(part).count("\x01")
             builder.blank()
-            _write_part(part, start, offsets, looks, builder)
+            _write_part(part, start, offsets, formats, builder)
         start += max(count, 0)
     if pictures:
         builder.note(UNREAD.fill(count=pictures))
 
 
 def _text(main: bytes, table: bytes) -> tuple[str, list[int]]:
-    """The characters in their order, and where each stands in the main stream."""
+    """The characters in their order, and the offset of each in the main stream."""
     at, size = struct.unpack_from("<2I", main, _CLX)
     clx = table[at : at + size]
-    while clx[:1] == b"\x01":  # changes that were saved fast: of looks alone
+    while clx[:1] == b"\x01":  # fast saving put changes of formats here
         clx = clx[3 + struct.unpack_from("<H", clx, 1)[0] :]
     if clx[:1] != b"\x02":
         raise ValueError("no piece table")
@@ -104,8 +103,8 @@ def _text(main: bytes, table: bytes) -> tuple[str, list[int]]:
     return "".join(texts), offsets
 
 
-class _Looks:
-    """Paragraphs by where they end in the main stream ([MS-DOC] 2.9.174: pages of 512 bytes)."""
+class _Formats:
+    """The formats of paragraphs by where these end in the main stream ([MS-DOC] 2.9.174: pages of 512 bytes)."""
 
     def __init__(self, main: bytes, table: bytes) -> None:
         found = dict(self._read(main, table))
@@ -113,7 +112,7 @@ class _Looks:
         self._found = found
 
     def at(self, offset: int) -> _Paragraph:
-        """Of the paragraph that the byte at `offset` is in."""
+        """The format of the paragraph that the byte at `offset` is in."""
         number = bisect_right(self._ends, offset)
         return self._found[self._ends[number]] if number < len(self._ends) else _Paragraph(False, 0)
 
@@ -141,22 +140,22 @@ def _paragraph(page: bytes, at: int) -> _Paragraph:
     return _Paragraph(struct.pack("<HB", _ROW_ENDS, 1) in body[2:], style if 1 <= style <= 9 else 0)
 
 
-def _write_part(part: str, start: int, offsets: list[int], looks: _Looks, builder: DocumentBuilder) -> None:
-    cells: list[str] = []  # of the row that is being read
+def _write_part(part: str, start: int, offsets: list[int], formats: _Formats, builder: DocumentBuilder) -> None:
+    cells: list[str] = []  # the cells so far of the row that is being read
     begin = 0
     for found in re.finditer("[\r\x07\x0c]", part):
         text = _plain(part[begin : found.start()])
         begin = found.end()
-        look = looks.at(offsets[start + found.start()]) if start + found.start() < len(offsets) else None
+        paragraph = formats.at(offsets[start + found.start()]) if start + found.start() < len(offsets) else None
         if found[0] == "\x07":
-            if look is not None and look.ends_row:
+            if paragraph is not None and paragraph.ends_row:
                 _add_row(cells, builder)
                 cells = []
             else:
                 cells.append(text)
-        elif look is not None and look.style and one_line(text):
+        elif paragraph is not None and paragraph.style and one_line(text):
             builder.blank()
-            builder.head(look.style, text)
+            builder.head(paragraph.style, text)
         elif text.strip():
             builder.add(text.strip())
     _add_row([*cells, _plain(part[begin:])], builder)
@@ -169,13 +168,13 @@ def _add_row(cells: list[str], builder: DocumentBuilder) -> None:
 
 
 def _plain(text: str) -> str:
-    """Without the instructions of fields and the places of pictures."""
+    """The text without the instructions of fields and the marks of pictures."""
     text = _without_fields(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return re.sub("[\x01\x03\x04\x08\x13\x14\x15]", "", text.translate(_MARKS))
 
 
 def _without_fields(text: str) -> str:
-    """Fields as what they show, without their instructions."""
+    """The text with what fields show in place of their instructions."""
     while (shorter := _FIELD.sub(lambda found: found[1] or "", text)) != text:
         text = shorter
     return text

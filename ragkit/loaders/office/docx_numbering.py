@@ -1,4 +1,4 @@
-"""The numbers and bullets that Word gives to paragraphs (ECMA-376, part 1, 17.9): they are not in the text."""
+"""The numbers and bullets that Word gives to paragraphs, which are not in the text (ECMA-376, part 1, 17.9)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Numbering:
     """Counts the items of every list, in the order in which `label` is called."""
 
     def __init__(self, root: Element | None) -> None:
-        self._levels: dict[str, dict[int, Element]] = {}  # of every list: depth -> how it is numbered
+        self._levels: dict[str, dict[int, Element]] = {}  # list -> depth -> how it is numbered
         self._starts: dict[tuple[str, int], int] = {}
         self._family: dict[str, str] = {}  # lists of one family count on together
         self._counts: dict[str, list[int]] = defaultdict(lambda: [0] * _LEVELS)
@@ -29,7 +29,7 @@ class Numbering:
             self._read(root)
 
     def label(self, list_id: str, level: int) -> str:
-        """What stands before the next item, indented by its depth; "": nothing does."""
+        """What stands before the next item of a list, indented by its depth from 0; "" if nothing does."""
         if list_id not in self._levels or not 0 <= level < _LEVELS:
             return ""
         counts = self._counts[self._family[list_id]]
@@ -75,7 +75,7 @@ class Numbering:
 
 
 def written(number: int, form: str) -> str:
-    """A number in one of Word's forms; in digits where the form is none of the common ones."""
+    """A number in one of Word's forms, or in digits if the form is none of the common ones."""
     if form in ("lowerLetter", "upperLetter") and number > 0:
         letters = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
         return letters if form == "lowerLetter" else letters.upper()

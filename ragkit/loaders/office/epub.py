@@ -1,4 +1,4 @@
-"""Books (.epub): the chapters in the order of the spine, each a page of HTML (EPUB 3.3)."""
+"""Books (.epub): the chapters in the order of the spine, each of which is a page of HTML (EPUB 3.3)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAGES = ("application/xhtml+xml", "text/html", "text/x-oeb1-document")
 
 
 def read_epub(source: str, data: bytes, context: ReadContext) -> Document:
-    """A place is a line of the chapter's own file. Raises NoText, LoadError."""
+    """A place is a line of the file of its chapter. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/rights.xml"):
         raise LoadError(coded("locked_book", "The book is locked by its seller (DRM)."))
@@ -63,7 +63,7 @@ def _add_chapter(package: Package, name: str, builder: DocumentBuilder) -> None:
     try:
         chapter = read_page(package.data(name), pictures, picture_at)
     except NoText:
-        return  # a cover, a picture
+        return  # it is a cover, or holds a picture alone
     except LoadError as exc:
         builder.note(unread(name, exc.message))
         return
@@ -77,7 +77,7 @@ def _add_chapter(package: Package, name: str, builder: DocumentBuilder) -> None:
 
 
 def _picture(package: Package, chapter: str, pictures: PictureCollector, address: str) -> bytes | None:
-    """By its address in the chapter."""
+    """The picture at an address in a chapter, as models take it; None if there is none, or it is left out."""
     part = posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(address.partition("#")[0])))
     if not address or not package.has(part):
         return None

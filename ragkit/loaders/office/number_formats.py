@@ -1,6 +1,6 @@
-"""What a sheet shows for a number: 0.125 in a cell of the format `0.0%` is 12.5% (ECMA-376, part 1, 18.8.30).
+"""Shows numbers as a sheet does: 0.125 in a cell of the format `0.0%` is 12.5% (ECMA-376, part 1, 18.8.30).
 
-Dates stay as ISO writes them; a format of hours and minutes alone takes the day away that the file stores.
+Dates stay as ISO writes them; a format of hours and minutes takes the day away that the file stores.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _TOKEN = re.compile(
     | (?P<clock>[yYmMdDhHsSeg]+) | (?P<digit>[0#?]) | (?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_LONGEST = 200  # characters of a format that is looked at
+_MAX_LENGTH = 200  # characters of a format that is looked at
 
 Token = tuple[str, str]  # the name of its group, its text
 
 
 def formatted(value: object, code: str) -> str | None:
-    """`value` as a cell of the format `code` shows it; None: nothing but the value itself is known."""
-    if not code or len(code) > _LONGEST:
+    """`value` as a cell of the format `code` shows it; None if nothing but the value itself is known."""
+    if not code or len(code) > _MAX_LENGTH:
         return None
     sections = _sections(code)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -44,7 +44,7 @@ def formatted(value: object, code: str) -> str | None:
 
 
 def _sections(code: str) -> list[list[Token]]:
-    """For positive numbers, negative ones, zero and texts."""
+    """The sections of a format: for positive numbers, for negative ones, for zero and for texts."""
     sections: list[list[Token]] = [[]]
     for found in _TOKEN.finditer(code):
         kind, text = found.lastgroup or "", found[found.lastgroup or 0]
@@ -57,7 +57,7 @@ def _sections(code: str) -> list[list[Token]]:
 
 def _number(value: float, sections: list[list[Token]]) -> str | None:
     if any(kind == "bracket" and text[:1] in "<>=" for section in sections for kind, text in section):
-        return None  # a condition
+        return None  # the section depends on a condition
     at = 1 if value < 0 and len(sections) > 1 else 2 if value == 0 and len(sections) > 2 else 0
     section = sections[at]
     kinds = {kind for kind, _ in section}
@@ -69,7 +69,7 @@ def _number(value: float, sections: list[list[Token]]) -> str | None:
     size = abs(Decimal(repr(value)))
     shown = _fraction(size, section) if ("mark", "/") in section else _filled(size, section)
     shown = " ".join(shown.split())
-    if not any(c.isalnum() for c in shown):  # a number that is hidden, or a dash for zero
+    if not any(c.isalnum() for c in shown):  # the format hides the number, or shows a dash for zero
         return None
     return sign + shown if any(c in "123456789" for c in shown) else shown
 
@@ -78,14 +78,14 @@ def _number(value: float, sections: list[list[Token]]) -> str | None:
 class _Shape:
     """What the placeholders of a section ask for."""
 
-    whole: int = 0  # places before the point
-    least_whole: int = 0  # of them, always written
+    whole: int = 0  # places before the point, as many as the format has
+    least_whole: int = 0  # places before the point that are always written
     decimals: int = 0
-    least_decimals: int = 0
+    least_decimals: int = 0  # decimals that are always written
     is_grouped: bool = False
     power: str = ""  # "E+00"
     percents: int = 0
-    thousands: int = 0  # commas behind the last place: each divides by 1000
+    thousands: int = 0  # commas behind the last place, each of which divides by 1000
 
 
 def _shape(section: Sequence[Token]) -> _Shape:
@@ -113,7 +113,7 @@ def _shape(section: Sequence[Token]) -> _Shape:
 
 
 def _filled(size: Decimal, section: Sequence[Token]) -> str:
-    """The section with the digits in its places."""
+    """A number, without its sign, with its digits in the places of the section."""
     shape = _shape(section)
     size = size.scaleb(2 * shape.percents - 3 * shape.thousands)
     exponent = 0
@@ -157,7 +157,7 @@ def _written(section: Sequence[Token], shape: _Shape, whole: str, decimals: str,
 
 
 def _fraction(size: Decimal, section: Sequence[Token]) -> str:
-    """`# ?/?`: 2.5 is 2 1/2."""
+    """A number as a fraction: 2.5 in the format `# ?/?` is 2 1/2."""
     bar = section.index(("mark", "/"))
     behind = [text for kind, text in section[bar + 1 :] if kind == "digit"]
     before = [text for kind, text in section[:bar] if kind == "digit"]
@@ -177,7 +177,10 @@ def _literal(kind: str, text: str) -> str:
 
 
 def _clock(value: datetime | time | timedelta, section: Sequence[Token]) -> str | None:
-    """A day without its time, a time of day without its day, or a span of time, as the format shows."""
+    """A day without its time, a time of day without its day, or a span of time, as the format shows it.
+
+    None if the format shows the whole value.
+    """
     letters = "".join(text.lower() for kind, text in section if kind == "clock")
     spans = [text.lower() for kind, text in section if kind == "bracket" and text.lower().strip("hms") == ""]
     if isinstance(value, timedelta):

@@ -1,4 +1,4 @@
-"""The containers of Microsoft's old binary formats: streams by name, and the properties of the document."""
+"""The containers of Microsoft's old binary formats: their streams, and the properties of the document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ragkit.types.errors import LoadError
 
 
 def opened(data: bytes) -> Any:
-    """Raises LoadError if it is no such container, ModuleNotFoundError if the library is not installed."""
+    """The container. Raises LoadError if it is none; ModuleNotFoundError if the library is not installed."""
     import olefile
 
     try:
@@ -22,7 +22,7 @@ def opened(data: bytes) -> Any:
 
 
 def stream(container: Any, name: str) -> bytes:
-    """Raises LoadError: it is not there, or damaged."""
+    """The bytes of the stream of this name. Raises LoadError if it is not there, or damaged."""
     try:
         return bytes(container.openstream(name).read())
     except (OSError, ValueError, LookupError, TypeError) as exc:
@@ -30,7 +30,7 @@ def stream(container: Any, name: str) -> bytes:
 
 
 def about(container: Any) -> tuple[str, str, str]:
-    """Title, author and date (YYYY-MM-DD); "" what is not said, or cannot be read."""
+    """Title, author and date (YYYY-MM-DD); "" for what the file does not say, or cannot be read."""
     try:
         said = container.get_metadata()
     except Exception:  # olefile raises far more than its own errors on damaged files; the text is there all the same

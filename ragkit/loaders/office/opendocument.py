@@ -14,6 +14,7 @@ from ragkit.loaders.office.packages import (
     attribute,
     descendants,
     first,
+    holder_of,
     local,
     note_unread_media,
     properties,
@@ -24,11 +25,11 @@ from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError
 
 _NOT_READ = frozenset("tracked-changes sequence-decls variable-decls user-field-decls forms note-citation".split())
-_MAX_REPEATS = 100  # of an empty cell or a space
+_MAX_REPEATS = 100  # how often a cell or a space is repeated at the most
 
 
 def read_opendocument(source: str, data: bytes, context: ReadContext) -> Document:
-    """Raises NoText, LoadError."""
+    """A place is a slide of a presentation; in a text, lines are those of the text. Raises NoText, LoadError."""
     package = Package(data)
     if package.has("META-INF/manifest.xml") and any(
         True for _ in descendants(package.xml("META-INF/manifest.xml"), "encryption-data")
@@ -52,7 +53,7 @@ class _Reader:
         self.title = ""
 
     def blocks(self, parent: Element, depth: int) -> None:
-        """`depth` is how many lists stand around."""
+        """Write all that stands in `parent`; `depth` is how many lists stand around it."""
         for element in parent:
             name = local(element)
             if name in _NOT_READ:
@@ -97,7 +98,7 @@ class _Reader:
         self._after(after)
 
     def _after(self, elements: list[Element]) -> None:
-        """Notes, comments and frames that stand within a paragraph."""
+        """Write the notes, comments and frames that stand within a paragraph, after it."""
         for element in elements:
             if local(element) == "note":
                 body = first(element, "note-body")
@@ -158,9 +159,7 @@ class _Reader:
                 if title:
                     self._builder.head(1, title)
                 continue
-            wrapped = Element("shape")
-            wrapped.append(shape)
-            self.blocks(wrapped, 0)
+            self.blocks(holder_of(shape), 0)
         if self._builder.length > start:
             self._builder.pages.append(Page(self._slides, start, self._builder.length, "slide"))
 
@@ -174,12 +173,12 @@ def _table_rows(parent: Element, *, in_header: bool) -> Iterator[tuple[Element, 
 
 
 def _all_text(element: Element) -> list[str]:
-    """Of every paragraph within."""
+    """The text of every paragraph within an element."""
     return [_text(p, []) for p in descendants(element, "p", "h")]
 
 
 def _text(element: Element, after: list[Element]) -> str:
-    """The characters of a paragraph; what is no text of its own goes to `after`."""
+    """The text of a paragraph; notes, comments and frames, which are no text of its own, are added to `after`."""
     pieces = [element.text or ""]
     for child in element:
         name = local(child)

@@ -21,9 +21,9 @@ _KIND, _WIDE, _NARROW, _OUTLINE_PLACE, _STRING = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E,
 _EDIT, _DIRECTORY, _COMMENT, _TAG_DATA = 0x0FF5, 0x1772, 0x2EE0, 0x138B
 _SLIDES, _MASTERS, _NOTES_LIST = 0, 1, 2  # kinds of lists
 _TITLES, _NO_PLACEHOLDER = (0, 6), 4  # kinds of texts
-_FIELD = "*"  # stands for the number of the slide, or the day
+_FIELD = "*"  # stands in the text for the number of the slide, or the day
 _ENCRYPTED = 0xF3D1C4DF
-_HIDDEN = 0x04  # a flag of the slide's show record
+_HIDDEN = 0x04  # a flag in the record that says how a slide is shown
 _SHOW = 0x03F9
 _MAX_DEPTH, _MAX_EDITS = 30, 1000
 _PICTURES = range(0xF01A, 0xF02A)
@@ -31,11 +31,11 @@ _PICTURES = range(0xF01A, 0xF02A)
 
 @dataclass
 class _Listed:
-    """A slide, or the notes of one, in the presentation's list."""
+    """A slide, or the notes of one, as the list of the presentation names it."""
 
     persist: int
     identity: int
-    outline: list[tuple[int, str]] = field(default_factory=list)  # kind, text
+    outline: list[tuple[int, str]] = field(default_factory=list)  # the kind and the text of each placeholder
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Record:
 
 
 def read_old_slides(source: str, data: bytes, context: ReadContext) -> Document:
-    """A page is a slide. Raises NoText, LoadError; UnsupportedFormat: the library for it is not installed."""
+    """A page is a slide. Raises NoText, LoadError."""
     container = opened(data)
     builder = DocumentBuilder()
     try:
@@ -93,7 +93,7 @@ def _write(whole: bytes, edit: int, builder: DocumentBuilder) -> None:
 
 
 def _add_masters(masters: Iterator[_Record], builder: DocumentBuilder) -> None:
-    """What stands on every slide, each text once, on no page."""
+    """Add what masters put on every slide, each text once, on no page."""
     texts = (text for master in masters for kind, text in _texts(master, []) if kind == _NO_PLACEHOLDER)
     for text in dict.fromkeys(texts):
         builder.blank()
@@ -101,7 +101,10 @@ def _add_masters(masters: Iterator[_Record], builder: DocumentBuilder) -> None:
 
 
 def _directory(whole: bytes, edit: int) -> tuple[dict[int, int], int]:
-    """Where each part is now, and the number of the document's: a file grows by edits, the last one first."""
+    """The place of each part by its number, and the number of the part that is the document.
+
+    A file grows by edits, which are read from the last one on.
+    """
     places: dict[int, int] = {}
     document = 0
     seen: set[int] = set()
@@ -161,7 +164,7 @@ def _add_slide(slide: _Record, entry: _Listed, notes: _Record | None, builder: D
 
 
 def _texts(slide: _Record, outline: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """(kind, text) of its shapes in their order; those of placeholders stand in the `outline`."""
+    """The kind and the text of each shape in their order; the texts of placeholders stand in the `outline`."""
     for box in _within(slide, _TEXT_BOX):
         kind = -1
         for record in _records(box.body):
@@ -191,7 +194,7 @@ def _within(record: _Record, kind: int, depth: int = 0) -> Iterator[_Record]:
 
 
 def _text(record: _Record) -> str:
-    """Its paragraphs as lines."""
+    """The paragraphs of a text record as lines."""
     text = record.body.decode("utf-16-le" if record.kind == _WIDE else "latin-1", "replace")
     return re.sub("[\r\x0b]", "\n", text).strip("\n")
 

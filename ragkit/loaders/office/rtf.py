@@ -1,4 +1,4 @@
-"""Rich text (.rtf), by striprtf: the words, without their structure."""
+"""Rich text (.rtf), read by striprtf: the words without their structure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError
 
 _RUNNING_TITLE = re.compile(rb"\{\\(?:header|footer)[lrf]?\b")  # striprtf leaves headers and footers out
-_LOOSE_STAR = re.compile(rb"(?<!\{)\\\*")  # without a group of its own it hides nothing
+_LOOSE_STAR = re.compile(rb"(?<!\{)\\\*")  # it hides nothing if it does not begin a group
 _PICTURE = re.compile(rb"\\pict\b")
 _CODEPAGE = re.compile(rb"\\ansicpg(\d{3,5})")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
 
 def read_rtf(source: str, data: bytes, context: ReadContext) -> Document:
-    """Lines are those of the text. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
+    """Lines are those of the text. Raises NoText, LoadError."""
     from striprtf.striprtf import rtf_to_text
 
     found = _CODEPAGE.search(data[:4000])

@@ -1,5 +1,7 @@
-"""What calamine does not tell of a workbook: the number formats of its cells, hidden rows and columns, and
-what is printed above and below a sheet. Sheets are told apart by their place in the workbook, from 0."""
+"""What calamine does not tell of a workbook: number formats of cells, hidden rows and columns, printed headers.
+
+Sheets are told apart by their place in the workbook, from 0.
+"""
 
 from __future__ import annotations
 
@@ -23,29 +25,31 @@ _HIDDEN = re.compile(rb"""\bhidden\s*=\s*["'](?:1|true)["']""")
 _COLUMNS = re.compile(rb"""\b(min|max)\s*=\s*["'](\d{1,5})["']""")
 _PRINTED = re.compile(rb"<(?:\w+:)?(?:odd|even|first)(?:Header|Footer)>([^<]*)<")
 _PRINTED_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d{1,3}|[A-Za-z])')
-_MAX_CELLS = 2_000_000  # of a workbook whose formats are kept
+_MAX_CELLS = 2_000_000  # of a workbook, whose formats are kept
 _MAX_COLUMNS = 1 << 14
 _MAX_REPEATS = 10_000
 
 
 @dataclass
 class Facts:
-    """Of one sheet. Rows and columns count from 0."""
+    """What is known of one sheet. Rows and columns count from 0."""
 
     codes: dict[int, str] = field(default_factory=dict)  # row * 2**14 + column -> number format
-    texts: dict[int, str] = field(default_factory=dict)  # the same -> what the sheet shows, where the file says it
+    texts: dict[int, str] = field(
+        default_factory=dict
+    )  # row * 2**14 + column -> what the sheet shows, if the file says
     hidden_rows: int = 0
     hidden_columns: int = 0
-    printed: list[str] = field(default_factory=list)  # above and below the printed page
+    printed: list[str] = field(default_factory=list)  # headers and footers of the printed page
 
     def shown(self, row: int, column: int, value: object) -> str | None:
-        """None: nothing but the value itself is known."""
+        """What the sheet shows for the value of a cell; None if nothing but the value itself is known."""
         at = row * _MAX_COLUMNS + column
         return self.texts.get(at) or formatted(value, self.codes.get(at, ""))
 
 
 def sheet_facts(package: Package | None, data: bytes, builder: DocumentBuilder) -> list[Facts]:
-    """Of each sheet; fewer where the format has none (.xlsb) or the file is odd."""
+    """What is known of each sheet; of fewer sheets if the format says nothing (.xlsb) or the file is odd."""
     if package is None:
         return _binary_facts(data)
     if package.has("content.xml"):
@@ -73,7 +77,7 @@ def _package_facts(package: Package, builder: DocumentBuilder) -> Iterator[Facts
 
 
 def _style_codes(package: Package, builder: DocumentBuilder) -> dict[int, str]:
-    """A cell's style -> its number format, where that says more than the value."""
+    """The number formats by the style of a cell, where the format says more than the value."""
     root = package.optional_xml("xl/styles.xml", builder)
     own = {
         int(attribute(one, "numFmtId", "0")): attribute(one, "formatCode")
@@ -130,7 +134,7 @@ def _printed(text: bytes) -> str:
 
 
 def _table_facts(table: Element) -> Facts:
-    """Numbers as the sheet shows them, which the file says beside their values."""
+    """What is known of a sheet of OpenDocument, which says beside each number how the sheet shows it."""
     facts = Facts()
     row = 0
     for line, is_hidden in _table_rows(table):
@@ -180,7 +184,7 @@ _SINGLE = frozenset((0x0203, 0x027E, 0x0006))  # NUMBER, RK, FORMULA: row, colum
 
 
 def _binary_facts(data: bytes) -> list[Facts]:
-    """Of the newer binary format (BIFF8); none where the container cannot be read."""
+    """What is known of the sheets of the newer binary format (BIFF8); [] if the container cannot be read."""
     try:
         return _records_facts(stream(opened(data), "Workbook"))
     except (LoadError, ModuleNotFoundError, ValueError, LookupError, struct.error):
@@ -190,7 +194,7 @@ def _binary_facts(data: bytes) -> list[Facts]:
 def _records_facts(workbook: bytes) -> list[Facts]:
     own: dict[int, str] = {}
     styles: list[int] = []
-    begins: list[int] = []  # of the sheets, in the stream, in the workbook's order
+    begins: list[int] = []  # where the sheets begin in the stream, in the order of the workbook
     found: dict[int, Facts] = {}
     now: Facts | None = None
     for at, kind, body in _records(workbook):
@@ -201,7 +205,7 @@ def _records_facts(workbook: bytes) -> list[Facts]:
         elif kind == _SHEET:
             begins.append(int.from_bytes(body[:4], "little"))
         elif kind == _SHEET_BEGINS:
-            now = found.setdefault(at, Facts()) if at in begins else None  # a chart within a sheet ends it, too
+            now = found.setdefault(at, Facts()) if at in begins else None  # a chart within a sheet ends it too
         elif now is not None and kind in _SINGLE:
             row, column, style = struct.unpack_from("<3H", body)
             _keep(now, row, column, style, styles, own)

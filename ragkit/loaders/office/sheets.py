@@ -1,4 +1,4 @@
-"""Spreadsheets (.xlsx, .xlsm, .xlsb, .xls, .ods): a page a sheet, a line a row, by calamine."""
+"""Spreadsheets (.xlsx, .xlsm, .xlsb, .xls, .ods), read by calamine: a sheet is a page, a row is a line."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _EMPTY = coded("empty_sheets", "Sheets without text: {names}.")
 
 
 def read_sheets(source: str, data: bytes, context: ReadContext) -> Document:
-    """A line is a row of its sheet. Raises NoText, LoadError; UnsupportedFormat: the library is not installed."""
-    package = Package(data) if data.startswith(b"PK") else None  # what a bomb is, is seen here
+    """A place is a row of its sheet. Raises NoText, LoadError."""
+    package = Package(data) if data.startswith(b"PK") else None  # a bomb is refused here
     book = _opened(data)
     builder = DocumentBuilder()
     known = sheet_facts(package, data, builder)
@@ -72,7 +72,7 @@ def _opened(data: bytes) -> Any:
 
 
 def _add_sheet(book: Any, about: Any, facts: Facts, builder: DocumentBuilder) -> bool:
-    """The rows under a heading of the sheet's name; False: there are none."""
+    """Add the rows under a heading of the sheet's name; returns whether there are any."""
     import python_calamine
 
     try:
@@ -92,7 +92,7 @@ def _add_sheet(book: Any, about: Any, facts: Facts, builder: DocumentBuilder) ->
 
 
 def _rows(sheet: Any, facts: Facts) -> Iterator[Row]:
-    """The rows that hold something, by their number in the sheet; what was merged stands in all of its rows."""
+    """The rows that hold something, with their numbers in the sheet; a merged cell stands in all of its rows."""
     if sheet.start is None:
         return
     left = sheet.start[1]
@@ -116,7 +116,7 @@ def _rows(sheet: Any, facts: Facts) -> Iterator[Row]:
 
 
 def _shown(value: object) -> str:
-    """As a person reads it: whole numbers without a point, days without midnight."""
+    """A value as a person reads it: whole numbers without a point, days without midnight."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
@@ -131,7 +131,7 @@ def _shown(value: object) -> str:
 
 
 def _about(package: Package, builder: DocumentBuilder) -> tuple[str, str, str]:
-    """What stands beside the cells, on no page, and the properties."""
+    """Add what stands beside the cells, on no page; returns title, author and date."""
     for part in package.names(r"xl/comments\d*\.xml|xl/comments/comment\d*\.xml"):
         root = package.optional_xml(part, builder)
         for comment in descendants(root, "comment") if root is not None else ():

@@ -1,4 +1,4 @@
-"""The pictures on the pages of a PDF, as they look there, for a model that describes them."""
+"""Collects the pictures on the pages of a PDF, as they look there, for a model that describes them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ if TYPE_CHECKING:
     from ragkit.loaders.images.ocr import Pixels
 
 _IMAGE = 3  # PDFium's number for an image among the objects of a page
-_DEEPEST = 3  # forms within forms that images are looked for in
-_LONGEST_SIDE = 1600  # pixels of what is drawn: models see no more
-_SCALE = 2.0  # pixels for a point (144 dpi): of a whole page, and at which a picture has to be of some size
-_WHOLE_PAGE = 0.8  # of its area
-_MUCH_TEXT = 200  # characters of a page: a picture of all of it is its scan, or its background
-_MAX_IN_ROW = 2000  # images of a page that are looked at: more are tiles of a drawing
+_MAX_DEPTH = 3  # of forms within forms in which images are looked for
+_MAX_SIDE_PIXELS = 1600  # of what is drawn; models see no more
+_SCALE = 2.0  # pixels for a point (144 dpi) of a whole page; at this scale a picture must not be too small
+_MIN_WHOLE_PAGE = 0.8  # of the area of a page, for a picture that covers all of it
+_MIN_MUCH_TEXT = 200  # characters; on a page with more, a picture of all of it is its scan, or its background
+_MAX_IMAGES = 2000  # of a page that are looked at; more are tiles of a drawing
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
 
 def place_pictures(
-    document: Any, spans: Sequence[Page], texts: Sequence[str], bare: Collection[int], pictures: PictureCollector
+    document: Any, spans: Sequence[Page], texts: Sequence[str], drawn: Collection[int], pictures: PictureCollector
 ) -> None:
-    """Gather the pictures of each page at its end: of the `bare` pages (by number) the page itself, of others those
-    that stand in it. Pages read by OCR are known by their words."""
+    """Place the pictures of each page at its end.
+
+    The picture of one of the `drawn` pages (by number, from 1) is the page itself; of other pages, those are taken that
+    stand on it. Pages read by OCR are left out, as their words are known.
+    """
     try:
-        pictures.prepare()  # going through all pages takes time, too
+        pictures.prepare()  # going through all pages takes time too
     except LeftOut:
         return
     for number, (span, text) in enumerate(zip(spans, texts, strict=True)):
@@ -40,12 +43,12 @@ def place_pictures(
         page = None
         try:
             page = document[number]
-            is_bare = span.number in bare
-            found = iter([_page(page, number, pictures)]) if is_bare else _images(page, len(text), pictures)
+            is_drawn = span.number in drawn
+            found = iter([_page(page, number, pictures)]) if is_drawn else _images(page, len(text), pictures)
             pictures.placed += (Picture(span.end, data) for data in found if data is not None)
         except MemoryError:
             raise
-        except Exception:  # PDFium's, and what its wrapper raises on damaged pages
+        except Exception:  # PDFium's wrapper raises far more than its own errors on damaged pages
             pictures.leave_out(DAMAGED)
         finally:
             if page is not None:
@@ -53,9 +56,9 @@ def place_pictures(
 
 
 def _page(page: Any, number: int, pictures: PictureCollector) -> bytes | None:
-    """None: it is blank paper, or left out."""
+    """The picture of a whole page (from 0); None if it is blank paper, or left out."""
     width, height = page.get_size()
-    scale = min(_SCALE, _LONGEST_SIDE / max(width, height, 1))
+    scale = min(_SCALE, _MAX_SIDE_PIXELS / max(width, height, 1))
     try:
         pictures.prepare()
         pixels = _drawn(page, scale, (0, 0, 0, 0))
@@ -68,18 +71,19 @@ def _page(page: Any, number: int, pictures: PictureCollector) -> bytes | None:
 
 
 def _images(page: Any, text_size: int, pictures: PictureCollector) -> Iterator[bytes | None]:
-    for count, image in enumerate(page.get_objects(filter=[_IMAGE], max_depth=_DEEPEST)):
-        if count >= _MAX_IN_ROW:
+    """The pictures that stand on a page; None for one that is left out."""
+    for count, image in enumerate(page.get_objects(filter=[_IMAGE], max_depth=_MAX_DEPTH)):
+        if count >= _MAX_IMAGES:
             return
         try:
             box = _box(page, image)
             original = b"%d %d\0" % image.get_px_size() + bytes(image.get_data(decode_simple=False))
-        except Exception:  # as above: one bad picture does not cost the others
+        except Exception:  # as above; one bad picture does not cost the others
             pictures.leave_out(DAMAGED)
             continue
         width, height = page.get_size()
         covered = (box[2] - box[0]) * (box[3] - box[1])
-        if covered > _WHOLE_PAGE * width * height and text_size > _MUCH_TEXT:
+        if covered > _MIN_WHOLE_PAGE * width * height and text_size > _MIN_MUCH_TEXT:
             pictures.leave_out(BEHIND)
             continue
         try:
@@ -91,12 +95,12 @@ def _images(page: Any, text_size: int, pictures: PictureCollector) -> Iterator[b
 
 
 def _cut_out(page: Any, image: Any, box: Box, pictures: PictureCollector) -> bytes:
-    """What is seen where the image stands, with all that is drawn upon it. Raises LeftOut."""
+    """The part of the page where the image stands, with all that is drawn upon it. Raises LeftOut."""
     width, height = box[2] - box[0], box[3] - box[1]
     pixels_wide, pixels_high = image.get_px_size()
     check_size(pixels_wide, pixels_high)
     own = max(pixels_wide, pixels_high) / max(width, height)
-    scale = min(max(own, 1.0), _LONGEST_SIDE / max(width, height))
+    scale = min(max(own, 1.0), _MAX_SIDE_PIXELS / max(width, height))
     page_width, page_height = page.get_size()
     pictures.prepare()
     try:
@@ -111,7 +115,7 @@ def _cut_out(page: Any, image: Any, box: Box, pictures: PictureCollector) -> byt
 
 
 def _drawn(page: Any, scale: float, crop: Box) -> Pixels:
-    """As red, green, blue. `crop` is what is left out on each side."""
+    """A page as red, green, blue; `crop` is how much is left out on each side, in points."""
     bitmap = page.render(scale=scale, crop=crop, rev_byteorder=True, prefer_bgrx=False)
     try:
         pixels: Pixels = bitmap.to_numpy()[:, :, :3].copy()
@@ -121,7 +125,7 @@ def _drawn(page: Any, scale: float, crop: Box) -> Pixels:
 
 
 def _box(page: Any, image: Any) -> Box:
-    """Where it stands on the page as it is shown, from the lower left corner."""
+    """Where an image stands on the page as it is shown, from the lower left corner."""
     left, bottom, right, top = image.get_bounds()
     corners = [(x, y) for x in (left, right) for y in (bottom, top)]
     form = image.container
@@ -137,7 +141,10 @@ def _box(page: Any, image: Any) -> Box:
 
 
 def _as_shown(point: tuple[float, float], shown: Box, rotation: int) -> tuple[float, float]:
-    """`shown` is the part of the page's plane that is seen, `rotation` in degrees clockwise."""
+    """A point of the page's plane as a point of the page that is shown.
+
+    `shown` is the part of the plane that is seen, `rotation` is in degrees clockwise.
+    """
     (x, y), (left, bottom, right, top) = point, shown
     if rotation == 90:
         return y - bottom, right - x
@@ -147,7 +154,7 @@ def _as_shown(point: tuple[float, float], shown: Box, rotation: int) -> tuple[fl
 
 
 def _png(pixels: Pixels) -> bytes:
-    """Pillow may not be there. (PNG, third edition, section 11.)"""
+    """The picture as a PNG, written here as Pillow may not be installed (PNG, third edition, section 11)."""
     import numpy as np
 
     height, width, _ = pixels.shape

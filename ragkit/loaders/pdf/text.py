@@ -1,4 +1,4 @@
-"""The text of PDF pages made readable: line ends, letters in disguise, stray spaces, hyphens."""
+"""Makes the text of PDF pages readable: line ends, characters that look like others, stray spaces, hyphens."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import unicodedata
 
 from ragkit.loaders.pdf.raw import Pages
 
-_RADICALS = str.maketrans(  # which some fonts give in place of the characters that look the same
+_RADICALS = str.maketrans(  # some fonts give these in place of the characters that look the same
     {code: unicodedata.normalize("NFKC", chr(code)) for code in (*range(0x2F00, 0x2FD6), 0x2E9F, 0x2EF3)}
-    | dict(  # NFKC leaves these
+    | dict(  # NFKC leaves these as they are
         zip(
             map(ord, "⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲"),
             "民虎西见角贝车長长门青韦页风飞食马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀",
@@ -18,7 +18,7 @@ _RADICALS = str.maketrans(  # which some fonts give in place of the characters t
     )
 )
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
-_HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium's mark for a line-end hyphen that it took out
+_HYPHEN_JOIN = re.compile("[\x02\ufffe]\\s*")  # PDFium marks so a hyphen at a line end, which it takes out
 _LINE_HYPHEN = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd-\uffff\ud800-\udfff]")
@@ -36,7 +36,7 @@ _NO_TITLE = re.compile(
 
 
 def cleaned(text: str) -> str:
-    """One kind of line end, no control characters or ligatures, no spaces within Chinese words.
+    """The text with one kind of line end, without control characters, ligatures and spaces within Chinese words.
 
     The marks of hyphens at line ends stay, as U+0002, for `joined_hyphens`.
     """
@@ -48,7 +48,10 @@ def cleaned(text: str) -> str:
 
 
 def _without_stray_spaces(line: str) -> str:
-    """Justified Chinese comes with spaces between most characters; a few spaces part columns."""
+    """A line without spaces between Chinese characters, if most have one between them, as in justified text.
+
+    A few spaces stay, as they part columns.
+    """
     if " " not in line:
         return line
     line = _SPACED_MARK.sub("", line)
@@ -58,10 +61,10 @@ def _without_stray_spaces(line: str) -> str:
 
 
 def joined_hyphens(pages: Pages) -> Pages:
-    """Words cut at a line's end made whole, where the document shows how they are written.
+    """The pages with words whole that were cut at a line's end, where the document shows how they are written.
 
-    PDFium took the hyphen out already: it is put back only if the document has the word with a
-    hyphen and never without. pypdf left hyphen and break: they go only if the word occurs whole.
+    PDFium took the hyphen out already: it is put back only if the document has the word with a hyphen and never
+    without. pypdf left hyphen and line end: they go only if the word occurs whole.
     """
     marked = any(page and ("\x02" in page or "-\n" in page) for page in pages)
     if not marked:
@@ -83,5 +86,6 @@ def joined_hyphens(pages: Pages) -> Pages:
 
 
 def sane_title(title: str) -> str:
+    """The title that a file says it has; "" if that is a file name, or what a program put there by itself."""
     title = " ".join(CONTROL.sub(" ", title).split())
     return "" if _NO_TITLE.fullmatch(title) or "\ufffd" in title or len(title) > 300 else title

@@ -1,7 +1,7 @@
 """The process that reads the files of strangers; `SandboxLoader` starts it and may kill it.
 
-Frames on stdin and stdout: 8 bytes of length, then JSON; after a document's, one with its text. It ends when
-stdin does.
+Requests come on stdin and replies go to stdout in frames: 8 bytes of length, then JSON. Behind the frame of a document
+stands one with its text. The process ends when stdin does.
 """
 
 from __future__ import annotations
@@ -31,35 +31,38 @@ from ragkit.text.readability import why_unreadable, with_weak_pages
 from ragkit.text.terms import language
 from ragkit.types.errors import LoadError, UnsupportedFormat
 
-_WITH_TEXT = frozenset({"document", "bare"})  # of which a reply has one at the most
-_GRACE_S = 10  # the parent is the first to stop a slow file; this ends us if the parent is gone
+_WITH_TEXT = frozenset({"document", "textless_document"})  # a reply has at most one of these
+_GRACE_S = 10  # over the time limit of the parent, which ends a slow file; this one counts if the parent is gone
 _OWN_NETWORK, _OWN_USERS = 0x40000000, 0x10000000  # CLONE_NEWNET, CLONE_NEWUSER
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
 
 
 def main(limits: Mapping[str, Any]) -> None:
-    """Answer requests until stdin ends. `limits`: timeout_s and LoadingConfig's sizes in MB."""
+    """Answer requests until stdin ends. `limits` are what `SandboxLoader` gives: timeout_s, sizes in MB, and so on."""
     requests, replies = sys.stdin.buffer, _private_stdout()
     _confine(int(limits["memory_mb"]), MEMORY_MB if limits["ocr"] else 0)
     ocr = _ocr(replies, limits) if limits["ocr"] else None
     send(replies, {"ready": True}, limits["max_frame"])
     while (request := receive(requests, MB)) is not None:
-        _arm(limits["timeout_s"])
+        _set_alarm(limits["timeout_s"])
         pictures = _picture_collector(replies, limits) if request.get("pictures") else None
         try:
             answer = _answer(request, limits, ocr, pictures)
-            _arm(0)  # what follows may wait for the parent, who is at work on the files before
-            if pictures is not None and not answer.keys().isdisjoint(("document", "bare")):
+            _set_alarm(0)  # what follows may wait for the parent, which is at work on earlier files
+            if pictures is not None and not answer.keys().isdisjoint(_WITH_TEXT):
                 _send_pictures(replies, pictures, limits)
             _reply(replies, answer, limits)
         except (MemoryError, RecursionError) as exc:
-            # What else the error has broken is unknown: a fresh process reads the next file.
+            # What else the error has broken is unknown, so that a fresh process reads the next file.
             _reply(replies, {**_failure("", _exhausted(exc, limits)), "last": True}, limits)
             return
 
 
 def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) -> None:
-    """A text goes as it is: within JSON a large one would be in memory several times over."""
+    """Send a reply, with the text of its document in a frame of its own.
+
+    Within JSON, a large text would stand in memory several times.
+    """
     document = next((reply[name] for name in _WITH_TEXT & reply.keys()), None)
     text = document.pop("text") if document is not None else ""
     try:
@@ -73,7 +76,7 @@ def _reply(replies: BinaryIO, reply: dict[str, Any], limits: Mapping[str, Any]) 
 
 
 def receive(stream: BinaryIO, limit: int) -> Any:
-    """The next value; None at the end. Raises ValueError, TypeError, KeyError: too long, not JSON, no document."""
+    """The next value; None at the end. Raises ValueError, TypeError, KeyError if it is too long or makes no sense."""
     body = _frame(stream, limit)
     if body is None:
         return None
@@ -87,7 +90,7 @@ def receive(stream: BinaryIO, limit: int) -> Any:
 
 
 def send(stream: BinaryIO, value: Any, limit: int) -> None:
-    """Raises ValueError: `value` does not fit a frame of `limit` bytes. Nothing is sent then."""
+    """Send a value as JSON. Raises ValueError, and sends nothing, if it does not fit a frame of `limit` bytes."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     if len(body) > limit:
         raise ValueError(f"a frame of {len(body)} bytes")
@@ -102,7 +105,7 @@ def _write(stream: BinaryIO, size: int, parts: Iterable[bytes]) -> None:
 
 
 def _encoded(text: str, errors: str) -> Iterator[bytes]:
-    """UTF-8 in parts: at once, Python takes room for the longest that a text of this length might become."""
+    """The text in UTF-8, in parts: in one go, Python takes room for the longest that such a text might become."""
     for at in range(0, len(text), MB):
         yield text[at : at + MB].encode("utf-8", errors)
 
@@ -119,7 +122,7 @@ def _frame(stream: BinaryIO, limit: int) -> bytes | None:
 
 
 def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
-    """Whose readings are sent at once: the time limit is then one of a page, and no reading is lost."""
+    """An OCR that sends each reading at once: the time limit is then that of a page, and no reading is lost."""
 
     def tell(key: str, reading: Reading, done: int, total: int) -> None:
         put({"reading": {"key": key, **asdict(reading)}, "done": done, "total": total})
@@ -132,10 +135,10 @@ def _ocr(replies: BinaryIO, limits: Mapping[str, Any]) -> Ocr:
 
 
 def _put(replies: BinaryIO, frame: dict[str, Any], limits: Mapping[str, Any]) -> None:
-    """A frame before the reply, from which on the time limit counts anew."""
-    _arm(0)  # the parent may be at work on the files before
+    """Send a frame before the reply; the time limit counts anew from here."""
+    _set_alarm(0)  # the parent may be at work on earlier files
     send(replies, frame, limits["max_frame"])
-    _arm(limits["timeout_s"])
+    _set_alarm(limits["timeout_s"])
 
 
 def _picture_collector(replies: BinaryIO, limits: Mapping[str, Any]) -> PictureCollector:
@@ -159,7 +162,7 @@ def _answer(
             return {"hash": content_hash}
         context = ReadContext(request["media_type"], ocr if request["ocr"] else None, pictures)
         document = parse(request["path"], data, context)
-        del data  # a large one is in the way of what follows
+        del data  # large bytes would be in the way of what follows
     except UnsupportedFormat as exc:
         return _failure(content_hash, exc.message, "unsupported")
     except LoadError as exc:
@@ -175,7 +178,7 @@ def _answer(
         document = replace(document, notes=(*document.notes, *pictures.notes()))
         if pictures.without is not None:
             state = "unsupported" if isinstance(pictures.without, UnsupportedFormat) else "unreadable"
-            return {**_failure(content_hash, pictures.without.message, state), "bare": asdict(document)}
+            return {**_failure(content_hash, pictures.without.message, state), "textless_document": asdict(document)}
     document = with_weak_pages(document)
     why = why_unreadable(document)
     if why is not None:
@@ -185,7 +188,7 @@ def _answer(
 
 
 def _sample(text: str) -> str:
-    """A long text by sixteen parts of it."""
+    """The text to tell the language from: of a long one sixteen parts."""
     if len(text) <= MB:
         return text
     return "".join(text[at : at + MB // 16] for at in range(0, len(text), len(text) // 15))
@@ -225,7 +228,7 @@ def _exhausted(exc: BaseException, limits: Mapping[str, Any]) -> Message:
 
 
 def _private_stdout() -> BinaryIO:
-    """The reply pipe under a number of its own: what a library prints must not get into it."""
+    """The pipe for replies under a number of its own, so that nothing that a library prints gets into it."""
     replies = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -234,11 +237,13 @@ def _private_stdout() -> BinaryIO:
 
 
 def _confine(memory_mb: int, spare_mb: int) -> None:
-    """Bounded memory, no core dump, no file written (where the system has such limits); no network,
-    no other program. `_make_room` gives the spare memory free."""
+    """Bound the memory and forbid core dumps, written files, the network and other programs.
+
+    Some systems have no such limits. `_make_room` gives the spare memory free.
+    """
     try:
         import resource
-    except ImportError:  # Windows: the time limit remains
+    except ImportError:  # on Windows the time limit alone remains
         pass
     else:
         for kind, most in (
@@ -247,7 +252,7 @@ def _confine(memory_mb: int, spare_mb: int) -> None:
             (resource.RLIMIT_FSIZE, 0),
         ):
             _lower(resource, kind, most)
-        _soft(resource, memory_mb * MB)
+        _bound_memory(resource, memory_mb * MB)
 
     _leave_the_network()
 
@@ -259,32 +264,34 @@ def _confine(memory_mb: int, spare_mb: int) -> None:
 
 
 def _leave_the_network() -> None:
-    """Into a network of its own, which has no way out: what a library in C does is not seen by `audit`.
+    """Move into a network of its own, which has no way out: `audit` does not see what a library in C does.
 
-    Linux alone has this, and not every container lets a process have it.
+    Only Linux has this, and not every container lets a process have it.
     """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
-        if libc.unshare(_OWN_NETWORK) != 0:  # not root: as the root of a world without rights
+        if libc.unshare(_OWN_NETWORK) != 0:  # who is not root becomes the root of a world without rights
             libc.unshare(_OWN_USERS | _OWN_NETWORK)
 
 
 def _make_room() -> None:
-    """For the OCR engine, which is large; from then on also what else is read has this room."""
+    """Give the spare memory free for the OCR engine; from then on all that is read has this room."""
     try:
         import resource
     except ImportError:
         return
-    _soft(resource, resource.getrlimit(resource.RLIMIT_AS)[1])
+    _bound_memory(resource, resource.getrlimit(resource.RLIMIT_AS)[1])
 
 
-def _soft(resource: Any, most: int) -> None:
+def _bound_memory(resource: Any, most: int) -> None:
+    """Set the limit of memory that may still be raised again."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    with contextlib.suppress(ValueError, OSError):  # as in `_lower`; a lower hard limit holds anyway
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses; a lower hard limit holds anyway
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _lower(resource: Any, kind: int, most: int) -> None:
+    """Set a limit for good."""
     _, hard = resource.getrlimit(kind)
     bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
     try:
@@ -293,7 +300,7 @@ def _lower(resource: Any, kind: int, most: int) -> None:
         return
 
 
-def _arm(timeout_s: float) -> None:
-    """Have the system end this process later, whatever it is doing then; 0: do not."""
+def _set_alarm(timeout_s: float) -> None:
+    """Have the system end this process some time after the limit, whatever it is doing then; 0 calls that off."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S if timeout_s else 0)

@@ -1,4 +1,4 @@
-"""The loader of ragkit: a child process reads the files, so that no file can harm, stop or hang us.
+"""The loader of ragkit: a child process reads the files, so that no file can harm, stop or hang this one.
 
 What the child answers is not trusted: it is JSON of bounded length, and `replies` checks every value.
 """
@@ -34,23 +34,34 @@ from ragkit.text.pictures import MAX_BYTES, MAX_BYTES_IN_ALL, MAX_PICTURES
 from ragkit.types.errors import RagkitError
 from ragkit.types.ports import FileFacts, Loaded, LoadFailure, OnPage, Picture
 
-_AHEAD = 8  # files given to the child at once: their requests fit into a pipe
-_LOOK_EVERY_S = 0.2  # of the watchdog, at its time limit
+_AHEAD = 8  # files that the child is asked for at once; so many requests fit into a pipe
+_LOOK_EVERY_S = 0.2  # how often the watchdog looks at its time limit
 _START_TIMEOUT_S = 60.0  # for Python to start, on a busy machine
-_BYTES_FOR_BYTE = 4  # of a frame for a byte of text: JSON's escapes, headings and line marks
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LC_ALL")  # nothing secret
-_BETWEEN = frozenset({"reading", "picture", "preparing", "image"})  # frames before a reply
+_FRAME_BYTES_PER_TEXT_BYTE = 4  # for the escapes of JSON, headings and line marks
+_ENVIRONMENT = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "LANG",
+    "LC_ALL",
+)  # these variables hold nothing secret
+_BEFORE_REPLY = frozenset({"reading", "picture", "preparing", "image"})  # frames that may come before a reply
 
 
 class SandboxLoader:
-    """Reads files in one long-lived child, started at the first file; for one thread.
+    """Reads files in one long-lived child, which is started at the first file; for use by one thread.
 
-    `close()` (or leaving the `with` block) ends the child; a later `load` starts another. `readings` is a
-    file where what OCR read is kept until its owner removes it: a run that was cut off does not read it again.
+    `close()` (or leaving the `with` block) ends the child; a later `load` starts another.
     """
 
     def __init__(self, config: LoadingConfig, readings: Path | None = None, *, pictures: bool = False) -> None:
-        """`pictures`: those inside documents are asked for too."""
+        """`readings` is a file that keeps what OCR read until its owner removes it.
+
+        After a run that was cut off, the next one does not read it again. With `pictures`, the pictures inside
+        documents are asked for too.
+        """
         limits = (config.timeout_s, config.memory_mb, config.max_file_mb, config.max_text_mb)
         self._can_read = _extras(config)
         self.fingerprint = "+".join([":".join([VERSION, *(f"{limit:g}" for limit in limits)]), *self._can_read])
@@ -58,7 +69,7 @@ class SandboxLoader:
         self._kept = readings
         self._pictures = pictures
         self._on_page: OnPage = lambda *_: None
-        self._max_frame = max(config.max_text_mb * MB * _BYTES_FOR_BYTE, 2 * MAX_BYTES) + MB
+        self._max_frame = max(config.max_text_mb * MB * _FRAME_BYTES_PER_TEXT_BYTE, 2 * MAX_BYTES) + MB
         self._child: subprocess.Popen[bytes] | None = None
         self._watchdog: _Watchdog | None = None
         self._used = False  # the child has read a file
@@ -73,23 +84,25 @@ class SandboxLoader:
         self._end()
 
     def load(self, path: Path, known_hash: str) -> Loaded:
-        """One file, as `load_all`."""
+        """One file, read as `load_all` does."""
         [loaded] = self.load_all([(path, known_hash)])
         return loaded
 
     def is_current(self, before: FileFacts) -> bool:
-        """Whether the same bytes would be read as they were `before`. What an extra read then stays when the
-        extra is gone; a new one may read only what was not read well."""
+        """Whether the same bytes would be read now as they were `before`.
+
+        What an extra read then stays when the extra is gone; a new extra reads only what was not read well.
+        """
         then, now = before.loader_fingerprint.split("+"), self.fingerprint.split("+")
         if then[0] != now[0] or set(then) >= set(now):
             return then[0] == now[0]
         return before.outcome.state not in ("unsupported", "unreadable") and not before.outcome.weak_pages
 
     def load_all(self, files: Iterable[tuple[Path, str]], on_page: OnPage = lambda *_: None) -> Iterator[Loaded]:
-        """What each (path, known hash) holds, in order; the child reads ahead while the caller is at work.
+        """What each file of (path, known hash) holds, in order; the child reads ahead while the caller is at work.
 
-        `on_page` is told of each page read by OCR. Every trouble with a file is a `LoadFailure`. Raises
-        RagkitError if no child can be started.
+        `on_page` is told of each page read by OCR. Every trouble with a file is a `LoadFailure`. Raises RagkitError if
+        no child can be started.
         """
         self._on_page = on_page
         waiting: deque[_Asked] = deque()
@@ -127,10 +140,10 @@ class SandboxLoader:
             raise
 
     def _ask(self, asked: _Asked, waiting: Iterable[_Asked]) -> Any:
-        """The child's reply, or why there is none.
+        """The reply of the child, or a message that says why there is none.
 
-        A child that read other files may die of them, or be killed from outside, so only the
-        crash of a fresh one is the file's fault.
+        A child that read other files may die of them, or be killed from outside, so that only the crash of a fresh one
+        is the fault of the file.
         """
         was_used = self._used
         reply = self._ask_once(asked, waiting)
@@ -148,7 +161,7 @@ class SandboxLoader:
         return reply
 
     def _without_ocr(self, asked: _Asked, waiting: Iterable[_Asked], why: Message) -> Any:
-        """The file's own text, with a note, where OCR took too long; `why` where it has none."""
+        """The reply without OCR, which took too long, with a note; `why` if the file has no text of its own."""
         self._end()
         asked.ocr = False
         reply = self._ask_once(asked, waiting)
@@ -161,7 +174,7 @@ class SandboxLoader:
         return reply
 
     def _without_pictures(self, asked: _Asked, waiting: Iterable[_Asked], why: Message) -> Any:
-        """What the file holds but for its pictures, with a note; `why` where that is nothing."""
+        """The reply without the pictures of the file, with a note; `why` if there is no reply."""
         self._end()
         asked.with_pictures = False
         reply = self._ask_once(asked, waiting)
@@ -183,7 +196,7 @@ class SandboxLoader:
                         one.sent_to = child
                         send(_pipe(child.stdin), one.request(), MB)
                 reply = receive(_pipe(child.stdout), self._max_frame)
-                while isinstance(reply, dict) and not _BETWEEN.isdisjoint(reply):
+                while isinstance(reply, dict) and not _BEFORE_REPLY.isdisjoint(reply):
                     asked.busy_with = next(iter(reply))
                     if "reading" in reply:
                         self._page_read(asked, reply)
@@ -204,12 +217,12 @@ class SandboxLoader:
         return _Crash(_end_of(child))
 
     def _page_read(self, asked: _Asked, reply: dict[str, Any]) -> None:
-        """Raises ValueError, TypeError, KeyError: the reply makes no sense."""
+        """Keep a reading of OCR and tell the caller. Raises ValueError, TypeError, KeyError if it makes no sense."""
         key, reading = replies.reading(reply["reading"])
         done, total = replies.whole(reply["done"], 1), replies.whole(reply["total"], 1)
         if self._kept is not None:
             with contextlib.suppress(OSError), self._kept.open("a", encoding="utf-8") as kept:
-                kept.write(entry(key, reading))  # only time is lost without it
+                kept.write(entry(key, reading))  # if this fails, only time is lost
         self._on_page(asked.source, done, total)
 
     def _running(self) -> tuple[subprocess.Popen[bytes], _Watchdog]:
@@ -270,7 +283,7 @@ def _does_not_start() -> RagkitError:
 
 
 def _extras(config: LoadingConfig) -> list[str]:
-    """What can be read besides the formats of the core."""
+    """The extras that are installed and wanted; they are part of the fingerprint."""
     wanted = ["docs", "ocr"] if config.ocr == "auto" else ["docs"]
     return [extra for extra in wanted if is_installed(extra)]
 
@@ -282,11 +295,11 @@ class _Asked:
     source: str
     kind: str
     known_hash: str
-    settled: Loaded | None = None  # set: the child is not needed
+    settled: Loaded | None = None  # set if the child is not needed
     sent_to: subprocess.Popen[bytes] | None = None
-    ocr: bool = True  # if there is one
+    ocr: bool = True  # whether OCR may be used, if there is one
     with_pictures: bool = False
-    busy_with: str = ""  # what the child was at when it was last heard of: the first word of its frame
+    busy_with: str = ""  # the first word of the last frame, which says what the child was doing
     pictures: list[Picture] = field(default_factory=list)
     bytes_left: int = MAX_BYTES_IN_ALL
     preparings_left: int = MAX_PREPARED
@@ -296,13 +309,15 @@ class _Asked:
         return wanted | {"path": self.source, "media_type": self.kind, "known_hash": self.known_hash, "ocr": self.ocr}
 
     def forget(self) -> None:
-        """What a child said of it that is gone."""
+        """Drop what a child said that is gone now."""
         self.busy_with, self.pictures = "", []
         self.bytes_left, self.preparings_left = MAX_BYTES_IN_ALL, MAX_PREPARED
 
     def take(self, reply: dict[str, Any]) -> None:
-        """A picture, or word that one is being made ready. Raises ValueError, TypeError, KeyError: it is none, too
-        large, one too many or not asked for."""
+        """Take a picture, or the word that one is being made ready.
+
+        Raises ValueError, TypeError, KeyError if it is no picture, too large, one too many or not asked for.
+        """
         if not self.with_pictures:
             raise ValueError("not asked for")
         if "preparing" in reply:
@@ -327,11 +342,13 @@ def _asked(path: Path, known_hash: str, with_pictures: bool) -> _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Crash:
-    why: str  # a signal's name, an exit code
+    """The child ended without a reply."""
+
+    why: str  # the name of a signal, or an exit code
 
 
 class _Watchdog:
-    """Kills the child when a block lasts too long: the reads of its pipe then end."""
+    """Kills the child when a block lasts too long, which ends the reads of its pipe."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self.passed = False
@@ -349,7 +366,7 @@ class _Watchdog:
             self._due_s = math.inf
 
     def restart(self, timeout_s: float) -> None:
-        """Within `limit`: so much time again."""
+        """Within `limit`, allow so much time again."""
         self._due_s = time.monotonic() + timeout_s
 
     def end(self) -> None:
@@ -364,12 +381,12 @@ class _Watchdog:
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """With whatever it started: its pipes would stay open."""
+    """End the child with all that it started, as its pipes would stay open otherwise."""
     if child.poll() is not None:
         return
     try:
         os.killpg(child.pid, signal.SIGKILL)
-    except (AttributeError, OSError):  # Windows; already gone
+    except (AttributeError, OSError):  # on Windows, or it is gone already
         child.kill()
 
 
@@ -378,6 +395,7 @@ def _pipe(stream: Any) -> BinaryIO:
 
 
 def _end_of(child: subprocess.Popen[bytes]) -> str:
+    """How the child ended: the name of a signal, or an exit code."""
     try:
         code = child.wait(timeout=5)
     except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
-"""What the child that reads files answers, checked. It is not trusted: it may have been taken over by a file.
+"""Checks what the child that reads files answers, which is not trusted: a file may have taken the child over.
 
-Every function raises ValueError, TypeError or KeyError where the answer makes no sense.
+Every function raises ValueError, TypeError or KeyError if the answer makes no sense.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from ragkit.text.pictures import MAX_BYTES, MAX_PIXELS, size_in_pixels
 from ragkit.types.documents import Document, Heading, Page, PageKind, WeakPage
 from ragkit.types.ports import Loaded, LoadFailure, Picture
 
-_TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # no widths, no attributes
-_MAX_MESSAGES = 8  # one within the other
-_LONGEST_NAME = 4000  # characters of a sheet's name, or a path within archives
+_TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # fields have names alone, no widths and no attributes
+_MAX_DEPTH = 8  # of messages within messages
+_MAX_NAME_LENGTH = 4000  # characters of a sheet's name, or a path within archives
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def loaded(source: str, kind: str, known_hash: str, reply: dict[str, Any], pictures: Sequence[Picture]) -> Loaded:
-    """`pictures` are those that came before the reply."""
+    """What the reply says of a file; `pictures` are those that came before it."""
     content_hash = _text(reply["hash"], 64)
     failure = reply.get("failure")
     if failure is not None:
         if failure["state"] not in ("unreadable", "unsupported"):
             raise ValueError("state")
         reason = LoadFailure(failure["state"], _message(failure))
-        if "bare" not in reply:
+        if "textless_document" not in reply:
             return Loaded(content_hash, failure=reason)
         if not _HASH.fullmatch(content_hash):
             raise ValueError("hash")
-        textless_document = _document(source, kind, reply["bare"])
+        textless_document = _document(source, kind, reply["textless_document"])
         return Loaded(
             content_hash,
             failure=reason,
@@ -60,7 +60,7 @@ def _placed(pictures: Sequence[Picture], document: Document) -> tuple[Picture, .
 
 
 def reading(found: dict[str, Any]) -> tuple[str, Reading]:
-    """(its key, what OCR read)"""
+    """The key of a reading of OCR, and the reading."""
     return _text(found["key"], 64), Reading(_text(found["text"]), _share(found["confidence"]))
 
 
@@ -81,7 +81,7 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
             whole(page["start"], 0, size),
             whole(page["end"], 0, size),
             _kind(page["kind"]),
-            _text(page["name"], _LONGEST_NAME),
+            _text(page["name"], _MAX_NAME_LENGTH),
         )
         for page in found["pages"]
     )
@@ -105,7 +105,7 @@ def _document(source: str, kind: str, found: dict[str, Any]) -> Document:
 
 
 def _message(found: dict[str, Any], depth: int = 0) -> Message:
-    """A message, whose values may be messages: a part's note within a file's."""
+    """A message. Its values may be messages too, as in the note of a file that quotes the note of a part of it."""
     text, plural = _text(found["text"], 1000), _text(found["plural"], 1000)
     values = {_text(name, 40): _value(value, depth) for name, value in found["values"].items()}
     if not _TEMPLATE.fullmatch(text) or not _TEMPLATE.fullmatch(plural):
@@ -116,7 +116,7 @@ def _message(found: dict[str, Any], depth: int = 0) -> Message:
 
 
 def _value(value: object, depth: int) -> int | str | Message:
-    if isinstance(value, dict) and depth < _MAX_MESSAGES:
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
         return _message(value, depth + 1)
     return value if isinstance(value, int) else _text(value, 1000)
 

@@ -1,4 +1,4 @@
-"""Source code, as it stands."""
+"""Source code, read as it stands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def read_code(source: str, data: bytes, context: ReadContext) -> Document:
-    """Headings are the classes and functions of Python; other languages have none. Raises NoText, LoadError."""
+    """The headings are the classes and functions of Python; other languages have none. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     headings = tuple(_headings(text)) if context.media_type == "text/x-python" else ()
     return Document(source, context.media_type, "", text, headings=headings, notes=notes)
@@ -23,10 +23,10 @@ def read_code(source: str, data: bytes, context: ReadContext) -> Document:
 def _headings(text: str) -> Iterator[Heading]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd escapes in the code that is read
+            warnings.simplefilter("ignore")  # Python warns of odd escapes in the code that is read
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return  # another version of the language, or broken: still a text
+        return  # it is in another version of the language, or broken, and still a text
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
@@ -34,7 +34,7 @@ def _headings(text: str) -> Iterator[Heading]:
 
 
 def _named(node: ast.AST, starts: list[int], level: int) -> Iterator[Heading]:
-    """The definitions of `node`'s body in order; those within functions are details."""
+    """The definitions in the body of a node, in order; those inside functions are details and left out."""
     for inner in getattr(node, "body", ()):
         if isinstance(inner, _NAMED):
             word = "class" if isinstance(inner, ast.ClassDef) else "def"

@@ -1,4 +1,4 @@
-"""Tables in text files: CSV with any usual delimiter, whatever the name says."""
+"""Tables in text files: CSV and its kin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DECLARED = re.compile(r"sep=(.)\n", re.IGNORECASE)
 
 
 def read_table(source: str, data: bytes, context: ReadContext) -> Document:
-    """Raises NoText, LoadError."""
+    """A table with any usual delimiter, whatever its name says. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     builder = DocumentBuilder()
     builder.notes += notes
@@ -35,12 +35,13 @@ def read_table(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def _delimiter(text: str, usual: str) -> str:
-    """The one that makes the most rows of the same, greater width; `usual` where two do."""
+    """The delimiter that makes the most rows of the same width, above one cell; `usual` if two do."""
     scores = {mark: _evenness(text, mark) for mark in dict.fromkeys(usual + _DELIMITERS)}
     return max(scores, key=lambda mark: scores[mark])
 
 
 def _evenness(text: str, delimiter: str) -> float:
+    """The share of rows that have the most common width, 0 if that is one cell."""
     sample = [cells for _, cells in islice(_rows(text, delimiter, quoted=True), _SAMPLE_ROWS)]
     widths = Counter(len(cells) for cells in sample if any(cell.strip() for cell in cells))
     if not widths:
@@ -50,7 +51,7 @@ def _evenness(text: str, delimiter: str) -> float:
 
 
 def _is_quoted(text: str, delimiter: str, builder: DocumentBuilder) -> bool:
-    """Whether quotation marks are read as such: as letters, all of them, where one is never closed."""
+    """Whether quotation marks are read as such; if one is never closed, all are letters, of which there is a note."""
     try:
         for _ in csv.reader(_ended(text), delimiter=delimiter, strict=True):
             pass
@@ -62,7 +63,7 @@ def _is_quoted(text: str, delimiter: str, builder: DocumentBuilder) -> bool:
 
 
 def _rows(text: str, delimiter: str, *, quoted: bool, first: int = 1) -> Iterator[Row]:
-    """Every row, blank ones too, so that the text keeps the file's lines."""
+    """Every row, also blank ones, so that the text keeps the lines of the file, which count from `first`."""
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(
         _ended(text),
@@ -77,5 +78,5 @@ def _rows(text: str, delimiter: str, *, quoted: bool, first: int = 1) -> Iterato
 
 
 def _ended(text: str) -> Iterator[str]:
-    """The lines with their ends; only "\\n" is one."""
+    """The lines with their ends, of which "\\n" is the only kind."""
     return (match[0] for match in re.finditer(r"[^\n]*\n|[^\n]+", text))

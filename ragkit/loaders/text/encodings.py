@@ -1,7 +1,7 @@
-"""Which of the encodings without a mark a text is in, judged by how common its characters are.
+"""Recognises the encoding of a text without a mark by how common its characters are.
 
-General detectors go wrong on short Chinese texts: two sentences of GB18030 are also valid Big5,
-EUC-KR and Shift_JIS. Each decoding is scored by its characters; the right one reads like language.
+General detectors go wrong on short Chinese texts: two sentences of GB18030 are also valid Big5, EUC-KR and Shift_JIS.
+Each decoding gets a score by its characters, as the right one reads like language.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
-WIDER = {  # what browsers read under these names (WHATWG Encoding)
+WIDER = {  # the wider encoding that browsers read under a name (WHATWG Encoding)
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "big5": "big5hkscs",
@@ -21,7 +21,7 @@ WIDER = {  # what browsers read under these names (WHATWG Encoding)
 }
 _EAST_ASIAN = ("gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949")
 _UTF16 = ("utf-16-le", "utf-16-be")
-_MIN_SCORE = 0.45  # of 3; foreign alphabets read as Chinese stay below 0.2
+_MIN_SCORE = 0.45  # of at most 3; foreign alphabets read as Chinese stay below 0.2
 _MIN_SCORE_WESTERN = 0.6
 # The most frequent characters of modern Chinese, simplified and traditional, in falling order.
 _FREQUENT = frozenset(
@@ -49,9 +49,9 @@ _WESTERN_MARKS = frozenset("‘’“”–—…•€£©®°«»§·\xa0¿¡�
 
 
 def best_guess(telling: bytes, start: bytes) -> str | None:
-    """The encoding that makes the most of a text; None: none is likely.
+    """The encoding in which the bytes read most like language; None if none is likely.
 
-    `telling` holds its lines with bytes beyond ASCII, `start` its first bytes as they are.
+    `telling` holds the lines with bytes beyond ASCII, `start` the first bytes of the file.
     """
     scores = {encoding: _score(telling, encoding) for encoding in _EAST_ASIAN}
     scores["cp1252"] = _western_score(telling)
@@ -62,14 +62,14 @@ def best_guess(telling: bytes, start: bytes) -> str | None:
 
 
 def likely_utf16(start: bytes) -> str | None:
-    """The byte order of a text in UTF-16 without a mark, or None."""
+    """The codec of a text in UTF-16 without a mark, by its byte order; None if it is no such text."""
     scores = {encoding: _wide_score(start, encoding) for encoding in _UTF16}
     best = max(scores, key=lambda encoding: scores[encoding])
     return best if scores[best] >= _MIN_SCORE else None
 
 
 def _strictly(sample: bytes, encoding: str) -> str | None:
-    """`sample` decoded; its end may cut a character in two."""
+    """The sample decoded, whose end may cut a character in two; None if it is not in this encoding."""
     for end in range(len(sample), max(len(sample) - 4, 0), -1):
         try:
             return sample[:end].decode(encoding)
@@ -80,13 +80,14 @@ def _strictly(sample: bytes, encoding: str) -> str | None:
 
 
 def _score(sample: bytes, encoding: str) -> float:
-    """Mean weight of the characters beyond ASCII, -3 to 3."""
+    """The mean weight of the characters beyond ASCII, -3 to 3."""
     text = _strictly(sample, encoding)
     counts = Counter(c for c in text or "" if c > "\x7f")
     return _mean(counts, encoding)
 
 
 def _wide_score(sample: bytes, encoding: str) -> float:
+    """The mean weight of all characters in UTF-16 of this byte order, -3 to 3."""
     text = "" if len(sample) % 2 else _strictly(sample, encoding)
     return _mean(Counter(text or ""), "utf-16")
 
@@ -98,7 +99,7 @@ def _mean(counts: Counter[str], encoding: str) -> float:
 
 @lru_cache(maxsize=65_536)
 def _weight(character: str, encoding: str) -> float:
-    """How much `character` speaks for `encoding`, -3 to 3."""
+    """How much a character speaks for an encoding, -3 to 3."""
     if character in _FREQUENT and encoding != "cp949":
         return 3.0
     if character in _COMMON and encoding != "cp949":
@@ -121,7 +122,7 @@ def _weight(character: str, encoding: str) -> float:
 
 
 def _han_weight(character: str, encoding: str) -> float:
-    """Each standard sorts its characters into a first, common and a second, rare level."""
+    """The weight of a Chinese character: each standard has a first level of common and a second of rare ones."""
     simplified = _lead(character, "gb2312")
     traditional = _lead(character, "big5")
     if encoding == "gb18030":
@@ -138,7 +139,7 @@ def _han_weight(character: str, encoding: str) -> float:
 
 
 def _lead(character: str, encoding: str) -> int:
-    """The first byte of `character`; 0: the encoding has it not."""
+    """The first byte of a character; 0 if the encoding does not have it."""
     try:
         return character.encode(encoding)[0]
     except UnicodeEncodeError:
@@ -146,7 +147,10 @@ def _lead(character: str, encoding: str) -> int:
 
 
 def _western_score(sample: bytes) -> float:
-    """Accented letters stand alone or in pairs within words; two-byte characters come in runs."""
+    """The mean weight, -3 to 3, of the characters beyond ASCII in Western European text.
+
+    There, accented letters stand alone or in pairs within words, while characters of two bytes come in runs.
+    """
     try:
         text = f" {sample.decode('cp1252')} "
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""HTML to readable text that remembers the line of the file each piece came from.
+"""HTML as readable text that remembers the line of the file that each piece came from.
 
 The parser is the standard library's. On 140 manual pages and on broken pages it found the same
 characters as lxml, and it alone gives the line of every piece of text: lxml knows the line of an
@@ -8,7 +8,6 @@ element's start only, not of the text behind a <br>, and selectolax knows no lin
 from __future__ import annotations
 
 import base64
-import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,37 +18,34 @@ from urllib.parse import unquote_to_bytes
 from ragkit.i18n.messages import Message, coded
 from ragkit.loaders.building.picture_collector import DAMAGED, PictureCollector, require_pictures
 from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.building.tables import MAX_NAME_LENGTH
 from ragkit.loaders.reasons import NOT_TEXT_BUT
-from ragkit.loaders.text.encodings import WIDER
+from ragkit.loaders.text.declared import HTML_CHARSET, XML_ENCODING, declared_encoding
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Heading
 from ragkit.types.errors import LoadError, NoText
 from ragkit.types.ports import Picture
 
-_CHARSET = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
-_XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 _DATA_PICTURE = re.compile(r"\s*data:image/[\w.+-]+(?:;[\w=.+-]+)*;base64", re.IGNORECASE)
-_HEAD_BYTES = 4096  # where a page may declare its charset
 _NO_TEXT_ON_PAGE = coded("page_without_text", "The page holds no text.")
 _NEVER_CLOSED = coded("never_closed", "<{tag}> in line {line} is never closed; what follows it was not read.")
 _UNREAD = frozenset({"script", "style", "template", "noscript"})
-_PICTURES = frozenset({"img", "image"})  # of HTML, of drawings in it
+_PICTURES = frozenset({"img", "image"})  # pictures in HTML, and in the drawings (SVG) within it
 _CELLS = frozenset({"td", "th"})
-_LONGEST_NAME = 80  # characters of a column's name
-_MAX_SPANNED = 1000  # rows or columns of one cell
+_MAX_SPANNED = 1000  # rows or columns that one cell may span
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_APART = frozenset(
+_BLOCKS_APART = frozenset(  # an empty line stands before and behind them
     """p h1 h2 h3 h4 h5 h6 ul ol dl table pre blockquote section article figure hr details
     fieldset""".split()
 )
-_LINES = frozenset(
+_BLOCKS = frozenset(  # they begin and end a line
     """address aside body br caption center dd dir div dt fieldset figcaption footer form head header legend
     li main menu nav option optgroup select summary tbody textarea tfoot thead title tr""".split()
 )
 _ONE_LINE_IN_CELLS = frozenset({"p", "div", "br", "center"})  # a cell of two paragraphs stays in its row
 _CJK = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 _CJK_EDGE = re.compile(f"[{_CJK}]")
-_LOOSE_END = re.compile(r"</(script|style)\b[^>\n]*>", re.IGNORECASE)  # `</script x>`: an end to browsers
+_LOOSE_END = re.compile(r"</(script|style)\b[^>\n]*>", re.IGNORECASE)  # browsers take `</script x>` for an end
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -70,7 +66,7 @@ def read_page(
     """
     if data.startswith(b"%PDF-"):
         raise LoadError(NOT_TEXT_BUT, kind="PDF")
-    markup, notes = decode(data, _declared(data))
+    markup, notes = decode(data, declared_encoding(data, HTML_CHARSET, XML_ENCODING))
     if pictures is not None and picture_at is None:
         picture_at = partial(_picture_within, pictures)
     reader = _Reader(picture_at)
@@ -91,7 +87,7 @@ def read_page(
 
 
 def _picture_within(pictures: PictureCollector, address: str) -> bytes | None:
-    """The picture of a data: address. What stands elsewhere is never fetched."""
+    """The picture that a data: address holds; None for other addresses, as nothing is ever fetched."""
     head, comma, data = address.partition(",")
     if not comma or not _DATA_PICTURE.fullmatch(head):
         return None
@@ -100,19 +96,6 @@ def _picture_within(pictures: PictureCollector, address: str) -> bytes | None:
     except ValueError:
         pictures.leave_out(DAMAGED)
         return None
-
-
-def _declared(data: bytes) -> list[str]:
-    """The page's own word on its encoding, as a codec name."""
-    head = data[:_HEAD_BYTES]
-    for match in filter(None, (_CHARSET.search(head), _XML_ENCODING.match(head))):
-        try:
-            name = codecs.lookup(match[1].decode("ascii")).name
-        except LookupError:
-            continue
-        if not name.startswith(("utf-16", "utf-32")):  # no ASCII declaration could stand in such a file
-            return [WIDER.get(name, name)]
-    return []
 
 
 def _span(said: str | None) -> int:
@@ -125,12 +108,12 @@ def _first_number(start: str) -> int:
 
 @dataclass
 class _Table:
-    """An open table: the names of its columns, and where the row that is being read has come to."""
+    """An open table: the names of its columns, and how far its row has been read."""
 
     names: dict[int, str] = field(default_factory=dict)  # column, from 0 -> the words of its header cell
-    heads: dict[int, str] | None = field(default_factory=dict)  # of this row; None: it holds more than headers
-    below: dict[int, int] = field(default_factory=dict)  # column -> rows that a cell above reaches down
-    column: int = 0  # of the next cell
+    heads: dict[int, str] | None = field(default_factory=dict)  # this row's header cells; None: it has other cells
+    below: dict[int, int] = field(default_factory=dict)  # column -> how many rows a cell above reaches down
+    column: int = 0  # column of the next cell
     cell: tuple[range, int] | None = None  # the open header cell's columns, and its first piece
 
     def start_row(self) -> None:
@@ -138,7 +121,7 @@ class _Table:
         self.heads, self.column = {}, 0
 
     def start_cell(self, width: int, height: int) -> range:
-        """The columns that it covers."""
+        """Move on by one cell; returns the columns that it covers."""
         while self.column in self.below:
             self.column += 1
         covered = range(self.column, self.column + width)
@@ -161,24 +144,24 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.placed: list[Picture] = []
         self._picture = picture
-        self._waiting: list[bytes] = []  # pictures of the line that is being written
+        self._waiting: list[bytes] = []  # pictures met in the line that is being written
         self.pieces: list[str] = []
         self.headings: list[Heading] = []
         self.marks: list[tuple[int, int]] = []
         self.title: list[str] = []
-        self._length = 0  # characters in pieces
+        self._length = 0  # characters in `pieces`
         self._last = ""  # the last character written
         self._break = 0  # line ends that wait
-        self._space = ""  # white space that waits: "", " " or "\n" (it had a line end in the file)
+        self._space = ""  # white space that waits: "", " ", or "\n" if it had a line end in the file
         self._lead = ""  # the bullet or number that waits for its item's text
         self._cells = -1  # cell borders that wait; -1: the next cell is the row's first
-        self._row_is_fresh = False  # nothing of the table row has been written
+        self._row_is_fresh = False  # whether nothing of the table row has been written yet
         self._in_cells = 0
-        self._tables: list[_Table] = []  # that are open
+        self._tables: list[_Table] = []  # the open tables, the innermost last
         self._in_pre = 0
-        self._lists: list[int | None] = []  # the next number; None: bullets
-        self._unread: list[tuple[str, int]] = []  # open elements that are not for readers; lines
-        self._heading: tuple[str, int, int] | None = None  # tag, its pieces begin here, offset
+        self._lists: list[int | None] = []  # the open lists: the next number, or None for bullets
+        self._unread: list[tuple[str, int]] = []  # the open elements that are not for readers, and their lines
+        self._heading: tuple[str, int, int] | None = None  # the tag of the open heading, its first piece, its offset
 
     def notes(self) -> list[Message]:
         return [_NEVER_CLOSED.fill(tag=tag, line=line) for tag, line in self._unread[:1]]
@@ -221,7 +204,7 @@ class _Reader(HTMLParser):
             self._row_is_fresh, self._cells, self._in_cells = True, -1, 0
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Only XHTML's empty elements: a `<p/>` opens nothing."""
+        """An empty element of XHTML: `<p/>` opens nothing."""
         if tag not in _UNREAD and tag != "title":
             super().handle_startendtag(tag, attrs)
 
@@ -253,7 +236,7 @@ class _Reader(HTMLParser):
                 self.title.append(data)
             return
         if data == "¶":
-            return  # the permalink that documentation tools put behind headings
+            return  # documentation tools put such a link behind headings
         line = self.getpos()[0]
         for number, piece in enumerate(data.split("\n"), line):
             if number > line:
@@ -288,17 +271,17 @@ class _Reader(HTMLParser):
             self._space = "\n"
 
     def _piece(self, piece: str, line: int) -> None:
-        """A stretch of text that stands on one `line` of the file."""
+        """Write a stretch of text that stands on one `line` of the file."""
         if self._in_pre:
             if piece.strip():
                 self._write(piece, line)
             elif piece and not self._break:
                 self._space = " "
             return
-        words = _SPACE.sub(" ", piece.replace("\xad", ""))  # a place where a word may be cut
+        words = _SPACE.sub(" ", piece.replace("\xad", ""))  # a soft hyphen is no letter
         if words[:1] == " ":
             self._space = self._space or " "
-        if words.strip():  # a no-break space alone fills an empty cell
+        if words.strip():  # a no-break space alone only fills an empty cell
             self._write(words.strip(" "), line)
             self._space = " " if words[-1] == " " else ""
 
@@ -306,7 +289,7 @@ class _Reader(HTMLParser):
         before = self._before(text[0])
         if "\n" in before or not self._length:
             self._show_waiting()
-        begin = self._length + len(before) - len(before.lstrip("\n"))  # bullets and names of columns belong to it
+        begin = self._length + len(before) - len(before.lstrip("\n"))  # bullets and names of columns belong to the line
         if self._heading and self._heading[2] < 0:
             self._heading = (self._heading[0], len(self.pieces), begin)
         self._append(before)
@@ -316,7 +299,7 @@ class _Reader(HTMLParser):
         self._break, self._space, self._lead = 0, "", ""
 
     def _before(self, first: str) -> str:
-        """The breaks, borders, bullet or space that have to stand before the character `first`."""
+        """The breaks, borders, bullet or space that have to stand before a text that begins with `first`."""
         borders, self._cells = max(self._cells, 0), min(self._cells, 0)
         if self._in_cells and self._row_is_fresh:
             self._row_is_fresh = False
@@ -337,12 +320,12 @@ class _Reader(HTMLParser):
             self._last = text[-1]
 
     def _boundary(self, tag: str) -> None:
-        """The break that `tag` makes, at its start and at its end."""
+        """Have the break wait that `tag` makes, at its start and at its end."""
         if tag in _ONE_LINE_IN_CELLS and self._in_cells and not self._in_pre:
             self._space = self._space or " "
-        elif tag in _APART and not (tag in ("ul", "ol") and len(self._lists) > 1):
+        elif tag in _BLOCKS_APART and not (tag in ("ul", "ol") and len(self._lists) > 1):
             self._break = max(self._break, 2)
-        elif tag in _LINES or tag in _APART:
+        elif tag in _BLOCKS or tag in _BLOCKS_APART:
             self._break = max(self._break, 1)
 
     def _bullet(self) -> str:
@@ -376,7 +359,7 @@ class _Reader(HTMLParser):
             covered, begin = table.cell
             words = " ".join("".join(self.pieces[begin:]).strip(" |\n").split())
             if table.heads is not None:
-                table.heads |= dict.fromkeys(covered, words if len(words) <= _LONGEST_NAME else "")
+                table.heads |= dict.fromkeys(covered, words if len(words) <= MAX_NAME_LENGTH else "")
             table.cell = None
         if table is not None and self._lead.endswith(": "):
             self._lead = ""  # the cell is empty

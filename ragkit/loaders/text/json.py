@@ -1,4 +1,4 @@
-"""JSON: a file of many lines as it stands, a file of one line as a line for each value, records as rows."""
+"""JSON: a file of many lines is read as it stands, one line becomes a line for each value, records become rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-fA-F]{4})+)")
 
 
 class _Object(list[tuple[str, object]]):
-    """A JSON object with every pair: a name may stand in it twice."""
+    """A JSON object with all of its pairs, as a name may stand in it twice."""
 
 
 def read_json(source: str, data: bytes, context: ReadContext) -> Document:
-    """Raises NoText, LoadError. What is not valid JSON is read as text, with a note."""
+    """What is not valid JSON is read as text, with a note. Raises NoText, LoadError."""
     text, notes = _decoded(data)
     builder = DocumentBuilder()
     builder.notes += notes
@@ -40,7 +40,7 @@ def read_json(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def read_records(source: str, data: bytes, context: ReadContext) -> Document:
-    """A JSON value a line: `path: value | path: value`. Raises NoText, LoadError."""
+    """Each line is a JSON value, which becomes `path: value | path: value`. Raises NoText, LoadError."""
     text, notes = _decoded(data)
     builder = DocumentBuilder()
     builder.notes += notes
@@ -63,7 +63,7 @@ def read_records(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """(path, text) of every value that holds no others, in order: `a.b[0]`."""
+    """The path, such as `a.b[0]`, and the text of every value that holds no others, in order."""
     if isinstance(value, _Object):
         for name, inner in value:
             yield from leaves(inner, f"{path}.{one_line(name)}" if path else one_line(name))
@@ -78,7 +78,7 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def unescaped(text: str) -> str:
-    """`text` with its escapes of letters beyond ASCII as the letters: readers ask for 年假, not for \\u5e74."""
+    """`text` with letters beyond ASCII in place of their escapes: people ask for 年假, not for \\u5e74."""
     return _ESCAPES.sub(lambda match: match[1] + _letters(match[2]), text)
 
 

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: the cells in order, with what they printed."""
+"""Jupyter notebooks: the cells in order, each with what it printed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document, Heading
 from ragkit.types.errors import LoadError
 
-_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours in what a program printed
+_TERMINAL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # the codes for colours that a program prints
 
 
 def read_notebook(source: str, data: bytes, context: ReadContext) -> Document:
-    """Lines are those of the text: a notebook has none that a reader sees. Raises NoText, LoadError."""
+    """Lines are those of the text, as a notebook has none that a person sees. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     try:
         cells = list(_cells(json.loads(text)))
@@ -37,7 +37,7 @@ def read_notebook(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def _cells(notebook: Any) -> Iterator[Mapping[str, Any]]:
-    """Of the present format, and of the older one that has worksheets."""
+    """The cells of a notebook in the present format, or in the older one, which has worksheets."""
     sheets = notebook.get("worksheets") or [notebook]
     for sheet in sheets:
         for cell in sheet.get("cells", []):
@@ -45,7 +45,7 @@ def _cells(notebook: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _write(builder: DocumentBuilder, cell: Mapping[str, Any]) -> int:
-    """The cell's text and output; how many images it has."""
+    """Write the text and the output of a cell; returns how many images it has."""
     text = clean(_text(cell.get("source") or cell.get("input"))).strip("\n")
     kind = cell["cell_type"]
     if text.strip():
@@ -63,6 +63,7 @@ def _write(builder: DocumentBuilder, cell: Mapping[str, Any]) -> int:
 
 
 def _write_output(builder: DocumentBuilder, output: Mapping[str, Any]) -> int:
+    """Write one output of a cell; returns 1 if it is an image, else 0."""
     data = output.get("data") or output  # the older format has no `data`
     printed = _text(output.get("text")) or _text(data.get("text/plain"))
     if output.get("output_type") in ("error", "pyerr"):
@@ -74,7 +75,7 @@ def _write_output(builder: DocumentBuilder, output: Mapping[str, Any]) -> int:
 
 
 def _text(value: object) -> str:
-    """A notebook keeps a text whole or as a list of its lines."""
+    """A text of the notebook, which keeps it whole or as a list of its lines; "" for anything else."""
     if isinstance(value, list):
         return "".join(map(str, value))
     return value if isinstance(value, str) else ""

@@ -45,12 +45,12 @@ _SIGNS = (
     *(("\\item", "- "), ("\\\\", " "), ("~", " "), ("---", "—"), ("--", "–"), ("``", "“"), ("''", "”")),
     *((f"\\{sign}", sign) for sign in "%&_#$"),
 )
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # no characters: they hold the place of what was put aside
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # noncharacters that hold the place of what was put aside
 _HELD = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 
 def read_org(source: str, data: bytes, context: ReadContext) -> Document:
-    """The file's own text. Raises NoText, LoadError."""
+    """Org: the text of the file as it stands. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     headings = tuple(_org_headings(text))
     named = _ORG_TITLE.search(text)
@@ -74,7 +74,7 @@ def _org_headings(text: str) -> Iterator[Heading]:
 
 
 def read_tex(source: str, data: bytes, context: ReadContext) -> Document:
-    """Comments, the preamble and commands are left out, line for line; a line stays a line of the file.
+    """TeX without comments, preamble and commands; a line of the text stays the line of the file.
 
     Raises NoText, LoadError.
     """
@@ -100,7 +100,10 @@ def read_tex(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def _put_aside(text: str, opener: re.Pattern[str], hold: Callable[[str], str]) -> str:
-    """`hold` in the place of everything from an opener to its end; one that is never closed opens nothing."""
+    """The text with what `hold` gives in place of everything from an opener to its end.
+
+    An opener that is never closed opens nothing.
+    """
     parts: list[str] = []
     at = 0
     never: set[str] = set()
@@ -118,7 +121,7 @@ def _put_aside(text: str, opener: re.Pattern[str], hold: Callable[[str], str]) -
 
 
 def _without_preamble(text: str, title: re.Match[str] | None) -> str:
-    """The lines before the document are empty but for the title."""
+    """The text with empty lines in place of all before the document, but for the title."""
     before, begin, rest = text.partition(r"\begin{document}")
     if not begin:
         return text
@@ -129,10 +132,10 @@ def _without_preamble(text: str, title: re.Match[str] | None) -> str:
 
 
 def _bare_tex(text: str) -> str:
-    """Without commands; what they hold stays, and so does every line end."""
+    """The text without commands; what they hold stays, and so does every line end."""
     text = _UNSHOWN.sub(lambda match: "\n" * match[0].count("\n"), text)
     text = _FOOTNOTE.sub(r" (\1)", _ACCENT.sub(_accented, text))
-    for _ in range(8):  # commands within commands
+    for _ in range(8):  # so deep may commands stand within commands
         text, count = _COMMAND.subn(r"\1", text)
         if not count:
             break
@@ -147,11 +150,11 @@ def _accented(match: re.Match[str]) -> str:
 
 
 def _with_held(text: str, held: list[str]) -> tuple[str, list[Heading]]:
-    """What was put aside stands in its place again; the marks of headings become headings."""
+    """The text with what was put aside in its place again, and the headings in place of their marks."""
     parts: list[str] = []
     headings: list[Heading] = []
     length, last = 0, 0
-    opened: tuple[int, int] | None = None  # level, where the title begins
+    opened: tuple[int, int] | None = None  # the level of the open heading, and where its title begins
     for mark in _HELD.finditer(text):
         value = held[int(mark[1])]
         for part in (text[last : mark.start()], "" if value.startswith("\0") else value):

@@ -1,4 +1,4 @@
-"""Headings of Markdown and reStructuredText, found line by line in the text as it stands."""
+"""Finds the headings of Markdown and reStructuredText, line by line in the text as it stands."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1*[ \t]*")
 
 
 def markdown_outline(text: str) -> Outline:
-    """ATX and setext headings outside code and comments; the title of the front matter, else the
-    first heading of level 1."""
+    """The ATX and setext headings outside code and comments.
+
+    The title is that of the front matter, or else the first heading of level 1.
+    """
     matter = _FRONT_MATTER.match(text)
     headings = tuple(_markdown_headings(text, matter.end() if matter else 0))
     named = _TITLE.search(matter[2]) if matter else None
-    title = _bare(named[2]) if named else ""
+    title = _without_markup(named[2]) if named else ""
     return title or next((h.title for h in headings if h.level == 1), ""), headings
 
 
 def rst_outline(text: str) -> Outline:
-    """Adorned titles; a style of adornment gets its level when it first appears."""
+    """The adorned titles; a style of adornment gets its level when it first appears."""
     levels: dict[str, int] = {}
     headings = []
     for style, title, start in _rst_titles(list(_lines(text))):
@@ -44,7 +46,7 @@ def rst_outline(text: str) -> Outline:
 
 
 def _lines(text: str, start: int = 0) -> Iterator[tuple[int, str]]:
-    """(where it begins, the line without its end) of each line from `start` on."""
+    """Where each line from `start` on begins, and the line without its end."""
     for line in text[start:].split("\n"):
         yield start, line
         start += len(line) + 1
@@ -54,7 +56,7 @@ def _markdown_headings(text: str, start: int) -> Iterator[Heading]:
     fence = ""  # the run of marks that opened the code block we are in
     comment = False
     lazy = False
-    paragraph: list[tuple[int, str]] = []  # its lines so far: what an underline would make a heading
+    paragraph: list[tuple[int, str]] = []  # the lines so far, which an underline would make a heading
     for offset, line in _lines(text, start):
         mark = _FENCE.fullmatch(line)
         if fence:
@@ -68,10 +70,10 @@ def _markdown_headings(text: str, start: int) -> Iterator[Heading]:
             comment, paragraph = "-->" not in line, []
         elif atx := _ATX.fullmatch(line):
             paragraph = []
-            yield Heading(len(atx[1]), _bare(_CLOSING.sub("", atx[2].strip())), offset)
+            yield Heading(len(atx[1]), _without_markup(_CLOSING.sub("", atx[2].strip())), offset)
         elif paragraph and (under := _SETEXT.fullmatch(line)):
             title = " ".join(part.strip() for _, part in paragraph)
-            yield Heading(1 if "=" in under[1] else 2, _bare(title), paragraph[0][0])
+            yield Heading(1 if "=" in under[1] else 2, _without_markup(title), paragraph[0][0])
             paragraph = []
         elif not line.strip() or _ends_paragraph(line, begun=bool(paragraph)):
             paragraph = []
@@ -82,17 +84,18 @@ def _markdown_headings(text: str, start: int) -> Iterator[Heading]:
 
 
 def _ends_paragraph(line: str, *, begun: bool) -> bool:
-    """A list item, quotation or table; an indented line is code unless a paragraph has begun."""
+    """Whether the line is a list item, a quotation or a table row, or code, as which an indented line is read unless a
+    paragraph has begun."""
     return bool(_NO_PARAGRAPH.match(line)) and not (begun and line.startswith(("    ", "\t")))
 
 
-def _bare(title: str) -> str:
+def _without_markup(title: str) -> str:
     """A heading's words without links, emphasis, code marks, tags, backslashes of escapes and entities."""
     return " ".join(unescape(_ESCAPE.sub(r"\1", _MARKUP.sub("", _LINK.sub(r"\1", title)))).split())
 
 
 def _rst_titles(lines: list[tuple[int, str]]) -> Iterator[tuple[str, str, int]]:
-    """(style, title, where its line begins); the style of an overlined title has two marks."""
+    """The style, the title and the start of its line; the style of an overlined title has two marks."""
     index = 0
     while index + 1 < len(lines):
         (start, line), (_, below) = lines[index], lines[index + 1]
@@ -101,18 +104,21 @@ def _rst_titles(lines: list[tuple[int, str]]) -> Iterator[tuple[str, str, int]]:
         if mark and after_blank and below.strip() and index + 2 < len(lines):
             under = lines[index + 2][1].rstrip()
             if under == line.rstrip() and _long_enough(under, below.strip()):
-                yield mark[1] * 2, _bare(below), lines[index + 1][0]
+                yield mark[1] * 2, _without_markup(below), lines[index + 1][0]
                 index += 3
                 continue
         under_mark = _ADORNMENT.fullmatch(below)
         is_title = after_blank and not mark and line.strip() and not line[0].isspace()
         if is_title and under_mark and _long_enough(below.rstrip(), line.rstrip()):
-            yield under_mark[1], _bare(line), start
+            yield under_mark[1], _without_markup(line), start
             index += 1
         index += 1
 
 
 def _long_enough(adornment: str, title: str) -> bool:
-    """docutils takes a short adornment of four marks; Chinese characters count two columns."""
+    """Whether an adornment is as long as its title, or has four marks, which is enough for docutils.
+
+    Chinese characters count as two columns.
+    """
     columns = sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in title)
     return len(adornment) >= min(columns, 4)

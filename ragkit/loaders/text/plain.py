@@ -1,4 +1,4 @@
-"""Plain text, Markdown and reStructuredText; and `decode`, bytes to text, for every text format.
+"""Plain text, Markdown and reStructuredText; and `decode`, which makes text of bytes for every text format.
 
 A document's text is the file's own text, line for line, so a line number is that of an editor.
 """
@@ -17,7 +17,7 @@ from ragkit.loaders.text.outline import Outline, markdown_outline, rst_outline
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
-_BOMS = (  # UTF-32's before UTF-16's: one begins with the other
+_BOMS = (  # byte order marks; that of UTF-32 comes before that of UTF-16, with which it begins
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -36,15 +36,17 @@ _SIGNATURES = (
     (b"SQLite format 3\x00", "SQLite"),
 )
 _OUTLINES = {"text/markdown": markdown_outline, "text/x-rst": rst_outline}
-_SAMPLE = 64 * 1024  # bytes (or characters) that are looked at to recognise an encoding
-_MAX_CONTROLS = 0.02  # share of a text; more is no text
+_SAMPLE = 64 * 1024  # bytes or characters that are looked at to recognise an encoding
+_MAX_CONTROL_SHARE = 0.02  # of control characters in a text
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # as a half of UTF-16, or no text
-_NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # feeds and escapes do occur
+_CONTROL_BYTE = re.compile(
+    rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
+)  # it is one half of a character in UTF-16, or the file is no text
+_NO_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # form feeds and escapes do occur in texts
 
 
 def read_text(source: str, data: bytes, context: ReadContext) -> Document:
-    """Raises NoText (nothing but white space), LoadError (not a text)."""
+    """The text as it stands, with the headings of Markdown and reStructuredText. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     title, headings = _OUTLINES.get(context.media_type, _no_outline)(text)
     return Document(source, context.media_type, title, text, headings=headings, notes=notes)
@@ -55,7 +57,7 @@ def _no_outline(_: str) -> Outline:
 
 
 def decode_words(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
-    """As `decode`. Raises NoText too: nothing but white space."""
+    """As `decode`; raises NoText too, if there is nothing but white space."""
     text, notes = decode(data, declared)
     if not text or text.isspace():
         raise NoText(EMPTY if not data else BLANK)
@@ -63,11 +65,10 @@ def decode_words(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[
 
 
 def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Message, ...]]:
-    """The text with "\\n" line ends, and notes: a guessed encoding, bytes that fit no character.
+    """The text with "\\n" line ends, and notes of a guessed encoding and of bytes that fit no character.
 
-    Order: byte order mark, obvious UTF-16, UTF-8, the `declared` encodings, UTF-8 with a few wrong
-    bytes, a guess.
-    Raises LoadError: the bytes are no text.
+    What is tried, in this order: a byte order mark, obvious UTF-16, UTF-8, the `declared` encodings, UTF-8 with a few
+    wrong bytes, a guess. Raises LoadError if the bytes are no text.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -93,7 +94,7 @@ def decode(data: bytes, declared: Iterable[str] = ()) -> tuple[str, tuple[Messag
 
 
 def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str, tuple[Message, ...]]:
-    """Notes name what is uncertain. Bytes that fit no character become U+FFFD and are counted."""
+    """The text in this encoding, and notes of what is uncertain. Bytes that fit no character become U+FFFD."""
     notes = []
     if guessed:
         notes.append(
@@ -118,21 +119,21 @@ def _decoded(data: bytes, encoding: str, *, guessed: bool = False) -> tuple[str,
 
 
 def _checked(text: str) -> str:
-    """Plain text. Raises LoadError: it is none."""
+    """The text as plain text. Raises LoadError if it holds binary data."""
     sample = text[:_SAMPLE]
-    if len(_NO_TEXT_CONTROL.findall(sample)) > _MAX_CONTROLS * len(sample) + 3:
+    if len(_NO_TEXT_CONTROL.findall(sample)) > _MAX_CONTROL_SHARE * len(sample) + 3:
         raise LoadError(coded("binary", "It is not a text file: it holds binary data."))
     return _plain(text)
 
 
 def _plain(text: str) -> str:
-    """One kind of line end; no NUL; other control characters but the tab are spaces, never lines."""
+    """The text with one kind of line end, without NULs, and with spaces for other control characters but tabs."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     return _CONTROL.sub(" ", text)
 
 
 def _strictly(data: bytes, encoding: str) -> str | None:
-    """None: some bytes are not of this encoding, or there is no such encoding."""
+    """The text in this encoding; None if some bytes are not of it, or there is no such encoding."""
     try:
         return data.decode(encoding)
     except (UnicodeError, LookupError):  # some codecs raise no more than UnicodeError
@@ -140,7 +141,7 @@ def _strictly(data: bytes, encoding: str) -> str | None:
 
 
 def _is_nearly_utf8(data: bytes) -> bool:
-    """At most one wrong place for ten right characters beyond ASCII: a damaged or mixed UTF-8 file."""
+    """Whether the file is damaged or mixed UTF-8: at most one wrong place for ten right characters beyond ASCII."""
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     beyond = sum(map(len, re.findall(r"[^\x00-\x7f\ufffd]+", text)))
@@ -148,7 +149,7 @@ def _is_nearly_utf8(data: bytes) -> bool:
 
 
 def _telling(data: bytes) -> bytes:
-    """The lines with bytes beyond ASCII, up to the sample's size: only they tell encodings apart."""
+    """The lines with bytes beyond ASCII, which alone tell encodings apart, up to the size of a sample."""
     found: list[bytes] = []
     size = 0
     for line in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*\n?", data):
@@ -160,7 +161,7 @@ def _telling(data: bytes) -> bytes:
 
 
 def _foreign_guess(sample: bytes) -> str | None:
-    """Cyrillic, Greek, Central European, ...: what the frequency tables of ragkit do not know."""
+    """The encoding of Cyrillic, Greek, Central European and other texts, which ragkit has no frequencies for."""
     from charset_normalizer import from_bytes
 
     found = from_bytes(sample).best()

@@ -1,4 +1,4 @@
-"""Subtitles (SubRip, WebVTT): what is said, behind the time when it begins."""
+"""Subtitles (SubRip, WebVTT): the spoken words behind the time at which they begin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]*>|\{\\[^{}]*\}")
 
 
 def read_subtitles(source: str, data: bytes, context: ReadContext) -> Document:
-    """A line a cue: `[00:01:02] text`. Raises NoText, LoadError."""
+    """Each cue becomes a line `[00:01:02] text`. Raises NoText, LoadError."""
     text, notes = decode_words(data)
     builder = DocumentBuilder()
     builder.notes += notes
@@ -36,14 +36,14 @@ def read_subtitles(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 def _write_cue(builder: DocumentBuilder, time: str, rows: list[str], at: int) -> int:
-    """The cue whose text begins at row `at`; where the next one may begin."""
+    """Write the cue whose text begins at row `at`; returns the row where the next one may begin."""
     begin = at
     said = []
     while at < len(rows) and rows[at].strip() and not _TIME.match(rows[at]):
         said.append(_plain(rows[at]))
         at += 1
     if at < len(rows) and _TIME.match(rows[at]) and said and said[-1].isdecimal():
-        said.pop()  # no blank line before the next cue: its number is not part of this one
+        said.pop()  # without a blank line between, this is the number of the next cue
     spoken = one_line(" ".join(said))
     if spoken:
         builder.add(f"[{time}] {spoken}", begin + 1)

@@ -1,8 +1,7 @@
-"""The text of XML, one block element a line, each with its line of the file."""
+"""XML: the text of each block element on a line of its own, which knows its line of the file."""
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import Any
 from xml.parsers import expat
@@ -11,12 +10,11 @@ from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.reasons import OWN_ENTITIES
-from ragkit.loaders.text.encodings import WIDER
+from ragkit.loaders.text.declared import XML_ENCODING, declared_encoding
 from ragkit.loaders.text.plain import decode_words
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError
 
-_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
@@ -28,21 +26,24 @@ def read_xml(source: str, data: bytes, context: ReadContext) -> Document:
 
 
 class _Reader:
-    """An element is a block unless text of its parent stands before or after it on the same line."""
+    """Writes the text of an XML file.
+
+    An element is a block unless text of its parent stands before it, or on the same line behind it.
+    """
 
     def __init__(self, builder: DocumentBuilder) -> None:
         self._builder = builder
-        self._pieces: list[str] = []  # of the line being made
-        self._line = 0  # of the file where it begins
-        self._has_text: list[bool] = []  # of every open element: it has text of its own
+        self._pieces: list[str] = []  # the text of the line that is being made
+        self._line = 0  # the line of the file where that text begins
+        self._has_text: list[bool] = []  # for every open element, whether it has text of its own
         self._parser = self._made_parser()
 
     def read(self, data: bytes) -> None:
-        """Raises LoadError: entities are declared, or nothing could be read."""
-        text, notes = decode_words(data, _declared(data))
+        """Raises NoText; LoadError if entities are declared, or nothing could be read."""
+        text, notes = decode_words(data, declared_encoding(data, XML_ENCODING))
         self._builder.notes += notes
         try:
-            self._parser.Parse(_bare(text).encode(), True)
+            self._parser.Parse(_without_declaration(text).encode(), True)
         except expat.ExpatError as exc:
             line, why = exc.lineno, expat.ErrorString(exc.code)
             self._write()
@@ -87,7 +88,7 @@ class _Reader:
         if self._has_text:
             self._has_text[-1] = True
         if not self._pieces:
-            self._line = self._parser.CurrentLineNumber  # the parser gives a text in pieces, none over a line
+            self._line = self._parser.CurrentLineNumber  # no piece of text from the parser goes over a line end
         self._pieces.append(data)
 
     def _write(self) -> None:
@@ -97,15 +98,6 @@ class _Reader:
         self._pieces = []
 
 
-def _declared(data: bytes) -> list[str]:
-    found = _ENCODING.match(data[:400])
-    try:
-        name = codecs.lookup(found[1].decode("ascii")).name if found else ""
-    except LookupError:
-        return []
-    return [WIDER.get(name, name)] if name and not name.startswith(("utf-16", "utf-32")) else []
-
-
-def _bare(text: str) -> str:
-    """Without its declaration: the encoding that it names is not that of the text any more."""
+def _without_declaration(text: str) -> str:
+    """The text without its XML declaration, which names an encoding that the text is not in any more."""
     return _DECLARATION.sub(lambda match: "\n" * match[0].count("\n"), text, count=1).lstrip(" \t\ufeff")
