@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Reader: TypeAlias = Callable[[str, bytes, ReadContext], Document]
 
-VERSION = "8"  # of what the readers make of the same bytes; a new one has every file read again
+VERSION = "8"  # version of the readers; a new one has every file read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Format:
     text. It may import the library of its extra when it is called, without asking whether it is installed.
     """
 
-    name: str  # in messages
-    media_type: str  # of no other format
-    suffixes: str  # in small letters, with spaces between them
+    name: str  # the format's name in messages
+    media_type: str  # no other format has the same
+    suffixes: str  # all file name suffixes, in small letters, with spaces between them
     reader: str  # "module:function" below ragkit.loaders, imported when the first such file is read
     extra: str = ""  # the extra of ragkit that installs the reader's library
     sign: content.Sign | None = None  # how the content tells the format

@@ -20,9 +20,9 @@ BY_OCR = coded(
     "read_by_ocr", "Read by OCR, {percent} % sure of the letters; check quotes against the picture: page {pages}."
 )
 MAX_PICTURES = 48  # pictures of one document that are described
-MAX_BYTES = 8 << 20  # of one picture
-MAX_BYTES_IN_ALL = 64 << 20  # of all described pictures of one document
-MAX_PIXELS = 200_000_000  # of one picture; a larger one is a bomb, or a map
+MAX_BYTES = 8 << 20  # size of one picture
+MAX_BYTES_IN_ALL = 64 << 20  # size of all described pictures of one document
+MAX_PIXELS = 200_000_000  # size of one picture; a larger one is a bomb, or a map
 _HEAD_BYTES = 1 << 20  # the size is looked for here; looking on costs seconds if a picture is all headers
 # PNG, JPEG and WebP by their first bytes, and by those from the ninth on.
 _FORMATS = ((b"\x89PNG\r\n\x1a\n", b""), (b"\xff\xd8\xff", b""), (b"RIFF", b"WEBP"))

@@ -58,7 +58,7 @@ class PictureCollector:
         self._on_picture = on_picture
         self._met: dict[bytes, bool] = {}  # hash -> whether the picture is described
         self._left_out = Counter[str]()  # pictures that are not described, by the code of the reason
-        self._reasons: dict[str, Message] = {}  # by their codes
+        self._reasons: dict[str, Message] = {}  # code -> reason
         self._count = self._prepared_count = 0
         self._bytes = 0
 

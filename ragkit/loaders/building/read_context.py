@@ -33,7 +33,7 @@ class UnpackingBudget:
 class ReadContext:
     """What the reader of one file is told; the files inside that file share all of it but the first and the last."""
 
-    media_type: str  # of the document to be made; a misnamed file keeps the type that its name gives it
+    media_type: str  # the type of the document to be made; a misnamed file keeps the one that its name gives it
     ocr: Ocr | None = None  # None: pictures are not read
     pictures: PictureCollector | None = None  # None: pictures are not collected to be described
     budget: UnpackingBudget = field(default_factory=UnpackingBudget)

@@ -17,7 +17,7 @@ from ragkit.types.errors import LoadError
 MB = 1 << 20
 NOT_UTF8 = coded("name_not_utf8", "Its name is not valid UTF-8; rename it to have it read.")
 _PIECE = 1 << 20
-_MAX_FILES_LOOKED_AT = 20_000  # of a folder, in search of a file that was moved
+_MAX_FILES_LOOKED_AT = 20_000  # files of a folder that are looked at in search of one that was moved
 # A FIFO must not block the open, and a link that took the file's place must not be followed.
 _WHERE_THE_SYSTEM_HAS_THEM = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WHERE_THE_SYSTEM_HAS_THEM)
@@ -56,7 +56,7 @@ def _read(descriptor: int, max_mb: int) -> bytes:
     _check_size(facts.st_size, max_mb)
     pieces = []
     size = 0
-    while piece := os.read(descriptor, _PIECE):  # to the real end, as the file may be growing
+    while piece := os.read(descriptor, _PIECE):  # the file may be growing, and is read to its real end
         pieces.append(piece)
         size += len(piece)
         _check_size(size, max_mb)

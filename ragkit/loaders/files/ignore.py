@@ -12,7 +12,7 @@ from ragkit.i18n.messages import Message, coded
 from ragkit.types.errors import InputError
 
 IGNORE_FILE = ".ragkitignore"
-_MAX_BYTES = 2**20  # of an ignore file that is read
+_MAX_BYTES = 2**20  # a larger ignore file is not read
 _EXCLUDED = coded("excluded", "It is excluded by a pattern.")
 _NOT_INCLUDED = coded("not_included", "It is not among the included patterns.")
 

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]  # (height, width, 3): blue, green, red
 
-VERSION = "ocr1"  # of what OCR makes of the same picture; part of the key of a reading
+VERSION = "ocr1"  # version of the way pictures are read; part of the key of a reading
 DPI = 200  # dots per inch of a page that is drawn to be read
-MAX_PIXELS = 3000  # of the longer side of a picture; more costs memory and finds no more text
+MAX_PIXELS = 3000  # longer side of a picture; more costs memory and finds no more text
 MEMORY_MB = 3072  # address space that the engine, its models and a picture take
 UNSURE = 0.8  # mean confidence; below it a page is tried in the other three directions
-_MARGIN_PIXELS = 24  # of empty paper that is left around the text
+_MARGIN_PIXELS = 24  # empty paper that is left around the text
 _MAX_FAINT = 48  # difference from the brightness of the paper, of 255, that is no ink yet
-_MIN_PIXELS = 24  # of the shorter side; a smaller picture is a bullet or a rule
-_MIN_CONFIDENCE = 0.5  # of a line; a less sure one is a drawing that was taken for letters
+_MIN_PIXELS = 24  # shorter side of a picture; a smaller one is a bullet or a rule
+_MIN_CONFIDENCE = 0.5  # confidence in a line; a less sure one is a drawing that was taken for letters
 _MIN_ON_END = 1.5  # height to width of a line that the engine turns to read it
-_MIN_LETTERS = 2  # on a page; fewer are spots
+_MIN_LETTERS = 2  # letters on a page; fewer are spots
 _MAX_TURNING_S = 25  # after so much time no other direction is tried, as a page has a time limit
-_MIN_GAIN = 0.1  # of confidence, for another direction to be the right one
+_MIN_GAIN = 0.1  # how much surer OCR must be of a page in another direction to take it for the right one
 
 
 @dataclass(frozen=True, slots=True)

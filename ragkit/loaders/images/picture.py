@@ -43,7 +43,7 @@ _PILLOW_FORMATS = (
     "PPM",
     "PCX",
 )  # that are converted for a model
-_MAX_SIDE_PIXELS = 2000  # of a picture that is converted for a model; models see no more
+_MAX_SIDE_PIXELS = 2000  # longer side of a picture that is converted for a model; models see no more
 
 
 def read_picture(source: str, data: bytes, context: ReadContext) -> Document:
@@ -122,7 +122,7 @@ def as_png(data: bytes, page: int = 1) -> bytes:
     picture = _opened(data, _PILLOW_FORMATS)
     try:
         return _encoded(picture, page)
-    except Exception as exc:  # as in `_opened`
+    except Exception as exc:  # Pillow's writers raise whatever they meet too
         raise _damaged(exc) from exc
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-_MIN_LINE_SHARE = 0.6  # of a column's width, for a line of running text; the cells of a table are shorter
-_MIN_LINES = 3  # of a column
-_MIN_COLUMN_SHARE = 0.25  # of the block's width; what is narrower is a margin, not a column
+_MIN_LINE_SHARE = 0.6  # share of its column that a line of running text fills; the cells of a table are shorter
+_MIN_LINES = 3  # lines that make a column
+_MIN_COLUMN_SHARE = 0.25  # share of the block's width; what is narrower is a margin, not a column
 _MAX_BANDS = 100  # that are looked at together, as the work grows with their square
-_MIN_PARAGRAPH_GAP = 0.8  # of a line's height
+_MIN_PARAGRAPH_GAP = 0.8  # gap above a new paragraph, as a share of a line's height
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class _Writer:
 
     def __init__(self, builder: DocumentBuilder, level: int, context: ReadContext) -> None:
         self._builder = builder
-        self._level = level  # of the message's own heading; 0: it has none
+        self._level = level  # level of the message's own heading; 0: it has none
         self._context = context
         self._attached: list[Letter] = []
         self._has_text = False

@@ -116,7 +116,7 @@ class _Item:
     def _date(self) -> str:
         """When the message was sent, in UTC; "" if it never was."""
         for tag in _SENT:
-            ticks = int.from_bytes(self._numbers.get(tag, b""), "little")  # of 100 ns each, since 1601
+            ticks = int.from_bytes(self._numbers.get(tag, b""), "little")  # one tick is 100 ns; they count from 1601
             if 0 < ticks < 1 << 62:
                 moment = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)
                 return moment.strftime("%Y-%m-%d %H:%M UTC")

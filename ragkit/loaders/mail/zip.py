@@ -21,9 +21,9 @@ from ragkit.types.errors import LoadError, NoText
 
 _MAX_DEPTH = 2  # files that may lie around an archive
 _MAX_MEMBERS = 5_000
-_MAX_RATIO = 200  # of unpacked to packed bytes; text reaches 20, a bomb 1000
+_MAX_RATIO = 200  # unpacked to packed bytes; text reaches 20, a bomb 1000
 _HARMLESS_BYTES = 10 * MB  # unpacked; the ratio of less says nothing
-FAILURES = (  # what the library raises on damaged archives
+FAILURES = (  # the library raises these on damaged archives
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,

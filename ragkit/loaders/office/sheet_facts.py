@@ -25,7 +25,7 @@ _HIDDEN = re.compile(rb"""\bhidden\s*=\s*["'](?:1|true)["']""")
 _COLUMNS = re.compile(rb"""\b(min|max)\s*=\s*["'](\d{1,5})["']""")
 _PRINTED = re.compile(rb"<(?:\w+:)?(?:odd|even|first)(?:Header|Footer)>([^<]*)<")
 _PRINTED_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d{1,3}|[A-Za-z])')
-_MAX_CELLS = 2_000_000  # of a workbook, whose formats are kept
+_MAX_CELLS = 2_000_000  # cells of a workbook whose formats are kept
 _MAX_COLUMNS = 1 << 14
 _MAX_REPEATS = 10_000
 
@@ -194,7 +194,7 @@ def _binary_facts(data: bytes) -> list[Facts]:
 def _records_facts(workbook: bytes) -> list[Facts]:
     own: dict[int, str] = {}
     styles: list[int] = []
-    begins: list[int] = []  # where the sheets begin in the stream, in the order of the workbook
+    begins: list[int] = []  # offsets in the stream at which the sheets begin, in the order of the workbook
     found: dict[int, Facts] = {}
     now: Facts | None = None
     for at, kind, body in _records(workbook):

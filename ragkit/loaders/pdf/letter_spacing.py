@@ -17,10 +17,10 @@ from ragkit.loaders.pdf.raw import Pages
 _WORD = re.compile(r"[^\W\d_]+")
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
-_MIN_GAP = 0.3  # of the width of a letter, between two words
-_MIN_GAP_RATIO = 1.5  # of the gap between two words to the gaps between the letters of the word
-_MIN_LETTERS = 2  # of a word that another may be joined to
-_MAX_LETTERS = 60  # of two words; what is longer is no word
+_MIN_GAP = 0.3  # gap between two words, as a share of the width of a letter
+_MIN_GAP_RATIO = 1.5  # the gap between two words to the gaps within a word
+_MIN_LETTERS = 2  # letters of a word that another may be joined to
+_MAX_LETTERS = 60  # letters of two joined words; what is longer is no word
 _MAX_TRIED_PAGES = 6  # a document that shows no such gap on so many pages has none
 
 

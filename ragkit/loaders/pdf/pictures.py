@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from ragkit.loaders.images.ocr import Pixels
 
 _IMAGE = 3  # PDFium's number for an image among the objects of a page
-_MAX_DEPTH = 3  # of forms within forms in which images are looked for
-_MAX_SIDE_PIXELS = 1600  # of what is drawn; models see no more
+_MAX_DEPTH = 3  # how deep in forms within forms images are looked for
+_MAX_SIDE_PIXELS = 1600  # longer side of a drawn picture; models see no more
 _SCALE = 2.0  # pixels for a point (144 dpi) of a whole page; at this scale a picture must not be too small
-_MIN_WHOLE_PAGE = 0.8  # of the area of a page, for a picture that covers all of it
+_MIN_WHOLE_PAGE = 0.8  # share of a page that a picture covers to be taken for the whole page
 _MIN_MUCH_TEXT = 200  # characters; on a page with more, a picture of all of it is its scan, or its background
-_MAX_IMAGES = 2000  # of a page that are looked at; more are tiles of a drawing
+_MAX_IMAGES = 2000  # images of a page that are looked at; more are tiles of a drawing
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
@@ -78,7 +78,7 @@ def _images(page: Any, text_size: int, pictures: PictureCollector) -> Iterator[b
         try:
             box = _box(page, image)
             original = b"%d %d\0" % image.get_px_size() + bytes(image.get_data(decode_simple=False))
-        except Exception:  # as above; one bad picture does not cost the others
+        except Exception:  # one bad picture does not cost the others
             pictures.leave_out(DAMAGED)
             continue
         width, height = page.get_size()
@@ -107,7 +107,7 @@ def _cut_out(page: Any, image: Any, box: Box, pictures: PictureCollector) -> byt
         pixels = _drawn(page, scale, (box[0], box[1], page_width - box[2], page_height - box[3]))
     except MemoryError:
         raise
-    except Exception as exc:  # as above
+    except Exception as exc:  # PDFium's wrapper raises far more than its own errors
         raise LeftOut(DAMAGED) from exc
     if pixels.size == 0 or pixels.min() == pixels.max():
         raise LeftOut(SMALL)

@@ -28,7 +28,7 @@ from ragkit.types.errors import LoadError, NoText
 if TYPE_CHECKING:
     from ragkit.loaders.images.ocr import Ocr, Reading
 
-_FEW_WORDS_SCORE = 0.3  # of a page of few words, which are kept
+_FEW_WORDS_SCORE = 0.3  # score of a page of few words, which are kept
 _UNDECODABLE_SCORE = 0.4
 _LATIN = re.compile("[A-Za-z]+")
 _LAST_LETTER = re.compile(r"\b[A-Za-z]{3,} [b-z](?=[\s.,)]|\Z)")

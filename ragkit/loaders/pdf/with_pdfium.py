@@ -16,7 +16,7 @@ from ragkit.loaders.pdf.text import sane_title
 if TYPE_CHECKING:
     from ragkit.loaders.images.ocr import Pixels
 
-_MIN_PICTURE_SHARE = 0.5  # of the page; an image that covers less is an illustration
+_MIN_PICTURE_SHARE = 0.5  # share of a page; an image that covers less is an illustration
 
 
 def read_with_pdfium(data: bytes) -> RawPdf:

@@ -48,7 +48,7 @@ def main(limits: Mapping[str, Any]) -> None:
         pictures = _picture_collector(replies, limits) if request.get("pictures") else None
         try:
             answer = _answer(request, limits, ocr, pictures)
-            _set_alarm(0)  # what follows may wait for the parent, which is at work on earlier files
+            _set_alarm(0)  # the parent may be at work on earlier files, for which the rest waits
             if pictures is not None and not answer.keys().isdisjoint(_WITH_TEXT):
                 _send_pictures(replies, pictures, limits)
             _reply(replies, answer, limits)
@@ -243,7 +243,7 @@ def _confine(memory_mb: int, spare_mb: int) -> None:
     """
     try:
         import resource
-    except ImportError:  # on Windows the time limit alone remains
+    except ImportError:  # the time limit alone remains on Windows
         pass
     else:
         for kind, most in (

@@ -386,7 +386,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         return
     try:
         os.killpg(child.pid, signal.SIGKILL)
-    except (AttributeError, OSError):  # on Windows, or it is gone already
+    except (AttributeError, OSError):  # there are no process groups on Windows, or the child is gone already
         child.kill()
 
 

@@ -19,7 +19,7 @@ from ragkit.types.documents import Document, Heading, Page, PageKind, WeakPage
 from ragkit.types.ports import Loaded, LoadFailure, Picture
 
 _TEMPLATE = re.compile(r"[^{}]*(?:\{[a-z_]+\}[^{}]*)*")  # fields have names alone, no widths and no attributes
-_MAX_DEPTH = 8  # of messages within messages
+_MAX_DEPTH = 8  # how deep messages may stand within messages
 _MAX_NAME_LENGTH = 4000  # characters of a sheet's name, or a path within archives
 _HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -21,7 +21,7 @@ WIDER = {  # the wider encoding that browsers read under a name (WHATWG Encoding
 }
 _EAST_ASIAN = ("gb18030", "cp950", "big5hkscs", "cp932", "euc_jp", "cp949")
 _UTF16 = ("utf-16-le", "utf-16-be")
-_MIN_SCORE = 0.45  # of at most 3; foreign alphabets read as Chinese stay below 0.2
+_MIN_SCORE = 0.45  # the scale ends at 3; foreign alphabets read as Chinese stay below 0.2
 _MIN_SCORE_WESTERN = 0.6
 # The most frequent characters of modern Chinese, simplified and traditional, in falling order.
 _FREQUENT = frozenset(

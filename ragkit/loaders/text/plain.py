@@ -37,7 +37,7 @@ _SIGNATURES = (
 )
 _OUTLINES = {"text/markdown": markdown_outline, "text/x-rst": rst_outline}
 _SAMPLE = 64 * 1024  # bytes or characters that are looked at to recognise an encoding
-_MAX_CONTROL_SHARE = 0.02  # of control characters in a text
+_MAX_CONTROL_SHARE = 0.02  # share of control characters that a text may have
 _CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROL_BYTE = re.compile(
     rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"

@@ -43,7 +43,7 @@ def _write_cue(builder: DocumentBuilder, time: str, rows: list[str], at: int) ->
         said.append(_plain(rows[at]))
         at += 1
     if at < len(rows) and _TIME.match(rows[at]) and said and said[-1].isdecimal():
-        said.pop()  # without a blank line between, this is the number of the next cue
+        said.pop()  # this is the number of the next cue, which no blank line parts from this one
     spoken = one_line(" ".join(said))
     if spoken:
         builder.add(f"[{time}] {spoken}", begin + 1)
