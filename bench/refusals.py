@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from bench import shared
 from ragkit.answering.extractive import evidence
-from ragkit.answering.extractive.answerer import threshold_of
+from ragkit.answering.extractive.answerer import measure_threshold
 from ragkit.evaluation.data.questions import Dataset
 from ragkit.models.embedded.embedder import EmbeddedEmbedder
 from ragkit.retrieval import fusion
@@ -30,7 +30,7 @@ from ragkit.types.ports import Embedder
 
 SETS = ("xquad_en", "xquad_zh", "squad2_dev_part")
 QUESTIONS, PASSAGES = 150, 400  # of a set
-_FIXED = evidence.measured("multilingual-e5-small")
+_FIXED = evidence.known_threshold("multilingual-e5-small")
 BEGIN, END = "<!-- refusals: begin -->", "<!-- refusals: end -->"
 Floats = npt.NDArray[np.float32]
 
@@ -78,26 +78,18 @@ def refusals(dataset: Dataset, make: Callable[[Sequence[str]], Embedder]) -> lis
     embedder = make(texts)
     vectors = embedder.embed_documents(texts)
     matrix = np.array([list(vector) for vector in vectors], dtype=np.float32)  # type: ignore[arg-type]
-    own = threshold_of(embedder, texts, matrix)
+    own = measure_threshold(embedder, texts, matrix)
     refused: Counter[tuple[str, bool]] = Counter()
     for question in asked:
         near = matrix @ np.asarray(embedder.embed_query(question.text), dtype=np.float32)
-        covers = covered(question.text, texts)
-        usual = evidence.ordinary(near.tolist())
+        covers = np.array(fusion.covers(question.text, texts), dtype=np.float32)
+        usual = evidence.cosine_baseline(near.tolist())
         ranked = np.argsort(-((near - usual.mean) / usual.deviation + 3 * covers), kind="stable")
         for removed in (False, True):
             best = next(int(at) for at in ranked if not (removed and names[at] in question.relevant))
             for name, threshold in (("fixed", _FIXED), ("own", own)):
                 refused[name, removed] += not threshold.enough(float(near[best]), float(covers[best]), usual)
     return [f"{refused[name, removed] / len(asked):.2f}" for name in ("fixed", "own") for removed in (False, True)]
-
-
-def covered(question: str, texts: Sequence[str]) -> Floats:
-    asked = terms.query_terms(question)
-    matcher = terms.Matcher(asked)
-    held = [matcher.count(text) for text in texts]
-    weights = fusion.term_weights(asked, {term: sum(term in one for one in held) for term in asked}, len(texts))
-    return np.array([terms.cover(weights, one) for one in held], dtype=np.float32)
 
 
 def main() -> None:

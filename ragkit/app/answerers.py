@@ -97,7 +97,7 @@ class Answerers:
     def _threshold(self, embedder: Embedder) -> EvidenceThreshold:
         """Returns how much evidence an answer from this index needs, measured once for each state of the index."""
         from ragkit.answering.extractive import evidence
-        from ragkit.answering.extractive.answerer import threshold_of
+        from ragkit.answering.extractive.answerer import measure_threshold
 
         catalog = self._index.reader()
         stored = StoredVectors(catalog)
@@ -107,6 +107,6 @@ class Answerers:
             with catalog.snapshot():
                 names, vectors = stored.sample(evidence.SAMPLE)
                 chunks = catalog.chunks(names)
-            threshold = threshold_of(embedder, [chunks[name].text for name in names], vectors)
+            threshold = measure_threshold(embedder, [chunks[name].text for name in names], vectors)
             evidence_cache.save(self._index.directory, key, threshold)
         return threshold

@@ -108,9 +108,9 @@ class Questions:
         if not question.strip():
             raise InputError("The question is empty.", hint='Ask something: ragkit ask --schema form.json "The fees"')
         from ragkit.answering.structured.ask import ask
-        from ragkit.answering.structured.schema import form_of
+        from ragkit.answering.structured.schema import make_form
 
-        form = form_of(schema)
+        form = make_form(schema)
         return ask(
             question,
             form,

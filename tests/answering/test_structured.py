@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ragkit import RagKit
-from ragkit.answering.structured.schema import form_of, problem, taken
+from ragkit.answering.structured.schema import make_form, read_reply, why_invalid
 from ragkit.config.resolving import resolve
 from ragkit.frontends.cli import main
 from ragkit.models.embedded.e5 import weights_path
@@ -392,19 +392,19 @@ def test_a_form_gives_back_the_value_that_was_filled_in(schema: Mapping[str, obj
             return {name: wrapped(inner) for name, inner in one.items()}
         return [wrapped(inner) for inner in one] if isinstance(one, list) else part("q", one)
 
-    asked = form_of(schema)
-    assert problem(wrapped(value), asked.asked) == ""
-    assert taken(wrapped(value), asked).value == value
+    asked = make_form(schema)
+    assert why_invalid(wrapped(value), asked.asked) == ""
+    assert read_reply(wrapped(value), asked).value == value
 
 
 def test_a_form_without_end_is_refused() -> None:
     node: dict[str, Any] = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
     with pytest.raises(InputError, match="refers to itself"):
-        form_of({"$defs": {"node": node}, "$ref": "#/$defs/node"})
+        make_form({"$defs": {"node": node}, "$ref": "#/$defs/node"})
     many = {"$defs": {"a": {"properties": {f"p{n}": {} for n in range(50)}}}, "properties": {}}
     many["properties"] = {f"q{n}": {"$ref": "#/$defs/a"} for n in range(50)}
     with pytest.raises(InputError, match="too large"):
-        form_of(many)
+        make_form(many)
 
 
 def test_a_schema_goes_into_the_prompt_as_it_is(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A chat model that quotes: it answers from the texts that the conversation brings."""
+"""Serves quoting as a chat model, which answers from the texts that the conversation brings."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import replace
 from ragkit.answering.extractive import reading_prompts
 from ragkit.answering.extractive.answerer import ExtractiveAnswerer, cosines
 from ragkit.retrieval import fusion
-from ragkit.text import chunking, terms
+from ragkit.text import chunking
 from ragkit.types.answers import ChatMessage, Completion, Context, ContextLedger, QuestionImages
 from ragkit.types.documents import Document
 from ragkit.types.ports import CheckIn, Embedder
 from ragkit.types.search import Passage
 
-_SPLIT_TOKENS = 256  # of a passage of a text that comes in a conversation
-_PASSAGES = 12  # of those, read for an answer
-_PASSAGES_AT_ONCE = 8  # embedded between two looks at whether the answer is still wanted
-_COVER_WEIGHT = 0.3  # of a passage's words beside its cosine, to rank those of a conversation
+_SPLIT_TOKENS = 256  # texts that come in a conversation are split into passages of this size
+_MAX_PASSAGES = 12  # passages that are read for an answer
+_PASSAGES_AT_ONCE = 8  # passages that are embedded between two looks at whether the answer is still wanted
+_COVER_WEIGHT = 0.3  # the weight of a passage's words beside its cosine, when passages are ranked
 
 
 class ExtractiveChat:
     """A chat model that quotes: it answers from the texts that the messages bring, and from nothing
-    else. With no texts, or weak evidence, it says that the documents do not say."""
+    else. With no texts, or weak evidence, it replies that the documents do not say."""
 
     model = "ragkit-extractive"
 
@@ -34,7 +34,7 @@ class ExtractiveChat:
         return self._embedder.count_tokens(text)
 
     def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
-        """The whole answer. Raises ModelError, and what `check_in` raises."""
+        """Returns the whole answer. Raises ModelError, and what `check_in` raises."""
         follow_up = reading_prompts.read_condense_prompt(messages)
         if follow_up is not None:
             return Completion(self._answerer.condense(*follow_up), self.model)
@@ -47,7 +47,7 @@ class ExtractiveChat:
         return replace(completion, model=self.model)
 
     def _split(self, text: reading_prompts.SourceText) -> list[Passage]:
-        """A text in passages as long as the model reads well, all cited by the text's number."""
+        """Splits a text into passages as long as the model reads well, all cited by the text's number."""
         document = Document(source="", media_type="text/plain", title="", text=text.text)
         chunks = chunking.split(document, self.count_tokens, _SPLIT_TOKENS, 0, self._embedder.digest)
         return [
@@ -56,7 +56,8 @@ class ExtractiveChat:
         ]
 
     def _ranked(self, question: str, passages: Sequence[Passage], check_in: CheckIn) -> tuple[Passage, ...]:
-        """The passages, the likeliest first, with what speaks for each; as retrieval does over an index."""
+        """Returns the best passages, the likeliest first, with what speaks for each, as retrieval does over an
+        index."""
         if not passages:
             return ()
         query = self._embedder.embed_query(question)
@@ -65,13 +66,9 @@ class ExtractiveChat:
             check_in()
             part = passages[at : at + _PASSAGES_AT_ONCE]
             near += cosines(self._embedder, query, [passage.text for passage in part])
-        asked = terms.query_terms(question)
-        matcher = terms.Matcher(asked)
-        texts = [matcher.count(passage.text) for passage in passages]
-        frequencies = {term: sum(term in text for text in texts) for term in asked}
-        weights = fusion.term_weights(asked, frequencies, len(passages))
-        found = []
-        for passage, cosine, text in zip(passages, near, texts, strict=True):
-            share = terms.cover(weights, text)
-            found.append(replace(passage, similarity=cosine, cover=share, score=cosine + _COVER_WEIGHT * share))
-        return tuple(sorted(found, key=lambda passage: -passage.score)[:_PASSAGES])
+        covers = fusion.covers(question, [passage.text for passage in passages])
+        found = [
+            replace(passage, similarity=cosine, cover=cover, score=cosine + _COVER_WEIGHT * cover)
+            for passage, cosine, cover in zip(passages, near, covers, strict=True)
+        ]
+        return tuple(sorted(found, key=lambda passage: -passage.score)[:_MAX_PASSAGES])

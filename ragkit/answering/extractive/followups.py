@@ -1,4 +1,4 @@
-"""Making a follow-up question stand alone without a language model: what it leans on is added.
+"""Makes a follow-up question stand alone without a language model: what it leans on is added.
 
 A question leans on the one before when a word points outside it ("How long is it?", "它保修多久？") or
 when a part is missing ("And for contractors?", "那保修期呢？"). Every other question stays as it is.
@@ -13,7 +13,7 @@ from ragkit.text import terms
 from ragkit.types.answers import Turn
 
 _CODE = re.compile(r"([A-Za-z]+-?)\d[\w.-]*")
-_WORDS_ADDED = 12  # of the questions before; in Chinese, runs of characters
+_MAX_WORDS = 12  # words of the conversation that a question may end up with; in Chinese, runs of characters
 
 # -- English -------------------------------------------------------------------------------------
 
@@ -75,13 +75,13 @@ _OBJECT_MISSING = re.compile("^(?:由|在|要|需要|应该)?(?:谁|多少|几|�
 
 
 def condense(question: str, history: Sequence[Turn]) -> str:
-    """`question` with the words of the questions before that it leans on, in brackets after it; as it is
+    """Returns `question` with the words of the questions before that it leans on, in brackets after it; as it is
     when it stands alone or nothing was asked before."""
     topic: list[str] = []
     for turn in history:
-        said = content(turn.question)
-        topic = _joined(topic, said) if leans(turn.question) else said
-    joined = _joined(topic, content(question)) if topic and leans(question) else []
+        said = topic_words(turn.question)
+        topic = _joined(topic, said) if depends_on_history(turn.question) else said
+    joined = _joined(topic, topic_words(question)) if topic and depends_on_history(question) else []
     said_now = {word.casefold() for word in terms.content_words(question)}
     added = [word for word in joined if word.casefold() not in said_now and not _within(word, question)]
     if not added:
@@ -90,51 +90,51 @@ def condense(question: str, history: Sequence[Turn]) -> str:
     return f"{bare} ({' '.join(added)})"
 
 
-def leans(question: str) -> bool:
-    """Whether a question can only be understood with the one before it."""
+def depends_on_history(question: str) -> bool:
+    """Says whether a question can only be understood with the one before it."""
     text = " ".join(question.split())
-    return _leans_zh(text) if terms.is_cjk(text) else _leans_en(text.replace("’", "'"))
+    return _depends_zh(text) if terms.is_cjk(text) else _depends_en(text.replace("’", "'"))
 
 
-def content(question: str) -> list[str]:
-    """The words of a question that say what it is about, in order, as they stand."""
+def topic_words(question: str) -> list[str]:
+    """Returns the words of a question that say what it is about, in order, as they stand."""
     found = [_TAIL_ZH.sub("", word) for word in terms.content_words(question) if word.casefold() not in _MORE_EN]
     return [word for word in found if len(word) > 1 or not terms.is_cjk(word)]
 
 
 def _joined(topic: Sequence[str], then: Sequence[str]) -> list[str]:
-    """Both lists, each word once, the first and the latest if there are many. A code takes the place of
-    those of its family: who asks of the BL-200 after the BL-510 means the BL-200 alone."""
+    """Joins both lists, each word once; if there are many, the first and the latest are kept. A code takes the place
+    of those of its family: who asks of the BL-200 after the BL-510 means the BL-200 alone."""
     families = {_family(word) for word in then} - {""}
     words = list(dict.fromkeys([*(word for word in topic if _family(word) not in families), *then]))
-    half = _WORDS_ADDED // 2
-    return words if len(words) <= _WORDS_ADDED else [*words[:half], *words[-half:]]
+    half = _MAX_WORDS // 2
+    return words if len(words) <= _MAX_WORDS else [*words[:half], *words[-half:]]
 
 
 def _family(word: str) -> str:
-    """The letters before the number of a code such as "BL-510" or "A1"; "" for other words."""
+    """Returns the letters before the number of a code such as "BL-510" or "A1"; "" for other words."""
     code = _CODE.fullmatch(word)
     return code[1].casefold() if code else ""
 
 
 def _within(word: str, text: str) -> bool:
-    """Whether a run of Chinese, which has no word marks, stands in `text`."""
+    """Says whether a run of Chinese, which has no borders between words, stands in `text`."""
     return terms.is_cjk(word) and word in text
 
 
 def _without_leading(question: str) -> str:
-    """The question without the word that ties it to the one before."""
+    """Returns the question without the word that ties it to the one before."""
     leading = _LEADING_ZH if terms.is_cjk(question) else _LEADING_EN
     found = leading.match(question.strip())
     rest = question.strip()[found.end() :].strip() if found else ""
     return rest if len(rest) > 1 else question.strip()
 
 
-def _leans_en(text: str) -> bool:
+def _depends_en(text: str) -> bool:
     rest = text
     while (tie := _LEADING_EN.match(rest)) and tie.end() < len(rest):
         rest = rest[tie.end() :]
-    said = content(rest)
+    said = topic_words(rest)
     asks = re.match(rf"(?:(?:for|since|until|by|from|at|in|to)\s+)?(?:{_ASKS_EN})\b", rest, re.I)
     if not said or _ABOUT_EN.search(text) or _POINTING.search(rest):
         return True
@@ -146,7 +146,7 @@ def _leans_en(text: str) -> bool:
 
 
 def _points_outside(text: str) -> bool:
-    """Whether a personal pronoun stands for something that the text itself does not name before it."""
+    """Says whether a personal pronoun stands for something that the text itself does not name before it."""
     return any(
         not _named_before(found.group().casefold(), text[: found.start()])
         for found in _PERSONAL.finditer(text)
@@ -155,18 +155,18 @@ def _points_outside(text: str) -> bool:
 
 
 def _named_before(pronoun: str, before: str) -> bool:
-    """Whether what stands before a pronoun may name what it stands for."""
+    """Says whether what stands before a pronoun may name what it stands for."""
     named = bool(_NAMED_EN.search(before))
     if pronoun in _POSSESSIVE:
         bare = re.sub(rf"^(?:{_ASKS_EN})\b\s*\w*", "", before, flags=re.I)
-        several = any(word.endswith("s") or word == "staff" for word in content(bare))
+        several = any(word.endswith("s") or word == "staff" for word in topic_words(bare))
         return named or several or bool(_ASKED_NOUN.match(before))
-    # In one clause, "it" is never what was named there: "Is the fee included in it?"
+    # In its own clause nothing is named that "it" could stand for: "Is the fee included in it?"
     bare = re.sub(rf"^(?:{_ASKS_EN})\b", "", before, flags=re.I)
-    return bool(re.search(_CLAUSE, bare, re.I)) and (named or bool(content(bare)))
+    return bool(re.search(_CLAUSE, bare, re.I)) and (named or bool(topic_words(bare)))
 
 
-def _leans_zh(text: str) -> bool:
+def _depends_zh(text: str) -> bool:
     text = text.translate(_SIMPLIFIED)
     tie = _LEADING_ZH.match(text)
     rest = text[tie.end() :] if tie and tie.end() < len(text) else text

@@ -1,8 +1,7 @@
-"""Answering by quoting: which sentences of the context answer a question, and whether any does.
+"""Chooses the sentences of the context that answer a question.
 
-Measured on XQuAD (1,190 questions a language): one sentence holds the gold answer in about four of
-five cases, two sentences in nine of ten. It quotes; it never states what no source says, and it
-cannot count, compare or conclude.
+On XQuAD (1,190 questions a language) one sentence holds the gold answer in about four of five cases, two sentences in
+nine of ten. Quoting never states what no source says, and cannot count, compare or conclude.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ragkit.text.sentences import quotable_sentences
 from ragkit.types.search import Passage
 
 _PAIRS = ("“”", "「」", '""', "«»", "『』")
-# White space beside a CJK character and another one or its punctuation is of the page, not of the text.
+# White space between CJK characters, or between one and its punctuation, comes from the page and not from the text.
 _BETWEEN_CJK = re.compile(
     rf"(?<=[{terms.CJK}])\s+(?=[{terms.CJK}，。！？；：、“”（）])|(?<=[，。！？；：、“”（）])\s+(?=[{terms.CJK}])"
 )
@@ -33,8 +32,8 @@ class Sentence:
     """A sentence of a passage that could be quoted."""
 
     marker: int
-    text: str  # without the marks around it; a verbatim part of its passage
-    position: int  # in order of passages and of reading, from 0
+    text: str  # a verbatim part of its passage, without the marks around it
+    position: int  # from 0, in the order of the passages and of reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,8 @@ class ScoredSentence:
     score: float  # comparable within one question
 
 
-def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
-    """Up to `limit` sentences of the passages, in order; headings and fragments are left out."""
+def candidate_sentences(passages: Sequence[Passage], limit: int) -> list[Sentence]:
+    """Returns up to `limit` sentences of the passages, in order; headings and fragments are left out."""
     found = (
         (passage.marker, text)
         for passage in passages
@@ -53,32 +52,28 @@ def candidates(passages: Sequence[Passage], limit: int) -> list[Sentence]:
     return [Sentence(marker, text, position) for position, (marker, text) in enumerate(islice(found, limit))]
 
 
-def score(
+def rank_sentences(
     question: str, sentences: Sequence[Sentence], similarities: Sequence[float], passages: Sequence[Passage]
 ) -> list[ScoredSentence]:
-    """The sentences, best first: cosine in standard deviations, plus `_COVER_WEIGHT` times the share of the
-    question's weighted words (words that most candidates share weigh little), less `_BEHIND_WEIGHT` of what
-    the sentence's passage is behind the best one."""
-    question_terms = terms.query_terms(question)
-    matcher = terms.Matcher(question_terms)
-    texts = [matcher.count(sentence.text) for sentence in sentences]
-    frequencies = {term: sum(term in text for text in texts) for term in question_terms}
-    weights = fusion.term_weights(question_terms, frequencies, len(sentences))
+    """Returns the sentences, best first. Their score is the cosine in standard deviations, plus `_COVER_WEIGHT` times
+    the share of the question's weighted words (words that most candidates share weigh little), less `_BEHIND_WEIGHT`
+    of what the sentence's passage is behind the best one."""
+    covers = fusion.covers(question, [sentence.text for sentence in sentences])
     mean, deviation = mean_and_deviation(similarities) if similarities else (0.0, 1.0)
     deviation = max(deviation, 0.01)
     best_passage = max((passage.score for passage in passages), default=0.0)
     behind = {passage.marker: best_passage - passage.score for passage in passages}
     scored = []
-    for sentence, text, similarity in zip(sentences, texts, similarities, strict=True):
-        points = (similarity - mean) / deviation + _COVER_WEIGHT * terms.cover(weights, text)
+    for sentence, cover, similarity in zip(sentences, covers, similarities, strict=True):
+        points = (similarity - mean) / deviation + _COVER_WEIGHT * cover
         points -= _BEHIND_WEIGHT * behind[sentence.marker]
         scored.append(ScoredSentence(sentence, points))
     return sorted(scored, key=lambda item: (-item.score, item.sentence.position))
 
 
-def choose(ranked: Sequence[ScoredSentence], most: int, drop: float) -> list[Sentence]:
-    """The best sentences, at most `most`, none worse than the best by more than `drop`; repeats
-    left out, in order of rank."""
+def choose_quotes(ranked: Sequence[ScoredSentence], most: int, drop: float) -> list[Sentence]:
+    """Returns the best sentences in order of rank, at most `most`, none worse than the best by more than `drop`;
+    repeats are left out."""
     chosen: list[Sentence] = []
     seen: set[str] = set()
     for item in ranked:
@@ -91,8 +86,8 @@ def choose(ranked: Sequence[ScoredSentence], most: int, drop: float) -> list[Sen
     return chosen
 
 
-def quoted(sentence: Sentence) -> str:
-    """The sentence on one line, in quotation marks that it does not hold itself, with its marker."""
+def quote_line(sentence: Sentence) -> str:
+    """Returns the sentence on one line, in quotation marks that it does not hold itself, with its marker."""
     line = _BETWEEN_CJK.sub("", " ".join(sentence.text.split()))
     pair = next((pair for pair in _PAIRS if not set(pair) & set(line)), "“”")
     return f"{pair[0]}{line}{pair[1]} [{sentence.marker}]"

@@ -1,4 +1,4 @@
-"""From a question and a JSON Schema to a value whose every field has its proof:
+"""Goes from a question and a JSON Schema to a value whose every field has its proof:
 
 schema -> form -> passages -> filled in (asked for once more where a field is not proved) -> fields checked -> value
 """
@@ -12,21 +12,20 @@ from dataclasses import dataclass, field, replace
 from ragkit.answering import citations, packing
 from ragkit.answering.ask import tokens_after
 from ragkit.answering.packing import ContextBudget
+from ragkit.answering.prompts import FRAME_TOKENS
 from ragkit.answering.structured import prompts
-from ragkit.answering.structured.schema import Gap, Leaf, problem, taken
+from ragkit.answering.structured.schema import Gap, Leaf, read_reply, why_invalid
 from ragkit.i18n.messages import Message, coded
 from ragkit.retrieval.selection import Selection
 from ragkit.text import numbers_and_dates, quotes
 from ragkit.types.answers import ChatMessage, Completion, Context
 from ragkit.types.documents import Document
 from ragkit.types.errors import BadReply, ContextOverflow, FormatMismatch, InputError, ModelError
-from ragkit.types.ports import Chat, Filler, complete
+from ragkit.types.ports import Chat, Filler, ReadDocument, complete
 from ragkit.types.search import Passage
 from ragkit.types.structured import Field, FieldState, Filling, FindPassages, Form, StructuredAnswer, path_text
 
-_FRAME_TOKENS = 288  # of the question and of the chat template around the messages
-_MIN_TOKENS = 200  # of passages, for a form to be filled in at all
-_MAX_COMPLAINTS = 8  # named when a model is asked again
+_MIN_PASSAGE_TOKENS = 200  # a form that leaves less for passages cannot be filled in
 
 _NOT_SAID = coded("not_said", "the documents do not say")
 
@@ -36,26 +35,25 @@ def ask(
     form: Form,
     *,
     retrieve: Callable[[str], Selection],
-    read: Callable[[str], Document | None],
+    read: ReadDocument,
     filler: Filler,
     unread_count: int,
 ) -> StructuredAnswer:
-    """The form filled in from the documents. Raises what retrieval and the model raise, and BadReply when the
+    """Fills in the form from the documents. Raises what retrieval and the model raise, and BadReply when the
     model twice gives something that does not fit the form."""
     searched: dict[str, Selection] = {}
 
     def find(query: str, passage_tokens: int) -> Context:
         if query not in searched:
             searched[query] = retrieve(query)
-        return packing.pack(
-            searched[query], ContextBudget(filler.count_tokens, passage_tokens, filler.window_tokens, read=read)
-        )
+        budget = ContextBudget(filler.count_tokens, passage_tokens, filler.window_tokens, read)
+        return packing.pack(searched[query], budget)
 
     nearest = searched[question] = retrieve(question)
     filling = filler.fill(question, form, find)
-    value = taken(filling.filled, form).value
+    value = read_reply(filling.filled, form).value
     documents = {passage.source: read(passage.source) for passage in filling.context.passages}
-    misfit = problem(value, form.schema)
+    misfit = why_invalid(value, form.schema)
     completion = filling.completion
     misfits = (coded("value_misfit", "The value does not fit the schema: {why}.", why=misfit),) if misfit else ()
     return StructuredAnswer(
@@ -83,14 +81,14 @@ class Proof:
     part: Leaf | Gap
     state: FieldState
     passage: Passage | None = None
-    span: tuple[int, int] | None = None  # of the quote, in the passage's text
+    span: tuple[int, int] | None = None  # where the quote stands, in characters of the passage's text
     reason: Message = field(default_factory=Message)
 
 
 def proofs(filled: object, form: Form, context: Context) -> list[Proof]:
-    """The proof of each part of a reply. A quote that stands in another passage than the one named counts: where
-    it stands is what is cited."""
-    return [_proof(part, context.passages) for part in taken(filled, form).parts]
+    """Returns the proof of each part of a reply. A quote that stands in another passage than the one named counts:
+    where it stands is what is cited."""
+    return [_proof(part, context.passages) for part in read_reply(filled, form).parts]
 
 
 def _proof(part: Leaf | Gap, passages: Sequence[Passage]) -> Proof:
@@ -130,7 +128,7 @@ def _field(proof: Proof, filling: Filling, documents: dict[str, Document | None]
 
 
 class PromptedFiller:
-    """The `Filler` of a language model: asks it for values, each with a quote."""
+    """The `Filler` that asks a language model for values, each with a quote."""
 
     mode = "generative"
 
@@ -147,8 +145,8 @@ class PromptedFiller:
         return self._chat.count_tokens(text)
 
     def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
-        """The better of at most two replies, whole; without `ask_again` a second one is asked for only when the
-        first does not fit the form at all. Raises BadReply, ModelError."""
+        """Returns the better of at most two replies, whole. Without `ask_again` a second one is asked for only when
+        the first does not fit the form at all. Raises BadReply, ModelError."""
         context, first = self._first(question, form, find)
         if not first.complaints or (first.fits and not self._ask_again):
             return _filling(first, context, 1)
@@ -164,16 +162,17 @@ class PromptedFiller:
         return _filling(best, context, 1 if second is None else 2)
 
     def _first(self, question: str, form: Form, find: FindPassages) -> tuple[Context, _Reply]:
+        """Returns the passages and the first reply to them; fewer passages where the server finds them too long."""
         frame = prompts.form_prompt(question, form.schema, ())
-        used = sum(self._chat.count_tokens(message.content) for message in frame) + _FRAME_TOKENS
-        room = self._chat.window_tokens - self._chat.answer_tokens - used
-        if room < _MIN_TOKENS:
+        used = sum(self._chat.count_tokens(message.content) for message in frame) + FRAME_TOKENS
+        passage_tokens = self._chat.window_tokens - self._chat.answer_tokens - used
+        if passage_tokens < _MIN_PASSAGE_TOKENS:
             raise InputError(
                 "The form leaves no room for passages in a window of {window} tokens.",
                 hint="Raise options.num_ctx, or make the schema smaller.",
                 window=self._chat.window_tokens,
             )
-        context = find(question, room)
+        context = find(question, passage_tokens)
         try:
             return context, self._reply(prompts.form_prompt(question, form.schema, context.passages), form, context)
         except ContextOverflow as overflow:
@@ -181,11 +180,12 @@ class PromptedFiller:
             return context, self._reply(prompts.form_prompt(question, form.schema, context.passages), form, context)
 
     def _second(self, question: str, form: Form, context: Context, first: _Reply) -> _Reply | None:
-        """None: the server gave none, or has no room for the question and what was wrong with the first reply."""
+        """Returns a reply to what was wrong with the first one; None where the server gives none, or its window does
+        not hold all of that."""
         messages = [
             *prompts.form_prompt(question, form.schema, context.passages),
             ChatMessage("assistant", first.completion.text),
-            prompts.form_retry_prompt(question, first.complaints[:_MAX_COMPLAINTS]),
+            prompts.form_retry_prompt(question, first.complaints),
         ]
         try:
             return self._reply(messages, form, context)
@@ -207,19 +207,21 @@ class _Reply:
 
     completion: Completion
     filled: object
-    complaints: tuple[str, ...]  # in English; names of fields and quotes
-    fits: bool  # it is JSON by the form
-    proved: int = 0
+    complaints: tuple[str, ...]  # what the model is told, in English: names of fields and quotes
+    fits: bool  # the reply is JSON that fits the form
+    proved: int = 0  # fields whose quote was found
 
     @property
     def worth(self) -> tuple[bool, int, int]:
+        """The higher, the better a reply is proved; one that does not fit the form is worth the least."""
         return self.fits, self.proved - len(self.complaints), -len(self.complaints)
 
 
 def _read(completion: Completion, form: Form, context: Context) -> _Reply:
+    """Reads a reply as JSON, and looks for what is wrong with it."""
     try:
-        filled = json.loads(_bare(completion.text))
-        why = problem(filled, form.asked)
+        filled = json.loads(_without_fence(completion.text))
+        why = why_invalid(filled, form.asked)
     except (ValueError, RecursionError) as exc:
         filled, why = None, f"it is not JSON ({exc})"
     if why:
@@ -235,8 +237,8 @@ def _complaint(proof: Proof) -> str:
     return f"{path_text(proof.part.path)}: {proof.reason} (“{proof.part.quote}”)"
 
 
-def _bare(text: str) -> str:
-    """JSON out of the fence that models like to put around it."""
+def _without_fence(text: str) -> str:
+    """Takes JSON out of the fence that models like to put around it."""
     text = text.strip()
     return text.split("\n", 1)[-1].removesuffix("```") if text.startswith("```") else text
 

@@ -1,5 +1,5 @@
-"""Filling in a form without a language model: for each field the sentence that answers best, and out of it
-the one value that it gives without doubt. Nothing is concluded, and nothing is made up."""
+"""Fills in a form without a language model: for each field it finds the sentence that answers best, and reads the one
+value that this gives without doubt. Nothing is concluded, and nothing is made up."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 
 from ragkit.answering.extractive.answerer import ExtractiveAnswerer
 from ragkit.answering.extractive.sentences import ScoredSentence
-from ragkit.answering.structured.schema import ABSENT, is_scalar, label, problem
-from ragkit.answering.structured.schema import choices as forms_choices
+from ragkit.answering.structured.schema import ABSENT, alternatives, is_scalar, search_words, why_invalid
 from ragkit.i18n.messages import Message, coded
 from ragkit.text import numbers_and_dates
 from ragkit.types.answers import Completion, Context, ContextLedger, LedgerEntry
 from ragkit.types.search import Passage
 from ragkit.types.structured import FieldPath, Filling, FindPassages, Form
 
-_SENTENCES = 3  # looked at for a value, the best first
-_DROP = 1.0  # that they may be behind the best one, in the units of extraction.score
+_MAX_SENTENCES = 3  # sentences that are looked at for a value, the best first
+_MAX_DROP = 1.0  # how much worse than the best one they may be, in the units of `rank_sentences`
 
 
 class ExtractiveFiller:
@@ -36,13 +35,13 @@ class ExtractiveFiller:
         return self._answerer.count_tokens(text)
 
     def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
-        work = _Work(question, find, self._answerer)
+        work = _Filling(question, find, self._answerer)
         filled = work.filled(form.schema, (), "")
         return Filling(filled, work.context(), Completion("", self.model), reasons=work.reasons)
 
 
-class _Work:
-    """One form on its way: what was quoted, and why the rest has no value."""
+class _Filling:
+    """A form while it is filled in: what was quoted, and why the rest has no value."""
 
     def __init__(self, question: str, find: FindPassages, answerer: ExtractiveAnswerer) -> None:
         self._question = question
@@ -53,14 +52,15 @@ class _Work:
         self.reasons: dict[FieldPath, Message] = {}
 
     def context(self) -> Context:
-        """Every passage that a value was read out of."""
+        """Returns every passage that a value was read out of."""
         planned = sum(entry.tokens for entry in self._entries)
         return Context(tuple(self._passages), ContextLedger(None, 0, planned, tuple(self._entries), ()))
 
     def filled(self, node: Mapping[str, Any], path: FieldPath, about: str) -> object:
+        """Fills in one node of the schema; `about` says in words what it and the nodes above it are about."""
         if "properties" in node:
             return {
-                name: self.filled(below, (*path, name), f"{about} {label(name, below)}".strip())
+                name: self.filled(below, (*path, name), f"{about} {search_words(name, below)}".strip())
                 for name, below in node["properties"].items()
             }
         if not is_scalar(node):
@@ -69,7 +69,7 @@ class _Work:
         return self._scalar(node, path, about)
 
     def _scalar(self, node: Mapping[str, Any], path: FieldPath, about: str) -> object:
-        choices = [one for one in forms_choices(node) if one.get("type") != "null"]
+        choices = [one for one in alternatives(node) if one.get("type") != "null"]
         if len(choices) != 1:
             self.reasons[path] = coded("type_needs_model", "a choice between types needs a language model")
             return ABSENT
@@ -79,12 +79,12 @@ class _Work:
             )
             return ABSENT
         context = self._find(f"{about} {self._question}", self._answerer.passage_tokens)
-        ranked = self._answerer.best(about or self._question, context)
-        for one in ranked[:_SENTENCES]:
-            if ranked[0].score - one.score > _DROP:
+        ranked = self._answerer.best_sentences(about or self._question, context)
+        for one in ranked[:_MAX_SENTENCES]:
+            if ranked[0].score - one.score > _MAX_DROP:
                 break
             value = numbers_and_dates.read_value(choices[0], one.sentence.text, about)
-            if not isinstance(value, numbers_and_dates.NoValue) and not problem(value, node):
+            if not isinstance(value, numbers_and_dates.NoValue) and not why_invalid(value, node):
                 return self._proved(value, one, context)
             why = (
                 value.why
@@ -95,6 +95,7 @@ class _Work:
         return ABSENT
 
     def _proved(self, value: object, found: ScoredSentence, context: Context) -> dict[str, object]:
+        """Returns a value with its sentence and passage, which gets the next number of this form if it is new."""
         [passage] = [one for one in context.passages if one.marker == found.sentence.marker]
         [entry] = [one for one in context.ledger.sent if one.marker == passage.marker]
         known = [one for one in self._passages if (one.source, one.start) == (passage.source, passage.start)]

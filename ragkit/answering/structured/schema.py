@@ -1,4 +1,4 @@
-"""JSON Schemas as forms: what a model is asked for, and what its reply fills in.
+"""Makes forms of JSON Schemas, and reads the values that a reply fills in.
 
 Each scalar is asked for as an object of its quote, the number of the quote's passage and the value, which may
 be null whatever the schema says: a model that must give a value invents one.
@@ -14,7 +14,7 @@ from ragkit.types.errors import InputError
 from ragkit.types.structured import FieldPath, Form, Scalar, path_text
 
 ABSENT: Mapping[str, object] = {"quote": "", "passage": 0, "value": None}
-"""A scalar that has no value, as a reply says it."""
+"""How a reply says that a scalar has no value."""
 
 Node = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ _NOT_SUPPORTED = (
     "contains", "propertyNames", "unevaluatedProperties", "unevaluatedItems",
 )  # fmt: skip
 _KEPT_OF_LISTS = ("title", "description", "maxItems", "uniqueItems")
-_MAX_NODES = 2000  # of a schema, its references resolved
+_MAX_NODES = 2000  # the most parts that a schema may have, its references resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Leaf:
     path: FieldPath
     value: Scalar
     quote: str
-    marker: int  # of the passage it names
+    marker: int  # the number of the passage that the reply names for it
     required: bool
-    closed: bool  # the schema gives a choice of values: they need not stand in the text
+    closed: bool  # the schema gives a choice of values, which need not stand in the text
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A place of the schema that the value leaves out: there is none, and null is not allowed."""
+    """A place of the schema without a value, where null is not allowed: the whole value leaves it out."""
 
     path: FieldPath
     required: bool
@@ -49,34 +49,35 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """A reply without its quotes. `leaves` and `gaps` are in the order of the schema."""
+    """A reply without its quotes: the whole value, and its parts in the order of the reply."""
 
     value: object
     parts: tuple[Leaf | Gap, ...]
 
 
-_NOTHING = object()  # in place of a value that is left out
+_LEFT_OUT = object()  # stands for a value that is left out
 
 
 # -- from a schema to a form -------------------------------------------------------------------
 
 
-def form_of(schema: object) -> Form:
-    """Raises InputError: it is no valid JSON Schema, or asks for what cannot be filled in field by field."""
+def make_form(schema: object) -> Form:
+    """Makes a form of a JSON Schema. Raises InputError where it is none, or asks for what cannot be filled in field
+    by field."""
     import jsonschema
 
     if not isinstance(schema, Mapping):
-        raise _not_a_schema("not an object")
+        raise _invalid_schema("not an object")
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as exc:
         where = "".join(f" ({part})" for part in list(exc.absolute_path)[-1:])
-        raise _not_a_schema(f"{exc.message[:200]}{where}") from exc
+        raise _invalid_schema(f"{exc.message[:200]}{where}") from exc
     resolved = _Resolving(schema).node(schema, ())
-    return Form(resolved, _asked(resolved))
+    return Form(resolved, _reply_schema(resolved))
 
 
-def _not_a_schema(why: str) -> InputError:
+def _invalid_schema(why: str) -> InputError:
     return InputError("The schema is not a valid JSON Schema: {why}.", why=why.rstrip("."))
 
 
@@ -91,12 +92,12 @@ class _Resolving:
         self._nodes += 1
         if self._nodes > _MAX_NODES:
             raise InputError("The schema is too large: it has more than {most} parts.", most=_MAX_NODES)
-        if not isinstance(node, Mapping):  # true: anything
+        if not isinstance(node, Mapping):  # `true` allows anything
             return {}
         if "$ref" in node:
             return self._referred(node, open_references)
         merged = node["allOf"] if isinstance(node.get("allOf"), list) else []
-        if len(merged) == 1:  # how some tools put a description beside a reference
+        if len(merged) == 1:  # some tools put a description beside a reference in this way
             inner = self.node(merged[0], open_references)
             return {**inner, **{name: value for name, value in node.items() if name != "allOf"}}
         _check_supported(node)
@@ -109,7 +110,7 @@ class _Resolving:
                 found[name] = [self.node(one, open_references) for one in node[name]]
         if "properties" in node:
             found["properties"] = {name: self.node(one, open_references) for name, one in node["properties"].items()}
-        return _types_apart(found)
+        return _split_types(found)
 
     def _referred(self, node: Node, open_references: tuple[str, ...]) -> dict[str, Any]:
         reference = str(node["$ref"])
@@ -121,7 +122,7 @@ class _Resolving:
                 target = target[part.replace("~1", "/").replace("~0", "~")]
         except (KeyError, TypeError) as exc:
             why = f"{reference} leads nowhere"
-            raise _not_a_schema(why) from exc
+            raise _invalid_schema(why) from exc
         beside = {name: value for name, value in node.items() if name in ("title", "description")}
         return {**self.node(target, (*open_references, reference)), **beside}
 
@@ -138,8 +139,8 @@ def _check_supported(node: Node) -> None:
         )
 
 
-def _types_apart(node: dict[str, Any]) -> dict[str, Any]:
-    """A node that may be an object or a list, or something else, as a choice between them."""
+def _split_types(node: dict[str, Any]) -> dict[str, Any]:
+    """Returns a node that may be an object or a list, or something else, as a choice between these types."""
     types = node.get("type")
     if not isinstance(types, list) or not {"object", "array"} & set(types):
         return node
@@ -148,10 +149,10 @@ def _types_apart(node: dict[str, Any]) -> dict[str, Any]:
     return {**told, "anyOf": [{**(rest if kind in ("object", "array") else {}), "type": kind} for kind in types]}
 
 
-def choices(node: Node) -> list[Node]:
-    """The nodes that one node allows: itself, or those of its anyOf or oneOf."""
+def alternatives(node: Node) -> list[Node]:
+    """Returns the nodes that one node allows: itself, or those of its anyOf or oneOf."""
     branches = node.get("anyOf") or node.get("oneOf")
-    return [one for branch in branches for one in choices(branch)] if branches else [node]
+    return [one for branch in branches for one in alternatives(branch)] if branches else [node]
 
 
 def is_object(node: Node) -> bool:
@@ -163,41 +164,41 @@ def is_list(node: Node) -> bool:
 
 
 def is_scalar(node: Node) -> bool:
-    """Whether no choice of the node is an object or a list."""
-    return not any(is_object(one) or is_list(one) for one in choices(node))
+    """Says whether no alternative of the node is an object or a list."""
+    return not any(is_object(one) or is_list(one) for one in alternatives(node))
 
 
-def _asked(node: Node) -> dict[str, Any]:
-    """The schema of a reply for `node`."""
+def _reply_schema(node: Node) -> dict[str, Any]:
+    """Returns the schema that a reply for `node` has to fit."""
     told = {name: node[name] for name in ("title", "description") if name in node}
     if is_scalar(node):
         value = {"anyOf": [node, {"type": "null"}]} if node.keys() - {"title", "description"} else _ANY_SCALAR
         parts = {"quote": {"type": "string"}, "passage": {"type": "integer"}, "value": value}
         return {**told, "type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
     if "anyOf" in node or "oneOf" in node:
-        return {**told, "anyOf": [_asked(one) for one in choices(node)]}
+        return {**told, "anyOf": [_reply_schema(one) for one in alternatives(node)]}
     if is_list(node):
         items = node.get("items")
         kept = {name: node[name] for name in _KEPT_OF_LISTS if name in node}
-        return {**kept, "type": "array", "items": _asked(items if isinstance(items, Mapping) else {})}
-    parts = {name: _asked(one) for name, one in node.get("properties", {}).items()}
+        return {**kept, "type": "array", "items": _reply_schema(items if isinstance(items, Mapping) else {})}
+    parts = {name: _reply_schema(one) for name, one in node.get("properties", {}).items()}
     others = node.get("additionalProperties", {})
-    more: object = False if parts or others is False else _asked(others if isinstance(others, Mapping) else {})
+    more: object = False if parts or others is False else _reply_schema(others if isinstance(others, Mapping) else {})
     return {**told, "type": "object", "properties": parts, "required": list(parts), "additionalProperties": more}
 
 
 # -- from a reply to a value -------------------------------------------------------------------
 
 
-def taken(filled: object, form: Form) -> FilledForm:
-    """The value that a reply by `Form.asked` fills in; what it has no value for is null where the schema
+def read_reply(filled: object, form: Form) -> FilledForm:
+    """Returns the value that a reply by `Form.asked` fills in; what it has no value for is null where the schema
     allows it, else left out."""
-    value, parts = _taken(filled, [form.schema], (), True)
-    return FilledForm(None if value is _NOTHING else value, tuple(parts))
+    value, parts = _read(filled, [form.schema], (), True)
+    return FilledForm(None if value is _LEFT_OUT else value, tuple(parts))
 
 
-def problem(value: object, schema: Mapping[str, object]) -> str:
-    """Why `value` does not fit `schema`; "" when it does."""
+def why_invalid(value: object, schema: Mapping[str, object]) -> str:
+    """Returns why `value` does not fit `schema`; "" when it does."""
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
@@ -211,42 +212,44 @@ def problem(value: object, schema: Mapping[str, object]) -> str:
 _Found = tuple[object, list["Leaf | Gap"]]
 
 
-def _taken(filled: object, nodes: Sequence[Node], path: FieldPath, required: bool) -> _Found:
-    allowed = [one for node in nodes for one in choices(node)]
+def _read(filled: object, nodes: Sequence[Node], path: FieldPath, required: bool) -> _Found:
+    """Reads one node of a reply; `nodes` are those of the schema that it may fill in."""
+    allowed = [one for node in nodes for one in alternatives(node)]
     if isinstance(filled, Mapping) and _is_leaf(filled):
         return _leaf(filled, allowed, path, required)
     if isinstance(filled, list):
         return _list(filled, [one for one in allowed if is_list(one)], path)
     if isinstance(filled, Mapping):
         return _object(filled, [one for one in allowed if is_object(one)], allowed, path, required)
-    return _NOTHING, [Gap(path, required)]
+    return _LEFT_OUT, [Gap(path, required)]
 
 
 def _is_leaf(filled: Mapping[str, object]) -> bool:
-    """A property called "value" of the user's own holds an object or a list here, never a scalar."""
+    """Says whether an object of a reply is a scalar with its quote. Where the user's own schema has a property called
+    "value", that holds an object or a list here, never a scalar."""
     return filled.keys() == ABSENT.keys() and not isinstance(filled["value"], Mapping | list)
 
 
 def _leaf(filled: Mapping[str, Any], allowed: Sequence[Node], path: FieldPath, required: bool) -> _Found:
     value = filled["value"]
     if value is None and not _allow_null(allowed):
-        return _NOTHING, [Gap(path, required)]
+        return _LEFT_OUT, [Gap(path, required)]
     closed = isinstance(value, bool) or any("enum" in node or "const" in node for node in allowed)
     return value, [Leaf(path, value, str(filled["quote"]), int(filled["passage"]), required, closed)]
 
 
 def _allow_null(allowed: Sequence[Node]) -> bool:
-    return any(not problem(None, node) for node in allowed)
+    return any(not why_invalid(None, node) for node in allowed)
 
 
 def _list(filled: Sequence[object], nodes: Sequence[Node], path: FieldPath) -> _Found:
-    """Items without any value are left out: they say nothing."""
+    """Reads a list. Items without any value are left out, as they say nothing."""
     items = [node["items"] for node in nodes if isinstance(node.get("items"), Mapping)] or [{}]
     kept: list[object] = []
     parts: list[Leaf | Gap] = []
     for one in filled:
-        value, found = _taken(one, items, (*path, len(kept)), True)
-        if _says_something(found):
+        value, found = _read(one, items, (*path, len(kept)), True)
+        if _has_value(found):
             kept.append(value)
             parts += found
     return kept, parts
@@ -255,34 +258,35 @@ def _list(filled: Sequence[object], nodes: Sequence[Node], path: FieldPath) -> _
 def _object(
     filled: Mapping[str, object], nodes: Sequence[Node], allowed: Sequence[Node], path: FieldPath, required: bool
 ) -> _Found:
-    """An object within another, or in a list, without any value is null or left out where that is allowed."""
+    """Reads an object. One within another or in a list that has no value at all is null, or left out, where that is
+    allowed."""
     kept: dict[str, object] = {}
     parts: list[Leaf | Gap] = []
     for name, one in filled.items():
         below = [node["properties"][name] for node in nodes if name in node.get("properties", {})] or [
             node["additionalProperties"] for node in nodes if isinstance(node.get("additionalProperties"), Mapping)
         ]
-        value, found = _taken(one, below or [{}], (*path, name), any(name in n.get("required", ()) for n in nodes))
+        value, found = _read(one, below or [{}], (*path, name), any(name in n.get("required", ()) for n in nodes))
         parts += found
-        if value is not _NOTHING:
+        if value is not _LEFT_OUT:
             kept[name] = value
-    if path and not _says_something(parts) and (_allow_null(allowed) or not required):
+    if path and not _has_value(parts) and (_allow_null(allowed) or not required):
         return _leaf(ABSENT, allowed, path, required)
     return kept, parts
 
 
-def _says_something(parts: Sequence[Leaf | Gap]) -> bool:
+def _has_value(parts: Sequence[Leaf | Gap]) -> bool:
     return any(isinstance(part, Leaf) and part.value is not None for part in parts)
 
 
-def label(name: str, node: Node) -> str:
-    """What a field is about, to search for: its description, its title, or its name in words."""
+def search_words(name: str, node: Node) -> str:
+    """Returns what to search for to fill in a field: its description, its title, or its name in words."""
     words = str(node.get("description") or node.get("title") or "").strip()
-    return words or "".join(_words(name)).strip()
+    return words or "".join(_split_name(name)).strip()
 
 
-def _words(name: str) -> Iterator[str]:
-    """ "annualLeave_days" -> "annual leave days"."""
+def _split_name(name: str) -> Iterator[str]:
+    """Splits a name in words, character by character: "annualLeave_days" gives "annual leave days"."""
     for before, character in zip(" " + name, name, strict=False):
         if character in "_-.":
             yield " "

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ragkit.answering.extractive.answerer import threshold_of
-from ragkit.answering.extractive.evidence import WORDS, Probe, measured, of_index
+from ragkit.answering.extractive.answerer import measure_threshold
+from ragkit.answering.extractive.evidence import BY_WORDS_ALONE, Probe, known_threshold, threshold_from_probes
 from ragkit.testing import HashEmbedder, ScriptedOllama
 from ragkit.types.search import CosineBaseline, EvidenceThreshold
 
@@ -24,25 +24,25 @@ WITHOUT_EXTRA = (
 
 
 def test_a_measured_model_has_its_threshold_wherever_it_is_served() -> None:
-    threshold = measured("multilingual-e5-small:latest")
+    threshold = known_threshold("multilingual-e5-small:latest")
     assert threshold is not None
     assert threshold.enough(0.90, 0.5, CosineBaseline(0.8, 0.02))
     assert not threshold.enough(0.85, 0.2, CosineBaseline(0.5, 0.02))
-    assert measured("bge-m3") is None
+    assert known_threshold("bge-m3") is None
 
 
 def test_an_index_finds_its_own_threshold() -> None:
     """Most sentences find little elsewhere; a question has to do better than three in five of them."""
     background = [0.1, 0.2, 0.3, 0.2, 0.1, 0.2]
     probes = [Probe(0, [0.9, *background, 0.3 + step / 100], [1.0] + [0.0] * 7) for step in range(10)]
-    threshold = of_index(probes)
+    threshold = threshold_from_probes(probes)
     assert threshold.scale == "deviations"
     assert threshold.enough(0.9, 0.5, CosineBaseline(0.2, 0.1))
     assert not threshold.enough(0.22, 0.0, CosineBaseline(0.2, 0.1))
 
 
 def test_a_small_index_goes_by_words_alone() -> None:
-    assert threshold_of(HashEmbedder(), ["text"] * 5, np.ones((5, 64), dtype=np.float32)) == WORDS
+    assert measure_threshold(HashEmbedder(), ["text"] * 5, np.ones((5, 64), dtype=np.float32)) == BY_WORDS_ALONE
     assert EvidenceThreshold("words", 0.5, 4.0).enough(-1.0, 0.5, CosineBaseline(0, 1))
 
 

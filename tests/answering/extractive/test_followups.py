@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragkit.answering.extractive.followups import condense, leans
+from ragkit.answering.extractive.followups import condense, depends_on_history
 from ragkit.types.answers import Turn
 
 FOLLOW_UPS = """
@@ -43,7 +43,7 @@ def test_a_question_that_leans_on_the_one_before_takes_its_words(question: str) 
 
 @pytest.mark.parametrize("question", questions(SELF_CONTAINED))
 def test_a_question_that_stands_alone_is_not_touched(question: str) -> None:
-    assert not leans(question)
+    assert not depends_on_history(question)
     assert condense(question, [Turn("What is the warranty of the BL-510?", "")]) == question
 
 
