@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import tomllib
 from collections import Counter
 from importlib import import_module
@@ -56,3 +57,9 @@ def test_every_extra_is_one_of_the_project() -> None:
 def test_a_media_type_without_a_reader_is_refused() -> None:
     with pytest.raises(UnsupportedFormat, match="no reader for image/x-icon"):
         parse("a.ico", b"words", ReadContext("image/x-icon"))
+
+
+def test_a_missing_library_is_named_for_what_the_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "striprtf.striprtf", None)
+    with pytest.raises(UnsupportedFormat, match=r"Reading \.rtf files needs more packages: .*ragkit-docqa\[docs\]"):
+        parse("letter.doc", b"{\\rtf1 words}", ReadContext("application/msword"))

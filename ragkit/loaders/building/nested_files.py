@@ -65,5 +65,12 @@ def _with_pictures(collector: PictureCollector | None, read: Callable[[], Docume
         collector.parts, collector.placed, collector.without = parts, [], None
 
 
+def note_unread_files(count: int, builder: DocumentBuilder) -> None:
+    """Note how many files inside a document were not read, if there are any."""
+    if count:
+        builder.note(coded("embedded_not_read", "Embedded files that were not read: {count}.", count=count))
+
+
 def unread(name: str, why: Message) -> Message:
+    """The note that a part was not read."""
     return coded("part_not_read", "{name} was not read: {why}", name=shown(name), why=why)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ragkit.loaders.building.picture_collector import PictureCollector
     from ragkit.loaders.images.ocr import Ocr
 
+MAX_DEPTH = 3  # files that may lie around a document or a mail
+
 
 @dataclass(slots=True)
 class UnpackingBudget:
@@ -47,7 +49,7 @@ class ReadContext:
         self.budget.take(size_bytes)
         return replace(self, media_type=media_type, depth=self.depth + 1)
 
-    def check_depth(self, most: int) -> None:
+    def check_depth(self, most: int = MAX_DEPTH) -> None:
         """Raises LoadError if more than `most` files lie around this one."""
         if self.depth > most:
             raise LoadError(NESTED_TOO_DEEPLY)

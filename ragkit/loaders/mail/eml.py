@@ -23,7 +23,6 @@ from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document, Page
 from ragkit.types.errors import LoadError, NoText
 
-MAX_DEPTH = 3  # files that may lie around a mail
 _FROM = re.compile(rb"^From [^\r\n]*(?:\r?\n|\Z)", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
@@ -36,7 +35,7 @@ _SUFFIX_OF = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".p
 
 def read_mail(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text, as those of the file are encoded. Raises NoText, LoadError."""
-    context.check_depth(MAX_DEPTH)
+    context.check_depth()
     data = _eight_bit(data)
     builder = DocumentBuilder(context.pictures)
     title = _write_letter(builder, data, 0, context)
@@ -45,7 +44,7 @@ def read_mail(source: str, data: bytes, context: ReadContext) -> Document:
 
 def read_mailbox(source: str, data: bytes, context: ReadContext) -> Document:
     """Every message is a page, under its subject. Raises NoText; LoadError if it is no mailbox."""
-    context.check_depth(MAX_DEPTH)
+    context.check_depth()
     data = _eight_bit(data)
     starts = [match for match in _FROM.finditer(data) if _begins(data, match.start())]
     if not starts or data[: starts[0].start()].strip():
@@ -181,7 +180,7 @@ class _Writer:
         name = _header(letter, "Subject") or "message/rfc822"
         try:
             inner = self._context.inner("message/rfc822", 0)
-            inner.check_depth(MAX_DEPTH)
+            inner.check_depth()
             self._builder.blank()
             _Writer(self._builder, self._level + 1, inner).write(letter)
         except LoadError as exc:

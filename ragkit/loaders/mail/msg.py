@@ -11,7 +11,7 @@ from ragkit.loaders.building.document_builder import DocumentBuilder, one_line
 from ragkit.loaders.building.nested_files import unread
 from ragkit.loaders.building.read_context import ReadContext
 from ragkit.loaders.content import OLE_MAGIC
-from ragkit.loaders.mail.eml import MAX_DEPTH, add_file, html_text
+from ragkit.loaders.mail.eml import add_file, html_text
 from ragkit.loaders.mail.headers import add_headers, letter_text
 from ragkit.loaders.office.ole import opened
 from ragkit.loaders.reasons import NO_MESSAGE_TEXT, NOT_OUTLOOK
@@ -28,7 +28,7 @@ _CODECS = {65001: "utf-8", 936: "gb18030", 950: "big5hkscs", 20127: "ascii", 285
 
 def read_outlook(source: str, data: bytes, context: ReadContext) -> Document:
     """Lines are those of the text. Raises NoText, LoadError."""
-    context.check_depth(MAX_DEPTH)
+    context.check_depth()
     if not data.startswith(OLE_MAGIC):
         raise LoadError(NOT_OUTLOOK)
     builder = DocumentBuilder(context.pictures)
@@ -102,7 +102,7 @@ class _Item:
         within = f"{storage}__substg1.0_{_WITHIN}/"
         try:
             inner = self._context.inner("application/vnd.ms-outlook", 0)
-            inner.check_depth(MAX_DEPTH)
+            inner.check_depth()
             self._builder.blank()
             _Item(self._ole, within, self._builder, inner).write(level)
         except LoadError as exc:

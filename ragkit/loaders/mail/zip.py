@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import io
-import lzma
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from ragkit.i18n.messages import coded
+from ragkit.loaders.building.archives import FAILURES, check_members
 from ragkit.loaders.building.document_builder import DocumentBuilder
 from ragkit.loaders.building.nested_files import add_part, unread
 from ragkit.loaders.building.read_context import ReadContext
-from ragkit.loaders.files.access import MB
 from ragkit.loaders.formats import by_name
-from ragkit.loaders.reasons import DAMAGED, HIDDEN_FILE, NEEDS_PASSWORD, TOO_MUCH_INSIDE
+from ragkit.loaders.reasons import DAMAGED, HIDDEN_FILE, NEEDS_PASSWORD
 from ragkit.loaders.text.plain import decode
 from ragkit.types.documents import Document
 from ragkit.types.errors import LoadError, NoText
 
 _MAX_DEPTH = 2  # files that may lie around an archive
-_MAX_MEMBERS = 5_000
-_MAX_RATIO = 200  # unpacked to packed bytes; text reaches 20, a bomb 1000
-_HARMLESS_BYTES = 10 * MB  # unpacked; the ratio of less says nothing
-FAILURES = (  # the library raises these on damaged archives
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-)
 
 
 def read_zip(source: str, data: bytes, context: ReadContext) -> Document:
@@ -55,25 +40,6 @@ def read_zip(source: str, data: bytes, context: ReadContext) -> Document:
     if not members:
         raise NoText(coded("archive_empty", "The archive holds no files."))
     return builder.document(source, context.media_type)
-
-
-def check_members(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
-    """Raises LoadError, before anything is unpacked, if the files are too many, more than `max_bytes`, or a bomb."""
-    if len(members) > _MAX_MEMBERS:
-        raise LoadError(
-            coded("too_many_parts", "It has more parts than are read ({found}, at most {most})."),
-            found=len(members),
-            most=_MAX_MEMBERS,
-        )
-    unpacked = sum(member.file_size for member in members)
-    packed = sum(member.compress_size for member in members)
-    if unpacked > _HARMLESS_BYTES and unpacked > packed * _MAX_RATIO:
-        raise LoadError(
-            coded("archive_bomb", "It unpacks to {count} MB out of hardly anything; it was not unpacked."),
-            count=unpacked // MB,
-        )
-    if unpacked > max_bytes:
-        raise LoadError(TOO_MUCH_INSIDE)
 
 
 def _names(members: list[zipfile.ZipInfo]) -> list[str]:

@@ -18,17 +18,16 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from ragkit.i18n.messages import coded
+from ragkit.loaders.building.archives import FAILURES, check_members
 from ragkit.loaders.building.document_builder import DocumentBuilder, clean, one_line
-from ragkit.loaders.building.nested_files import add_part
+from ragkit.loaders.building.nested_files import add_part, note_unread_files
 from ragkit.loaders.building.picture_collector import DAMAGED, ELSEWHERE, PictureCollector
 from ragkit.loaders.building.read_context import ReadContext, UnpackingBudget
 from ragkit.loaders.formats import by_name
-from ragkit.loaders.mail.zip import FAILURES, check_members
 from ragkit.loaders.reasons import DAMAGED_OR_CUT_OFF, OWN_ENTITIES, PART_DAMAGED
 from ragkit.text.pictures import UNREAD
 from ragkit.types.errors import LoadError
 
-MAX_DEPTH = 3  # documents that may lie around an embedded one
 _ENTITY = re.compile(rb"<!ENTITY")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -196,7 +195,7 @@ def add_embedded(package: Package, builder: DocumentBuilder, context: ReadContex
 
     Those that cannot be read are noted. The sheet behind a chart is left out, as the chart itself was read.
     """
-    context.check_depth(MAX_DEPTH)
+    context.check_depth()
     charts = package.names(r"(?:.*/)?charts/[^/]+\.xml")
     behind = {relation.target.casefold() for chart in charts for relation in package.relations(chart).values()}
     unread = 0
@@ -214,11 +213,6 @@ def add_embedded(package: Package, builder: DocumentBuilder, context: ReadContex
             continue
         add_part(builder, Path(part).name, data, found, 1, context)
     note_unread_files(unread, builder)
-
-
-def note_unread_files(count: int, builder: DocumentBuilder) -> None:
-    if count:
-        builder.note(coded("embedded_not_read", "Embedded files that were not read: {count}.", count=count))
 
 
 def note_unread_pictures(package: Package, parts: Sequence[str], builder: DocumentBuilder) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 from ragkit.i18n.messages import coded
 from ragkit.loaders.building.document_builder import DocumentBuilder
-from ragkit.loaders.building.nested_files import add_part, unread
-from ragkit.loaders.building.read_context import ReadContext
+from ragkit.loaders.building.nested_files import add_part, note_unread_files, unread
+from ragkit.loaders.building.read_context import MAX_DEPTH, ReadContext
 from ragkit.loaders.formats import by_name
-from ragkit.loaders.office.packages import MAX_DEPTH, note_unread_files
 from ragkit.loaders.pdf.raw import none_if_it_fails
 from ragkit.loaders.pdf.with_pypdf import open_with_pypdf
 from ragkit.types.documents import Document
