@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 RAGKIT := $(RUN) -m ragkit --index .demo-index --config configs/embedded.toml
 
-.PHONY: demo test lint slow faults schemas lock clean
+.PHONY: demo test lint slow faults schemas lock messages clean
 
 demo: $(VENV)/ready-run
 	@echo '$$ ragkit index sample_docs'
@@ -47,6 +47,10 @@ lock:
 		--extra docs --extra embedded --extra eval --extra ocr --extra server --group dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra docs --extra embedded -c requirements/dev.txt pyproject.toml requirements/build.in -o requirements/run.txt
+
+# After a sentence that people read was added or changed: the catalogues under ragkit/i18n/locale.
+messages: $(VENV)/ready-dev
+	$(RUN) tools/catalogues.py
 
 clean:
 	rm -rf $(VENV) .demo-index

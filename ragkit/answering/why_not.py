@@ -110,6 +110,7 @@ def expected_of(
             "reading",
             coded(
                 "words_perhaps_unread",
+                "No text of the index holds these words; {count} file was not read, or not wholly.",
                 "No text of the index holds these words; {count} files were not read, or not wholly.",
             ),
             Message("Run: ragkit audit"),
@@ -151,7 +152,12 @@ def _split(search: _Search) -> WhyNot | Message:
         )
         return _lost("splitting", template, Message("Expect the file without a page."), page=expected.page or 0)
     if expected.span is None:
-        return coded("passages_of_file", "The file has {count} passages that count.", count=len(chunks))
+        return coded(
+            "passages_of_file",
+            "The file has {count} passage that counts.",
+            "The file has {count} passages that count.",
+            count=len(chunks),
+        )
     start, end = expected.span
     whole = [chunk for chunk in chunks if chunk.start <= start and end <= chunk.end]
     if whole:
@@ -160,6 +166,7 @@ def _split(search: _Search) -> WhyNot | Message:
         "splitting",
         coded(
             "split_over_passages",
+            "Only a part of it stands in {count} passage (number {numbers} of its document).",
             "It is split over {count} passages (numbers {numbers} of its document); none holds all of it.",
         ),
         Message("Raise chunking.overlap_tokens or chunking.chunk_tokens, and index again."),
@@ -195,11 +202,13 @@ def _candidates(search: _Search) -> WhyNot | Message:
     return _lost(
         "candidates",
         coded(
-            "candidate_too_low", "Dense rank {dense}, lexical rank {lexical}; the first {most} of each are looked at."
+            "candidate_too_low",
+            "Dense rank {dense}, lexical rank {lexical}; only the first of each is looked at.",
+            "Dense rank {dense}, lexical rank {lexical}; the first {count} of each are looked at.",
         ),
         Message("Set retrieval.candidates to {best}."),
         **ranks,
-        most=most,
+        count=most,
         best=best,
     )
 
@@ -215,12 +224,17 @@ def _ranking(search: _Search) -> WhyNot | Message:
     if rank is not None and weakest < least:
         why = coded(
             "fused_too_weak",
-            "Rank {rank} after fusion, with less than {percent} % of the best score; the first {k} are used.",
+            "Rank {rank} after fusion, with less than {percent} % of the best score; only the first is used.",
+            "Rank {rank} after fusion, with less than {percent} % of the best score; the first {count} are used.",
         )
         fix = Message("Set retrieval.k to {rank} and retrieval.least_share to 0.")
-        return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), k=k)
-    why = coded("fused_too_low", "Rank {rank} after fusion; the first {k} are used.")
-    return _lost("ranking", why, fix, rank=rank or "–", k=k)
+        return _lost("ranking", why, fix, rank=rank, percent=round(100 * settings.least_share), count=k)
+    why = coded(
+        "fused_too_low",
+        "Rank {rank} after fusion; only the first is used.",
+        "Rank {rank} after fusion; the first {count} are used.",
+    )
+    return _lost("ranking", why, fix, rank=rank or "–", count=k)
 
 
 def _reranking(search: _Search) -> WhyNot | Message:
@@ -230,8 +244,12 @@ def _reranking(search: _Search) -> WhyNot | Message:
     rank = search.rank(hit.ref.id for hit in search.stages.reranked)
     if search.reason() is not None or (rank is not None and rank <= settings.k):
         return coded("rank_after_reranking", "Rank {rank} after reranking.", rank=rank or "–")
-    why = coded("reranked_too_low", "Rank {rank} after reranking; the first {k} are used.")
-    return _lost("reranking", why, Message("Set retrieval.k to {rank}."), rank=rank or "–", k=settings.k)
+    why = coded(
+        "reranked_too_low",
+        "Rank {rank} after reranking; only the first is used.",
+        "Rank {rank} after reranking; the first {count} are used.",
+    )
+    return _lost("reranking", why, Message("Set retrieval.k to {rank}."), rank=rank or "–", count=settings.k)
 
 
 def _selection(search: _Search) -> WhyNot | Message:

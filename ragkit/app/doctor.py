@@ -71,8 +71,13 @@ def _index(look: Callable[[], IndexStatus]) -> Iterator[Check]:
     generation = status.generation
     made = {"model": generation.model, "backend": generation.backend} if generation else {"model": "?", "backend": "?"}
     detail = Message(
-        "{directory}: {documents} documents, {chunks} chunks, made with {model} ({backend})",
-        {"directory": status.directory, "documents": status.documents, "chunks": status.chunks, **made},
+        "{directory}: {documents}, {chunks}, made with {model} ({backend})",
+        {
+            "directory": status.directory,
+            "documents": Message("{count} document", {"count": status.documents}, plural="{count} documents"),
+            "chunks": Message("{count} chunk", {"count": status.chunks}, plural="{count} chunks"),
+            **made,
+        },
     )
     yield Check("index", "ok", detail)
     if status.chunks_unpublished:
@@ -80,8 +85,9 @@ def _index(look: Callable[[], IndexStatus]) -> Iterator[Check]:
             "chroma",
             "warning",
             Message(
-                "{count} chunks are not in Chroma yet; searches find them all the same",
+                "{count} chunk is not in Chroma yet; searches find it all the same",
                 {"count": status.chunks_unpublished},
+                plural="{count} chunks are not in Chroma yet; searches find them all the same",
             ),
             Message("The next `ragkit index`, `search` or `ask` brings it up to date."),
         )

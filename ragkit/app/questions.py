@@ -59,8 +59,9 @@ class Questions:
         images: Sequence[str | os.PathLike[str]],
     ) -> Iterator[str | Withdrawn | Answer]:
         if not question.strip():
-            hint = 'Ask something: ragkit ask "How many days of leave do I get?"'
-            raise InputError("The question is empty.", hint=hint)
+            raise InputError(
+                "The question is empty.", hint='Ask something: ragkit ask "How many days of leave do I get?"'
+            )
         self._chosen.begin_loading(self._index.reader().active())
         from ragkit.answering import ask
 

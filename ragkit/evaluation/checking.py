@@ -117,7 +117,12 @@ def _loss_of_passage(kit: Kit, question: Question, answer: Answer, depth: int) -
         if rank is None:
             return Loss("search", Message("the passage is not among the {count} best", {"count": depth}))
         values = {"rank": rank, "count": len(answer.nearest)}
-        return Loss("search", Message("the passage is number {rank} of those found; {count} are used", values))
+        found = Message(
+            "the passage is number {rank} of those found; {count} is used",
+            values,
+            plural="the passage is number {rank} of those found; {count} are used",
+        )
+        return Loss("search", found)
     if all(entry.source not in question.relevant for entry in answer.ledger.sent):
         reasons = [entry.reason for entry in answer.ledger.left_out if entry.source in question.relevant]
         return Loss("packing", reasons[0] if reasons else Message("the passage was left out"))

@@ -1,6 +1,7 @@
 """What ragkit says to people: English sentences with their values, put into the reader's language at the last moment.
 
-A message travels with a code as well, so that a program can tell what is meant without reading the sentence.
+A message travels with a code as well, so that a program can tell what is meant without reading the sentence. The
+other languages stand in gettext catalogues under `locale/`; `make messages` brings them up to date with the code.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ragkit.i18n.language import environment_language as environment_language
+from ragkit.i18n.catalogues import SOURCE, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Message:
     plural: str = ""
 
     def __str__(self) -> str:
-        return say(self, "en")
+        return say(self, SOURCE)
 
     def __bool__(self) -> bool:
         return bool(self.text)
@@ -37,20 +38,17 @@ class Message:
 
 def coded(code: str, text: str, plural: str = "", /, **values: object) -> Message:
     """A message that programs tell apart by its code: an outcome, a note, a refusal, a warning."""
-    return Message(text, values, code, plural)
+    return Message(text=text, values=values, code=code, plural=plural)
 
 
 def say(message: Message, language: str) -> str:
-    """`message` in `language` ("en" or "zh"); a text without a translation stays English."""
-    text = message.plural if message.plural and message.values.get("count") != 1 else message.text
-    if language == "zh":
-        from ragkit.i18n.zh import ZH
-
-        text = ZH.get(message.text, text)
+    """`message` in `language`; a sentence that its catalogue does not have stays English."""
+    count = message.values.get("count")
+    number = count if isinstance(count, int) else 2
     values = {
         name: say(value, language) if isinstance(value, Message) else value for name, value in message.values.items()
     }
-    return text.format_map(values)
+    return translated(message.text, message.plural, number, language).format_map(values)
 
 
 def runs(numbers: Sequence[int], most: int = 12) -> str:

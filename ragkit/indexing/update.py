@@ -78,6 +78,7 @@ def update(
         notes.append(
             coded(
                 "passages_without_vector",
+                "{count} passage has no vector; it is found by its words only.",
                 "{count} passages have no vector; they are found by their words only.",
                 count=committer.chunks_without_vector,
             )
@@ -152,17 +153,18 @@ def _use_generation(
     embedder.check_unchanged()
     catalog.activate(generation)
     if generation.same_vectors(active):
-        count = {"count": len(waiting)}
         return [
             coded(
                 "split_again",
+                "The document of the index was split anew: how that is done has changed.",
                 "The {count} documents of the index were split anew: how that is done has changed.",
-                **count,
+                count=len(waiting),
             )
         ]
     return [
         coded(
             "embedded_again",
+            "The index was made with {old}; its document was embedded again with {new}.",
             "The index was made with {old}; its {count} documents were embedded again with {new}.",
             old=active.model,
             new=generation.model,

@@ -73,7 +73,7 @@ class OpenAIServer:
             "OpenAI-compatible",
             config.requests,
             lambda status, body, model: status_error(status, body, model, settings.api_key_env),
-            start_hint="Start it, or set openai.base_url; it usually ends in /v1.",
+            start_hint=Message("Start it, or set openai.base_url; it usually ends in /v1."),
             headers={name: value for name, value in headers.items() if value},
         )
 
@@ -110,7 +110,7 @@ class OpenAIEmbedder(ServedEmbedder):
         places = {entry.get("index", at): entry.get("embedding") for at, entry in enumerate(entries)}
         if sorted(places, key=str) != sorted(range(len(texts)), key=str):
             raise BadReply(
-                "The model {model} gave {found} vectors for {asked} texts.",
+                "The model {model} gave {found} of {asked} vectors.",
                 model=self.model,
                 found=len(entries),
                 asked=len(texts),

@@ -19,7 +19,11 @@ from ragkit.types.documents import Chunk
 from ragkit.types.search import Hit, LeftOut, ReadChunk, ScoredChunk
 
 TOO_WEAK = coded("too_weak", "has less than {percent} % of the best score")
-ENOUGH_OF_DOCUMENT = coded("enough_of_document", "comes after {count} passages of its document that are used already")
+ENOUGH_OF_DOCUMENT = coded(
+    "enough_of_document",
+    "comes after {count} passage of its document that is used already",
+    "comes after {count} passages of its document that are used already",
+)
 _MIN_COMMON = 0.95  # two texts that have this share of their pieces in common say the same
 _PIECE_CHARACTERS = 5
 _JOIN_SHARE = 0.45  # the share of the best score that a neighbour needs to be read with a chunk (docs/chunking.md)

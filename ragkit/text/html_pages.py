@@ -23,10 +23,11 @@ _CODE = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩")
 
 
 def page_of(template: Path, language: str, **values: object) -> str:
-    """The page that a template makes of `values`; in it, `_` says a text in `language`."""
+    """The page that a template makes of `values`; in it, `_` says a text in `language`. A second text is for other
+    counts than one."""
 
-    def said(text: str, **parts: object) -> str:
-        return say(Message(text, parts), language)
+    def said(text: str, plural: str = "", **parts: object) -> str:
+        return say(Message(text=text, values=parts, plural=plural), language)
 
     return _environment(template.parent).get_template(template.name).render(values, _=said, language=language)
 

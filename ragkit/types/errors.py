@@ -15,9 +15,9 @@ class RagkitError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str | Message, *, hint: str = "", **values: object) -> None:
+    def __init__(self, message: str | Message, *, hint: str | Message = "", **values: object) -> None:
         self.message = _filled(message, values)
-        self.hint = Message(hint, values)
+        self.hint = _filled(hint, values)
         super().__init__(self.message.text)
 
     def __str__(self) -> str:
@@ -26,7 +26,7 @@ class RagkitError(Exception):
 
 def _filled(message: str | Message, values: dict[str, object]) -> Message:
     if isinstance(message, str):
-        return Message(message, values)
+        return Message(text=message, values=values)
     return message.fill(**values) if values else message
 
 
@@ -106,7 +106,7 @@ class ModelError(RagkitError):
         self,
         message: str | Message,
         *,
-        hint: str = "",
+        hint: str | Message = "",
         passing: bool = False,
         retry_after_s: float | None = None,
         **values: object,

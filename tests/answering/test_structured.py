@@ -260,7 +260,7 @@ def test_the_command_prints_the_proof_and_has_its_exit_codes(folder: Path, tmp_p
     assert "leave.md, line 3 · verified\n    Staff have 15 days of annual leave\n" in shown.stdout
     assert "renewal: –\n    missing (the documents do not say)" in shown.stdout
     assert (missing.exit_code, broken.exit_code) == (5, 3)
-    assert "1 required fields are missing" in missing.stderr
+    assert "1 required field is missing" in missing.stderr
     assert broken.stderr.startswith("Error: The model chat was asked twice")
 
 

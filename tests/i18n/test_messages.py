@@ -1,60 +1,12 @@
-"""Everything ragkit says exists in Chinese too, with the same values in it."""
+"""A message in each language: values, plurals, messages within messages; and which language is spoken."""
 
 from __future__ import annotations
 
-import ast
-import re
-import string
-from pathlib import Path
+import pytest
 
-import ragkit
-from ragkit.i18n.messages import Message, environment_language, say
-from ragkit.i18n.zh import ZH
-from ragkit.types import errors
-
-ROOT = Path(ragkit.__file__).parent
-SPEAKERS = {"Message", "coded", "tr"} | {name for name, kind in vars(errors).items() if isinstance(kind, type)}
-
-
-def _templates() -> set[str]:
-    """The first argument and the hint of every call that makes a message."""
-    found = _said_by_pages()
-    for path in ROOT.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SPEAKERS:
-                texts = node.args[1:3] if node.func.id == "coded" else node.args[:1]
-                spoken = [*texts, *(word.value for word in node.keywords if word.arg == "hint")]
-                for part in spoken:
-                    branches = [part.body, part.orelse] if isinstance(part, ast.IfExp) else [part]
-                    found |= {n.value for n in branches if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return {text for text in found if any(character.isalpha() for character in text)} - {"{why}"}
-
-
-def _said_by_pages() -> set[str]:
-    return {text for path in ROOT.rglob("*.jinja") for text in re.findall(r'\b_\("([^"]+)"', path.read_text("utf-8"))}
-
-
-def _fields(template: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
-
-
-def test_every_message_has_a_chinese_text() -> None:
-    assert sorted(_templates() - ZH.keys()) == []
-
-
-def test_no_translation_is_left_over() -> None:
-    spoken = _said_by_pages() | {
-        node.value
-        for path in ROOT.rglob("*.py")
-        if path.name != "zh.py"
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    assert sorted(ZH.keys() - spoken) == []
-
-
-def test_translations_hold_the_same_values() -> None:
-    assert [template for template, text in ZH.items() if _fields(template) != _fields(text)] == []
+from ragkit.i18n.catalogues import environment_language, languages
+from ragkit.i18n.messages import Message, coded, say
+from ragkit.types.errors import InputError, LoadError
 
 
 def test_a_message_inside_a_message_is_translated_too() -> None:
@@ -64,8 +16,59 @@ def test_a_message_inside_a_message_is_translated_too() -> None:
     assert "does not have" not in say(outer, "zh")
 
 
-def test_the_language_follows_the_environment() -> None:
-    assert environment_language({"LANG": "zh_CN.UTF-8"}) == "zh"
-    assert environment_language({"LANG": "zh_CN.UTF-8", "RAGKIT_LANG": "en"}) == "en"
-    assert environment_language({"LANG": "C"}) == "en"
-    assert environment_language({}) == "en"
+@pytest.mark.parametrize(
+    ("count", "english", "chinese"),
+    [
+        (0, "0 files.", "0 个文件。"),
+        (1, "1 file.", "1 个文件。"),
+        (2, "2 files.", "2 个文件。"),
+        ("…", "… files.", "… 个文件。"),
+    ],
+)
+def test_a_number_decides_the_form(count: object, english: str, chinese: str) -> None:
+    message = Message("{count} file.", {"count": count}, plural="{count} files.")
+    assert (str(message), say(message, "zh")) == (english, chinese)
+
+
+def test_what_has_no_translation_stays_english() -> None:
+    message = Message("{count} lamp is on.", {"count": 2}, plural="{count} lamps are on.")
+    assert say(message, "zh") == "2 lamps are on."
+    assert say(Message("Good morning, {name}.", {"name": "{x}"}), "zh") == "Good morning, {x}."
+    assert say(Message("Nothing found."), "fr") == "Nothing found."
+
+
+def test_no_message_says_nothing_in_any_language() -> None:
+    assert not Message()
+    assert (say(Message(), "en"), say(Message(), "zh")) == ("", "")
+
+
+def test_an_error_keeps_the_code_of_its_message() -> None:
+    reason = coded("lamp_off", "The lamp in {room} is off.")
+    error = LoadError(reason, hint="Run: ragkit audit", room="the hall")
+    assert (str(error), error.code, error.message.code) == ("The lamp in the hall is off.", "load", "lamp_off")
+    assert str(LoadError(reason.fill(room="the attic"))) == "The lamp in the attic is off."
+    assert str(InputError("The index is empty.").message) == "The index is empty."
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8"}, "en"),
+        ({"LANG": "xx_YY.UTF-8"}, "en"),
+        ({"LANG": "../zh"}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "zh_Hans_SG@pinyin"}, "zh"),
+        ({"RAGKIT_LANG": "ZH-cn"}, "zh"),
+        ({"LANG": "en_US", "LC_ALL": "zh_TW.UTF-8"}, "zh"),
+        ({"LANG": "en_US", "LC_MESSAGES": "zh_CN"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_MESSAGES": "en_GB"}, "en"),
+        ({"LANG": "zh_CN.UTF-8", "RAGKIT_LANG": "en"}, "en"),
+        ({"LANG": "zh_CN.UTF-8", "RAGKIT_LANG": ""}, "zh"),
+    ],
+)
+def test_the_language_follows_the_environment(environment: dict[str, str], language: str) -> None:
+    assert environment_language(environment) == language
+    assert list(languages()) == ["zh"]

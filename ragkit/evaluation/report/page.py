@@ -65,13 +65,14 @@ METHOD = Message(
 
 def comparison_title(comparison: Comparison) -> Message:
     return Message(
-        "{dataset}: {second} minus {first}, {count} questions in both",
+        "{dataset}: {second} minus {first}, {count} question in both",
         {
             "dataset": comparison.dataset,
             "first": comparison.first,
             "second": comparison.second,
             "count": comparison.questions,
         },
+        plural="{dataset}: {second} minus {first}, {count} questions in both",
     )
 
 
@@ -97,8 +98,10 @@ def comparison_rows(comparison: Comparison, language: str) -> list[list[str]]:
 
 def facts_of(run: Run) -> Message:
     made = ", ".join(f"{name} {value}" for name, value in {**run.made_with, **run.settings}.items())
-    values = {"questions": len(run.rows), "documents": run.documents, "made": made}
-    return Message("{questions} questions, {documents} documents · {made}", values)
+    questions = Message("{count} question", {"count": len(run.rows)}, plural="{count} questions")
+    documents = Message("{count} document", {"count": run.documents}, plural="{count} documents")
+    values = {"questions": questions, "documents": documents, "made": made}
+    return Message("{questions}, {documents} · {made}", values)
 
 
 def _kinds(run: Run, language: str) -> tuple[list[str], list[list[str]]] | None:

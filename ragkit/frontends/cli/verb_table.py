@@ -5,16 +5,14 @@ It imports next to nothing: `ragkit --help` needs it at once.
 
 from __future__ import annotations
 
-from ragkit.i18n.language import environment_language
+from ragkit.i18n.catalogues import environment_language, translated
+
+_LANGUAGE = environment_language()
 
 
 def tr(text: str) -> str:
     """`text` in the user's language."""
-    if environment_language() != "zh":
-        return text
-    from ragkit.i18n.zh import ZH
-
-    return ZH.get(text, text)
+    return translated(text, "", 0, _LANGUAGE)
 
 
 ABOUT = tr("Index a folder of documents and answer questions about it with checked citations.")

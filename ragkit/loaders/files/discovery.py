@@ -55,8 +55,9 @@ def _skipped_if_old(found: Found, max_age_days: int) -> Found:
         return found
     reason = coded(
         "too_old",
-        "It was last changed more than {days} days ago (setting loading.max_age_days).",
-        days=max_age_days,
+        "It was last changed more than {count} day ago (setting loading.max_age_days).",
+        "It was last changed more than {count} days ago (setting loading.max_age_days).",
+        count=max_age_days,
     )
     return _outcome(found.path, "skipped", reason)
 

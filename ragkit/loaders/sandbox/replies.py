@@ -112,7 +112,7 @@ def _message(found: dict[str, Any], depth: int = 0) -> Message:
         raise ValueError("template")
     for form in (text, plural):
         form.format_map(values)  # KeyError: a value is missing
-    return Message(text, values, _text(found["code"], 100), plural)
+    return Message(text=text, values=values, code=_text(found["code"], 100), plural=plural)
 
 
 def _value(value: object, depth: int) -> int | str | Message:

@@ -18,6 +18,7 @@ import orjson
 import tenacity
 
 from ragkit.config.sections import RequestsConfig
+from ragkit.i18n.messages import Message
 from ragkit.models.http.addresses import is_loopback
 from ragkit.models.http.deadlines import Watch
 from ragkit.types.errors import BadReply, ModelError, ModelTimeout, ModelUnavailable
@@ -51,7 +52,7 @@ class Server:
         settings: RequestsConfig,
         status_error: StatusError,
         *,
-        start_hint: str,
+        start_hint: Message,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.url = url

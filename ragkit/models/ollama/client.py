@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ragkit.config.sections import Config
+from ragkit.i18n.messages import Message
 from ragkit.models.families import Expectations, expectations
 from ragkit.models.http.addresses import base_url, may_carry_key
 from ragkit.models.http.server import Server, as_object
@@ -70,7 +71,7 @@ class Ollama:
             "Ollama",
             config.requests,
             status_error,
-            start_hint="Start it with `ollama serve`, set OLLAMA_HOST, or use --set models.backend=embedded.",
+            start_hint=Message("Start it with `ollama serve`, set OLLAMA_HOST, or use --set models.backend=embedded."),
             headers={"Authorization": f"Bearer {key}"} if key and not self.key_withheld else {},
         )
         self._loaded: dict[str, dict[str, object]] = {}
@@ -227,7 +228,7 @@ class Ollama:
         rows = reply.get("embeddings") or []
         if not isinstance(rows, list) or len(rows) != len(texts):
             raise BadReply(
-                "The model {model} gave {found} vectors for {asked} texts.",
+                "The model {model} gave {found} of {asked} vectors.",
                 model=name,
                 found=len(rows) if isinstance(rows, list) else 0,
                 asked=len(texts),
@@ -245,7 +246,7 @@ class Ollama:
         body["options"] = self._embedding_options(name, Options())
         row = self.server.post("/api/embeddings", body).get("embedding")
         if not isinstance(row, list) or (text and not row):
-            raise BadReply("The model {model} gave {found} vectors for {asked} texts.", model=name, found=0, asked=1)
+            raise BadReply("The model {model} gave {found} of {asked} vectors.", model=name, found=0, asked=1)
         return tuple(row)
 
     def _embedding_options(self, model: str, options: Options) -> dict[str, object]:

@@ -230,7 +230,7 @@ def _message(stored: Sequence[Any]) -> Message:
         name: _message(value) if isinstance(value, list) else value for name, value in values.items()
     }
     _check_texts(text, code, plural)
-    message = Message(text, restored, code, plural)
+    message = Message(text=text, values=restored, code=code, plural=plural)
     str(message)  # raises when the values do not fill the sentence
     return message
 

@@ -88,7 +88,10 @@ class ChromaGraph:
                 return
             if wrong:
                 yield coded(
-                    "chroma_vectors_differ", "{count} vectors in Chroma are not those of the catalog.", count=wrong
+                    "chroma_vectors_differ",
+                    "{count} vector in Chroma is not that of the catalog.",
+                    "{count} vectors in Chroma are not those of the catalog.",
+                    count=wrong,
                 )
 
     @staticmethod
@@ -159,7 +162,7 @@ class ChromaGraph:
     def _check_count(self, chroma: ChromaVectors) -> None:
         expected, found = self._stored.count(), chroma.count()
         if found != expected:
-            raise StoreError("Chroma holds {found} vectors, not {expected}.", found=found, expected=expected)
+            raise StoreError("Chroma holds {found} of {expected} vectors.", found=found, expected=expected)
 
     def nearest(self, query: Matrix, limit: int) -> dict[str, float] | None:
         """Hits out of Chroma that are live in the catalog; None when Chroma can't be used now."""

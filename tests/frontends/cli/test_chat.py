@@ -114,7 +114,7 @@ def test_a_conversation_is_kept_and_gone_on_with(indexed: Terminal, tmp_path: Pa
     file = str(tmp_path / "gespräch.jsonl")
     indexed("chat", "--history", file, stdin="How many days of annual leave?\n")
     second = indexed("chat", "--history", file, stdin="/sources\nAnd for contractors?\n")
-    assert "Going on with a conversation of 1 questions." in second.stderr
+    assert "Going on with a conversation of 1 question." in second.stderr
     assert second.stdout.startswith(f"Sources:\n  [1] docs{os.sep}leave.md, line 3 · verified")
     assert "Searched for: How many days of annual leave do contractors get?" in second.stderr
     indexed("chat", "--history", file, stdin="/reset\n")

@@ -51,7 +51,7 @@ def test_ask_prints_the_answer_then_its_sources(indexed: Terminal, server: Scrip
         f"  [1] docs{os.sep}leave.md, line 3 · verified",
         "      15 days of annual leave",
     ]
-    assert "1 files of this index could not be read" in done.stderr
+    assert "1 file of this index could not be read" in done.stderr
 
 
 def test_ask_speaks_chinese(indexed: Terminal, server: ScriptedOllama) -> None:

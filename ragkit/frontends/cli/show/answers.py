@@ -45,7 +45,13 @@ def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: b
 
 
 def say_unread(count: int) -> None:
-    say_aside(tr("{count} files of this index could not be read: see `ragkit status`.", count=count))
+    say_aside(
+        tr(
+            "{count} file of this index could not be read: see `ragkit status`.",
+            "{count} files of this index could not be read: see `ragkit status`.",
+            count=count,
+        )
+    )
 
 
 def say_left_out(ledger: ContextLedger) -> None:
@@ -87,11 +93,19 @@ def show_collected(
     proved = sum(row.verified for row in found.rows)
     click.echo(
         tr(
-            "{rows} rows, {proved} of them verified; {read} of {count} passages read.",
-            rows=len(found.rows),
-            proved=proved,
-            read=found.chunks_read,
-            count=found.chunks,
+            "{rows}; {passages}.",
+            rows=tr(
+                "{count} row, {proved} verified",
+                "{count} rows, {proved} of them verified",
+                count=len(found.rows),
+                proved=proved,
+            ),
+            passages=tr(
+                "{read} of {count} passage read",
+                "{read} of {count} passages read",
+                read=found.chunks_read,
+                count=found.chunks,
+            ),
         )
     )
     for note in (*found.notes, *model_notes):
@@ -132,7 +146,11 @@ def _names(entries: Sequence[LedgerEntry]) -> str:
         places.setdefault(shown_path(entry.source), []).append(place_text(entry.place))
     named = [f"{source}, {', '.join(dict.fromkeys(found))}" for source, found in list(places.items())[:_FILES_NAMED]]
     more = len(places) - len(named)
-    return "; ".join(named) + (tr("; {count} more files (--json names all)", count=more) if more else "")
+    return "; ".join(named) + (
+        tr("; {count} more file (--json names all)", "; {count} more files (--json names all)", count=more)
+        if more
+        else ""
+    )
 
 
 def _show_citation(citation: Citation, with_links: bool) -> None:
@@ -144,23 +162,23 @@ def _show_citation(citation: Citation, with_links: bool) -> None:
 def show_why_not(found: WhyNot) -> None:
     for message in found.seen:
         click.echo(f"  {text_of(message)}")
-    name = style(tr(STAGES[found.stage]), fg="green" if found.stage == "given" else "red")
+    name = style(STAGES[found.stage], fg="green" if found.stage == "given" else "red")
     click.echo(f"{name}: {text_of(found.why)}")
     if found.fix:
         say_aside(text_of(found.fix))
 
 
 STAGES: dict[Stage, str] = {
-    "index": "not indexed",
-    "reading": "not read",
-    "splitting": "split",
-    "conditions": "left out by a condition",
-    "candidates": "not found",
-    "ranking": "ranked too low",
-    "reranking": "reranked too low",
-    "selection": "left out by a rule",
-    "packing": "did not fit",
-    "given": "given",
+    "index": tr("not indexed"),
+    "reading": tr("not read"),
+    "splitting": tr("split"),
+    "conditions": tr("left out by a condition"),
+    "candidates": tr("not found"),
+    "ranking": tr("ranked too low"),
+    "reranking": tr("reranked too low"),
+    "selection": tr("left out by a rule"),
+    "packing": tr("did not fit"),
+    "given": tr("given"),
 }
 
 
@@ -190,7 +208,14 @@ def show_reasons(answer: Answer) -> None:
     """What an answer rested on: how it was made, the passages it was given, and those left out."""
     ledger = answer.ledger
     click.echo(tr("Searched for: {query}", query=safe(answer.query)))
-    click.echo(tr("Answered by {model}, from {count} passages:", model=answer.model, count=len(ledger.sent)))
+    click.echo(
+        tr(
+            "Answered by {model}, from {count} passage:",
+            "Answered by {model}, from {count} passages:",
+            model=answer.model,
+            count=len(ledger.sent),
+        )
+    )
     for entry in ledger.sent:
         click.echo(f"  [{entry.marker}] {_entry_text(entry)}")
     if ledger.left_out:
@@ -205,5 +230,5 @@ def show_reasons(answer: Answer) -> None:
 
 
 def _entry_text(entry: LedgerEntry) -> str:
-    tokens = tr("{count} tokens", count=entry.tokens)
+    tokens = tr("{count} token", "{count} tokens", count=entry.tokens)
     return f"{shown_path(entry.source)}, {place_text(entry.place)} · {tokens}"

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from ragkit.evaluation.scoring.compare import Comparison
 
 _FOUND_CHARACTERS = 160  # of what was found instead, in a line
+_STEPS = {  # in which an answer is lost
+    "index": tr("index"),
+    "reading": tr("reading"),
+    "search": tr("search"),
+    "packing": tr("packing"),
+    "answer": tr("answer"),
+    "citation": tr("citation"),
+}
 
 
 @contextmanager
@@ -106,11 +114,18 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
                 question=safe(verdict.question.text),
                 expected=text_of(verdict.expected),
                 found=_short(text_of(verdict.loss.found)),
-                step=tr(verdict.loss.step),
+                step=_STEPS[verdict.loss.step],
             )
             click.echo(f"{mark} {' '.join(told.split())}")
     passed = sum(verdict.loss is None for verdict in verdicts)
-    click.echo(tr("{passed} of {count} questions passed.", passed=passed, count=len(verdicts)))
+    click.echo(
+        tr(
+            "{passed} of {count} question passed.",
+            "{passed} of {count} questions passed.",
+            passed=passed,
+            count=len(verdicts),
+        )
+    )
 
 
 def _short(text: str) -> str:

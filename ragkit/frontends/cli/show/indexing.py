@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.frontends.cli.show.terminal import print_json, safe, say_aside, shown_path, style, text_of, tr
+from ragkit.frontends.cli.show.terminal import STATES, print_json, safe, say_aside, shown_path, style, text_of, tr
 from ragkit.frontends.json_shapes.indexes import plan_json
 from ragkit.types.reports import FILE_STATES, UNREAD_STATES
 
@@ -22,18 +22,25 @@ def show_report(report: IndexReport) -> None:
     for note in report.notes:
         say_aside(text_of(note))
     for state in UNREAD_STATES:
-        _show_outcomes(state, [outcome for outcome in report.outcomes if outcome.state == state])
+        _show_outcomes(STATES[state], [outcome for outcome in report.outcomes if outcome.state == state])
     partly = [o for o in report.outcomes if o.notes and o.state not in UNREAD_STATES]
-    _show_outcomes("read, with notes", partly)
+    _show_outcomes(tr("read, with notes"), partly)
     changed = sum(report.count(state) for state in ("added", "changed", "removed"))
     if not changed:
-        click.echo(tr("Nothing to do: all {count} files are up to date.", count=report.count("unchanged")))
+        click.echo(
+            tr(
+                "Nothing to do: the file is up to date.",
+                "Nothing to do: all {count} files are up to date.",
+                count=report.count("unchanged"),
+            )
+        )
     click.echo(_counts_line(report))
     if changed:
         click.echo(
             tr(
-                "{embedded} chunks embedded, {reused} reused, in {seconds} s ({rate} files/s).",
-                embedded=report.chunks_embedded,
+                "{count} chunk embedded, {reused} reused, in {seconds} s ({rate} files/s).",
+                "{count} chunks embedded, {reused} reused, in {seconds} s ({rate} files/s).",
+                count=report.chunks_embedded,
                 reused=report.chunks_reused,
                 seconds=f"{report.seconds:.1f}",
                 rate=f"{changed / max(report.seconds, 0.001):.1f}",
@@ -42,13 +49,19 @@ def show_report(report: IndexReport) -> None:
     if report.chunks_unpublished:
         say_aside(
             tr(
+                "{count} chunk is not in Chroma yet; searches find it all the same.",
                 "{count} chunks are not in Chroma yet; searches find them all the same.",
                 count=report.chunks_unpublished,
             )
         )
 
 
-_WOULD = {"added": "would be read", "changed": "would be read again", "removed": "would be removed"}
+_WOULD = {
+    **STATES,
+    "added": tr("would be read"),
+    "changed": tr("would be read again"),
+    "removed": tr("would be removed"),
+}
 
 
 def show_plan(plan: Sequence[FileOutcome], *, as_json: bool) -> None:
@@ -58,22 +71,30 @@ def show_plan(plan: Sequence[FileOutcome], *, as_json: bool) -> None:
         return
     for outcome in plan:
         if outcome.state != "unchanged":
-            state = tr(_WOULD.get(outcome.state, outcome.state))
-            click.echo(f"{shown_path(outcome.source)}  {state}  {text_of(outcome.reason)}".rstrip())
+            click.echo(f"{shown_path(outcome.source)}  {_WOULD[outcome.state]}  {text_of(outcome.reason)}".rstrip())
     same = sum(outcome.state == "unchanged" for outcome in plan)
-    say_aside(tr("{count} files, {same} of them unchanged. Nothing was done.", count=len(plan), same=same))
+    say_aside(
+        tr(
+            "{count} file, {same} unchanged. Nothing was done.",
+            "{count} files, {same} of them unchanged. Nothing was done.",
+            count=len(plan),
+            same=same,
+        )
+    )
 
 
 def _counts_line(report: IndexReport) -> str:
-    parts = [f"{report.count(state)} {tr(state)}" for state in FILE_STATES if report.count(state) or state == "added"]
-    return tr("{count} files: ", count=len(report.outcomes)) + ", ".join(parts)
+    parts = [
+        f"{report.count(state)} {STATES[state]}" for state in FILE_STATES if report.count(state) or state == "added"
+    ]
+    return tr("{count} file: ", "{count} files: ", count=len(report.outcomes)) + ", ".join(parts)
 
 
 def _show_outcomes(title: str, outcomes: Sequence[FileOutcome]) -> None:
     """The files of one kind, with reasons; kinds with many files of one reason are counted."""
     if not outcomes:
         return
-    click.echo(style(f"{tr(title)} ({len(outcomes)}):", bold=True), err=True)
+    click.echo(style(f"{title} ({len(outcomes)}):", bold=True), err=True)
     for outcome in outcomes[:_FILES_SHOWN]:
         reasons = [text_of(message) for message in (outcome.reason, *outcome.notes) if message]
         click.echo(f"  {shown_path(outcome.source)}: {' '.join(reasons)}", err=True)
@@ -89,9 +110,9 @@ def show_status(status: IndexStatus) -> None:
     click.echo(tr("Index: {directory}", directory=safe(status.directory)))
     click.echo(
         tr(
-            "{documents} documents, {chunks} chunks, {size} MB on disk",
-            documents=status.documents,
-            chunks=status.chunks,
+            "{documents}, {chunks}, {size} MB on disk",
+            documents=tr("{count} document", "{count} documents", count=status.documents),
+            chunks=tr("{count} chunk", "{count} chunks", count=status.chunks),
             size=f"{status.disk_bytes / 1e6:.1f}",
         )
     )
@@ -112,6 +133,7 @@ def show_status(status: IndexStatus) -> None:
     if status.chunks_unpublished:
         click.echo(
             tr(
+                "{count} chunk is not in Chroma yet; searches find it all the same.",
                 "{count} chunks are not in Chroma yet; searches find them all the same.",
                 count=status.chunks_unpublished,
             )
@@ -119,23 +141,39 @@ def show_status(status: IndexStatus) -> None:
     if status.chunks_without_vector:
         click.echo(
             tr(
+                "{count} passage has no vector; it is found by its words only.",
                 "{count} passages have no vector; they are found by their words only.",
                 count=status.chunks_without_vector,
             )
         )
     for state in UNREAD_STATES:
-        _show_outcomes(state, [outcome for outcome in status.unread if outcome.state == state])
+        _show_outcomes(STATES[state], [outcome for outcome in status.unread if outcome.state == state])
     partly = [o for o in status.unread if o.notes and o.state not in UNREAD_STATES]
-    _show_outcomes("read, with notes", partly)
+    _show_outcomes(tr("read, with notes"), partly)
 
 
-_CHECK_LOOK = {"ok": ("green", "ok"), "warning": ("yellow", "warning"), "fault": ("red", "fault")}
+_CHECK_LOOK = {"ok": ("green", tr("ok")), "warning": ("yellow", tr("warning")), "fault": ("red", tr("fault"))}
+_CHECKED = {  # names of checks, where they are words
+    "system": tr("system"),
+    "tokens": tr("tokens"),
+    "embedded models": tr("embedded models"),
+    "ollama": tr("ollama"),
+    "ollama connection": tr("ollama connection"),
+    "embedding model": tr("embedding model"),
+    "chat model": tr("chat model"),
+    "image model": tr("image model"),
+    "openai models": tr("openai models"),
+    "index": tr("index"),
+    "chroma": tr("chroma"),
+    "disk": tr("disk"),
+}
+_ORIGINS = {"default": tr("default"), "flag": tr("flag")}  # of settings; others name a file or a variable
 
 
 def show_checks(checks: Sequence[Check]) -> None:
     for check in checks:
         colour, word = _CHECK_LOOK[check.state]
-        click.echo(f"{style(tr(word), fg=colour)}  {tr(check.name)}: {text_of(check.detail)}")
+        click.echo(f"{style(word, fg=colour)}  {_CHECKED.get(check.name, check.name)}: {text_of(check.detail)}")
         if check.fix:
             click.echo("    → " + text_of(check.fix))
 
@@ -144,4 +182,6 @@ def show_settings(settings: Sequence[Setting]) -> None:
     width = max(len(setting.key) for setting in settings)
     for setting in settings:
         value = "–" if setting.value is None else str(setting.value)
-        click.echo(f"{setting.key:<{width}}  {value:<24}  {style(tr(setting.origin), dim=True)}")
+        click.echo(
+            f"{setting.key:<{width}}  {value:<24}  {style(_ORIGINS.get(setting.origin, setting.origin), dim=True)}"
+        )

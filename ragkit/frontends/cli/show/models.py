@@ -41,7 +41,7 @@ def show_vectors(vectors: Sequence[Vector], texts: Sequence[str], *, as_json: bo
         return
     for text, vector in zip(texts, vectors, strict=True):
         numbers = ", ".join(f"{value:.4f}" for value in vector[:_NUMBERS_SHOWN])
-        click.echo(f"{safe(text)[:60]}\n  {tr('{count} numbers', count=len(vector))}: [{numbers}, …]")
+        click.echo(f"{safe(text)[:60]}\n  {tr('{count} number', '{count} numbers', count=len(vector))}: [{numbers}, …]")
     say_aside(tr("--json shows all of them."))
 
 
@@ -52,7 +52,7 @@ def show_installed(models: Sequence[InstalledModel], *, as_json: bool) -> None:
     if not models:
         say_aside(tr("No models are installed. Run: ragkit models pull bge-m3"))
     _table(
-        ("model", "size", "parameters", "quantization", "can", "modified"),
+        (tr("model"), tr("size"), tr("parameters"), tr("quantization"), tr("can"), tr("modified")),
         [
             (
                 model.name,
@@ -74,7 +74,7 @@ def show_running(models: Sequence[RunningModel], *, as_json: bool) -> None:
     if not models:
         say_aside(tr("No model is loaded."))
     _table(
-        ("model", "size", "on the GPU", "window", "until"),
+        (tr("model"), tr("size"), tr("on the GPU"), tr("window"), tr("until")),
         [
             (
                 model.name,
@@ -93,20 +93,20 @@ def show_record(record: ModelRecord, *, as_json: bool) -> None:
         print_json(model_record_json(record))
         return
     facts = {
-        "model": record.name,
-        "architecture": record.architecture,
-        "parameters": record.parameter_size,
-        "quantization": record.quantization,
-        "can": ", ".join(record.capabilities),
-        "trained on tokens": record.context_tokens,
-        "dimensions": record.embedding_dimension,
-        "options": " · ".join(" ".join(line.split()) for line in record.parameters.splitlines()),
-        "system": record.system,
-        "license": record.license.strip().partition("\n")[0],
+        tr("model"): record.name,
+        tr("architecture"): record.architecture,
+        tr("parameters"): record.parameter_size,
+        tr("quantization"): record.quantization,
+        tr("can"): ", ".join(record.capabilities),
+        tr("trained on tokens"): record.context_tokens,
+        tr("dimensions"): record.embedding_dimension,
+        tr("options"): " · ".join(" ".join(line.split()) for line in record.parameters.splitlines()),
+        tr("system"): record.system,
+        tr("license"): record.license.strip().partition("\n")[0],
     }
     for name, value in facts.items():
         if value:
-            click.echo(f"{style(tr(name), bold=True)}: {safe(str(value))}")
+            click.echo(f"{style(name, bold=True)}: {safe(str(value))}")
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns as wide as their longest cell."""
     if not rows:
         return
-    cells = [[tr(title) for title in titles], *([safe(cell) for cell in row] for row in rows)]
+    cells = [list(titles), *([safe(cell) for cell in row] for row in rows)]
     widths = [max(_width(row[at]) for row in cells) for at in range(len(titles))]
     for number, row in enumerate(cells):
         padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))

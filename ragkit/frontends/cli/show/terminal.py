@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.frontends.cli.show import links
-from ragkit.i18n.messages import Message, environment_language, say
+from ragkit.i18n.catalogues import environment_language
+from ragkit.i18n.messages import Message, say
 from ragkit.text.place_text import place_in_words
 from ragkit.types.errors import InputError
 
@@ -29,9 +30,20 @@ LANGUAGE = environment_language()
 _QUOTE_CHARACTERS = 300  # of a passage shown
 
 
-def tr(template: str, **values: object) -> str:
-    """`template` in the user's language, filled in."""
-    return say(Message(template, values), LANGUAGE)
+def tr(text: str, plural: str = "", /, **values: object) -> str:
+    """A sentence in the user's language, filled in. `plural` is for any other `count` than one."""
+    return say(Message(text=text, values=values, plural=plural), LANGUAGE)
+
+
+STATES: dict[str, str] = {  # what became of a file, in words
+    "added": tr("added"),
+    "changed": tr("changed"),
+    "removed": tr("removed"),
+    "unchanged": tr("unchanged"),
+    "unreadable": tr("unreadable"),
+    "unsupported": tr("unsupported"),
+    "skipped": tr("skipped"),
+}
 
 
 def text_of(message: Message) -> str:
@@ -127,10 +139,9 @@ def progress() -> Iterator[ReportProgress]:
 
         def show(step: Progress) -> None:
             said = tr(
-                "{done}/{total} files, {chunks} chunks, {rate} chunks/s",
-                done=step.done_files,
-                total=step.total_files,
-                chunks=step.chunks,
+                "{files}, {chunks}, {rate} chunks/s",
+                files=tr("{done}/{count} file", "{done}/{count} files", done=step.done_files, count=step.total_files),
+                chunks=tr("{count} chunk", "{count} chunks", count=step.chunks),
                 rate=f"{step.chunks / max(time.monotonic() - began, 0.001):.0f}",
             )
             if step.pages:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ragkit.frontends.audit import audit, readiness
-from ragkit.frontends.cli.show.terminal import place_text, print_json, safe, say_aside, shown_path, style, text_of, tr
+from ragkit.frontends.cli.show.terminal import (
+    STATES,
+    place_text,
+    print_json,
+    safe,
+    say_aside,
+    shown_path,
+    style,
+    text_of,
+    tr,
+)
 from ragkit.frontends.json_shapes.indexes import audit_json, document_json, files_json, problems_json, removed_json
 from ragkit.i18n.messages import runs
 from ragkit.types.documents import Page
@@ -29,9 +39,16 @@ def show_files(files: Sequence[FileOutcome], *, as_json: bool) -> None:
         return
     for outcome in files:
         why = " ".join(text_of(message) for message in (outcome.reason, *outcome.notes) if message)
-        state = tr(outcome.state) if outcome.state in UNREAD_STATES else tr("{count} passages", count=outcome.chunks)
+        state = STATES[outcome.state] if outcome.state in UNREAD_STATES else _passages(outcome.chunks)
         click.echo(f"{shown_path(outcome.source)}  {style(state, dim=True)}{'  ' + why if why else ''}")
-    say_aside(tr("{count} files.", count=len(files)))
+    say_aside(tr("{count} file.", "{count} files.", count=len(files)))
+
+
+def _passages(count: int) -> str:
+    return tr("{count} passage", "{count} passages", count=count)
+
+
+_READINESS = {**STATES, "ready": tr("ready"), "partly readable": tr("partly readable")}
 
 
 def show_audit(files: Sequence[FileOutcome], *, as_json: bool) -> None:
@@ -45,19 +62,19 @@ def show_audit(files: Sequence[FileOutcome], *, as_json: bool) -> None:
     if len(found.files) > _FEW_FILES:
         click.echo()
         for shared in found.reasons:
-            template = "{count} files, {pages} pages: {why}" if shared.pages else "{count} files: {why}"
-            click.echo(tr(template, count=shared.files, pages=shared.pages, why=text_of(shared.reason)))
-    counted = ", ".join(f"{count} {tr(state)}" for state, count in found.counts.items() if count)
-    say_aside(tr("{count} files: {states}.", count=len(files), states=counted or "–"))
+            places = [tr("{count} file", "{count} files", count=shared.files)]
+            places += [tr("{count} page", "{count} pages", count=shared.pages)] if shared.pages else []
+            click.echo(tr("{places}: {why}", places=tr(", ").join(places), why=text_of(shared.reason)))
+    counted = ", ".join(f"{count} {_READINESS[state]}" for state, count in found.counts.items() if count)
+    say_aside(tr("{count} file: {states}.", "{count} files: {states}.", count=len(files), states=counted or "–"))
 
 
 def _show_audited(outcome: FileOutcome) -> None:
-    click.echo(f"{shown_path(outcome.source)}  {style(tr(readiness(outcome)), fg='yellow')}")
+    click.echo(f"{shown_path(outcome.source)}  {style(_READINESS[readiness(outcome)], fg='yellow')}")
     if outcome.state in UNREAD_STATES:
         click.echo(f"  {text_of(outcome.reason)}")
     for reason, numbers in _by_reason(outcome.weak_pages):
-        template = "Page {pages} (of {count} in all): {why}"
-        named = tr(template, pages=numbers, count=outcome.pages, why=text_of(reason))
+        named = tr("Page {pages} (of {count} in all): {why}", pages=numbers, count=outcome.pages, why=text_of(reason))
         click.echo("  " + (named if outcome.pages else text_of(reason)))
 
 
@@ -84,7 +101,8 @@ def show_document(document: Document, chunks: Sequence[Chunk], page: int | None,
         say_aside(text_of(note))
     spoken = {"zh": tr("Chinese"), "en": tr("English")}.get(document.language, "")
     say_aside(" · ".join(filter(None, (document.title, document.author, document.date, spoken))))
-    say_aside(tr("{characters} characters, {count} passages.", characters=len(document.text), count=len(chunks)))
+    characters = tr("{count} character", "{count} characters", count=len(document.text))
+    say_aside(tr("{characters}, {passages}.", characters=characters, passages=_passages(len(chunks))))
 
 
 def _all_pages(document: Document) -> list[Page]:

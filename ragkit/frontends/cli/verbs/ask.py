@@ -39,6 +39,7 @@ def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: boo
         if found is not None:
             terminal.say_aside(
                 tr(
+                    "{read} of {count} passage was read; ask the same again to go on from there.",
                     "{read} of {count} passages were read; ask the same again to go on from there.",
                     read=found.chunks_read,
                     count=found.chunks,
@@ -64,11 +65,11 @@ def structured(kit: RagKit, question: str, schema: Mapping[str, object], where: 
 
 
 _VERDICTS: dict[FieldState, tuple[str, str]] = {
-    "stated": ("verified", "green"),
-    "read": ("quote verified; the value is read from it", "yellow"),
-    "unverified": ("NOT verified", "red"),
-    "null": ("null", "red"),
-    "missing": ("missing", "red"),
+    "stated": (tr("verified"), "green"),
+    "read": (tr("quote verified; the value is read from it"), "yellow"),
+    "unverified": (tr("NOT verified"), "red"),
+    "null": (tr("null"), "red"),
+    "missing": (tr("missing"), "red"),
 }
 
 
@@ -81,7 +82,13 @@ def _show_structured(answer: StructuredAnswer, kit: RagKit) -> None:
         terminal.say_aside(tr("The model was asked twice, because the first reply was not proved in full."))
     missing = sum(field.state == "missing" and field.required for field in answer.fields)
     if missing:
-        terminal.say_aside(tr("{count} required fields are missing: the documents do not give them.", count=missing))
+        terminal.say_aside(
+            tr(
+                "{count} required field is missing: the documents do not give it.",
+                "{count} required fields are missing: the documents do not give them.",
+                count=missing,
+            )
+        )
     if answer.unread_count:
         answers.say_unread(answer.unread_count)
     answers.say_left_out(answer.ledger)
@@ -97,6 +104,6 @@ def _show_field(field: Field, with_links: bool) -> None:
     why = f" ({terminal.text_of(field.reason)})" if field.reason else ""
     click.echo(f"{style(name, bold=True)}: {shown}")
     where = f"{terminal.where(field.citation.source, field.citation.place, with_links)} · " if field.citation else ""
-    click.echo(f"    {where}{style(tr(verdict), fg=colour)}{why}")
+    click.echo(f"    {where}{style(verdict, fg=colour)}{why}")
     if field.citation is not None and field.citation.quote:
         click.echo(f"    {terminal.short(field.citation.quote)}")

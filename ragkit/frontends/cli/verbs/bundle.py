@@ -55,11 +55,11 @@ def _read(file: Path) -> str:
 
 
 _LOOK = {
-    "unchanged": ("green", "unchanged"),
-    "changed": ("red", "changed"),
-    "moved": ("yellow", "moved"),
-    "gone": ("red", "gone"),
-    "unreadable": ("red", "unreadable"),
+    "unchanged": ("green", tr("unchanged")),
+    "changed": ("red", tr("changed")),
+    "moved": ("yellow", tr("moved")),
+    "gone": ("red", tr("gone")),
+    "unreadable": ("red", tr("unreadable")),
 }
 
 
@@ -69,7 +69,7 @@ def _show(check: BundleCheck) -> None:
         colour, word = _LOOK[source.state]
         to = f" → {shown_path(source.found_at)}" if source.found_at else ""
         why = f"  {text_of(source.reason)}" if source.reason else ""
-        click.echo(f"{style(tr(word), fg=colour)}  {shown_path(source.path)}{to}{why}")
+        click.echo(f"{style(word, fg=colour)}  {shown_path(source.path)}{to}{why}")
         for quote in source.quotes:
             click.echo(f"  [{quote.marker}] {_quote_state(quote)}  {terminal.short(quote.quote)}")
     if not check.sources:

@@ -107,7 +107,13 @@ class _Conversation:
         self._notes_said: set[str] = set()
         self.exit_code = exit_codes.OK  # of the last failure
         if self._turns:
-            terminal.say_aside(tr("Going on with a conversation of {count} questions.", count=len(self._turns)))
+            terminal.say_aside(
+                tr(
+                    "Going on with a conversation of {count} question.",
+                    "Going on with a conversation of {count} questions.",
+                    count=len(self._turns),
+                )
+            )
 
     def take(self, line: str) -> bool:
         """Answer a question or do a command; False when it was the last line."""

@@ -85,7 +85,13 @@ def rebuild(options: CliOptions) -> int:
     with opened(options) as kit:
         count = kit.rebuild()
     if count:
-        terminal.say_aside(tr("Chroma's copy was made again with {count} vectors.", count=count))
+        terminal.say_aside(
+            tr(
+                "Chroma's copy was made again with {count} vector.",
+                "Chroma's copy was made again with {count} vectors.",
+                count=count,
+            )
+        )
     else:
         terminal.say_aside(tr("There is nothing to make: an index of this size is searched without Chroma."))
     return exit_codes.OK
