@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from gettext import GNUTranslations
 from pathlib import Path
+from typing import TypeAlias
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
@@ -33,6 +34,9 @@ _PARAMETERS = {  # by the name of the function, in their order
     "coded": (_CODE, _TEXT, _PLURAL),
     "tr": (_TEXT, _PLURAL),
 }
+
+
+_Place: TypeAlias = tuple[str, int, str]  # file, line, what is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +72,40 @@ def sentences(root: Path) -> tuple[list[Sentence], list[str]]:
     wrong: list[str] = []
     for path in sorted((root / "ragkit").rglob("*")):
         file = path.relative_to(root).as_posix()
-        if path.suffix == ".py":
-            calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
-            said = [
-                _of_call(call, file, errors) for call in sorted(calls, key=lambda one: (one.lineno, one.col_offset))
-            ]
-        elif path.suffix == ".jinja":
-            parsed = Environment().parse(path.read_text("utf-8"))
-            said = [_of_template(*call, file) for call in extract_from_ast(parsed, ["_"])]
-        else:
-            continue
-        found += [sentence for sentences in said if isinstance(sentences, list) for sentence in sentences]
-        wrong += [fault for fault in said if isinstance(fault, str)]
+        try:
+            if path.suffix == ".py":
+                found += _said_by_code(path.read_text("utf-8"), file, errors)
+            elif path.suffix == ".jinja":
+                found += _said_by_page(path.read_text("utf-8"), file)
+        except ValueError as exc:
+            wrong.append(str(exc))
     return found, wrong
 
 
-def _of_call(node: ast.Call, file: str, errors: Collection[str]) -> list[Sentence] | str:
-    """The sentences given to a call, or what is wrong with it."""
-    name = getattr(node.func, "id", "")
-    try:
+def _said_by_code(source: str, file: str, errors: Collection[str]) -> Iterator[Sentence]:
+    """Raises ValueError: a sentence is not written out."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+        name = getattr(call.func, "id", "")
+        place = (file, call.lineno, name)
         if name in _PARAMETERS:
-            return list(_of_maker(node, _PARAMETERS[name], file))
-        return list(_of_error(node, file)) if name in errors else []
-    except ValueError:
-        return f"{file}:{node.lineno}: the sentence given to {name} is not written out here"
+            yield from _of_maker(call, _PARAMETERS[name], place)
+        elif name in errors:
+            yield from _of_error(call, place)
 
 
-def _of_template(line: int, name: str, given: str | None | tuple[str | None, ...], file: str) -> list[Sentence] | str:
-    text, *others = given if isinstance(given, tuple) else (given,)
-    if text is None:
-        return f"{file}:{line}: the sentence given to {name} is not written out here"
-    return [Sentence(text, next(filter(None, others), ""), "", file, line)]
+def _said_by_page(source: str, file: str) -> Iterator[Sentence]:
+    """As `_said_by_code`, for one of Jinja's templates."""
+    for line, name, given in extract_from_ast(Environment().parse(source), ["_"]):
+        text, *others = given if isinstance(given, tuple) else (given,)
+        if text is None:
+            raise _not_written_out((file, line, name))
+        yield Sentence(text, next(filter(None, others), ""), "", file, line)
+
+
+def _not_written_out(place: _Place) -> ValueError:
+    file, line, name = place
+    return ValueError(f"{file}:{line}: the sentence given to {name} is not written out here")
 
 
 def _error_names(root: Path) -> set[str]:
@@ -107,33 +114,30 @@ def _error_names(root: Path) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
-def _of_maker(node: ast.Call, parameters: Sequence[str], file: str) -> Iterator[Sentence]:
-    """Raises ValueError: a sentence is no literal."""
-    given = dict(zip(parameters, node.args, strict=False))
+def _of_maker(call: ast.Call, parameters: Sequence[str], place: _Place) -> Iterator[Sentence]:
+    given = dict(zip(parameters, call.args, strict=False))
     if _TEXT not in given:
         return
-    given |= {word.arg: word.value for word in node.keywords if word.arg in (_CODE, _PLURAL)}
-    [plural] = _literals(given[_PLURAL]) if _PLURAL in given else [""]
-    [code] = _literals(given[_CODE]) if _CODE in given else [""]
-    for text in _literals(given[_TEXT]):
-        yield Sentence(text, plural, code, file, node.lineno)
+    given |= {word.arg: word.value for word in call.keywords if word.arg in (_CODE, _PLURAL)}
+    [plural] = _literals(given[_PLURAL], place) if _PLURAL in given else [""]
+    [code] = _literals(given[_CODE], place) if _CODE in given else [""]
+    for text in _literals(given[_TEXT], place):
+        yield Sentence(text, plural, code, *place[:2])
 
 
-def _of_error(node: ast.Call, file: str) -> Iterator[Sentence]:
+def _of_error(call: ast.Call, place: _Place) -> Iterator[Sentence]:
     """The sentences that are written out; the others are messages, and found where they are made."""
-    for value in [*node.args[:1], *(word.value for word in node.keywords if word.arg == "hint")]:
-        if isinstance(value, ast.JoinedStr):
-            raise ValueError
+    for value in [*call.args[:1], *(word.value for word in call.keywords if word.arg == "hint")]:
         for branch in _branches(value):
-            if isinstance(branch, ast.Constant):
-                yield from (Sentence(text, "", "", file, node.lineno) for text in _literals(branch) if text)
+            if isinstance(branch, ast.Constant | ast.JoinedStr):
+                yield from (Sentence(text, "", "", *place[:2]) for text in _literals(branch, place) if text)
 
 
-def _literals(node: ast.expr) -> list[str]:
+def _literals(node: ast.expr, place: _Place) -> list[str]:
     found = [branch.value if isinstance(branch, ast.Constant) else None for branch in _branches(node)]
     texts = [text for text in found if isinstance(text, str)]
     if len(texts) < len(found):
-        raise ValueError
+        raise _not_written_out(place)
     return texts
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import ragkit
 from ragkit.i18n.catalogues import environment_language, languages
 from ragkit.i18n.messages import Message, coded, say
 from ragkit.types.errors import InputError, LoadError
@@ -72,3 +76,16 @@ def test_an_error_keeps_the_code_of_its_message() -> None:
 def test_the_language_follows_the_environment(environment: dict[str, str], language: str) -> None:
     assert environment_language(environment) == language
     assert list(languages()) == ["zh"]
+
+
+SAYING = ("Message", "LoadError", "NoText", "UnsupportedFormat")
+
+
+def test_what_is_said_of_a_file_has_a_code() -> None:
+    """An outcome of a file is stored and read by programs: its sentence alone would not do."""
+    uncoded = []
+    for path in (Path(ragkit.__file__).parent / "loaders").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SAYING:
+                uncoded += [f"{path.name}:{node.lineno}" for text in node.args[:1] if isinstance(text, ast.Constant)]
+    assert uncoded == []
