@@ -8,17 +8,22 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ragkit import RagKit
 from ragkit.config.resolving import resolve
-from ragkit.config.sections import Config
+from ragkit.config.sections import Config, StoreConfig
 from ragkit.frontends.cli import exit_codes, main
 from ragkit.store.catalog.writer import SqliteCatalog
+from ragkit.store.sidecars import evidence_cache
+from ragkit.store.sidecars.conversation import ConversationFile
+from ragkit.store.sidecars.reply_cache import RepliesFile
 from ragkit.store.vectors.search import DenseVectors
 from ragkit.testing import ScriptedOllama, hash_vector
+from ragkit.types.answers import Turn
 from ragkit.types.errors import BadReply, IndexDamaged, IndexMismatch, InputError, RagkitError
 from ragkit.types.search import Condition
 
@@ -294,6 +299,53 @@ def test_every_door_says_damage_in_the_same_way(copy: Callable[[], Path], config
                     pass  # the scripted model fills in no form; a document that is not there is not found
     assert len(said) > len(changes)
     assert all(exc.hint and exit_codes.of(exc) == exit_codes.INDEX for exc in said)
+
+
+SIDECARS = ["gauge.json", "last-answer.json", "catalog.seal", "vectors-g1.seal", "reading-x.jsonl"]
+CONTENTS = [
+    *(
+        b"",
+        b"\xff\xfe",
+        b"[",
+        b"{}",
+        b"null",
+        b"7",
+        b"[null]",
+        b"[[1, 2]]",
+        b"[" * 100_000,
+        b'{"key": "k", "scale": 5}',
+    ),
+    *(b'{"key": "k", "scale": "words", "refuse_below": [], "cover_weight": 0}', b'[{"place": {}, "marker": 1}]'),
+    *(b'{"files": {"a": [1]}, "deleted": "x"}', b'{"key": 1, "reply": []}\n5\n'),
+]
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: repr(content[:24]))
+def test_a_damaged_file_beside_the_catalog_costs_only_what_it_kept(
+    copy: Callable[[], Path], config: Config, content: bytes
+) -> None:
+    directory = copy()
+    for name in SIDECARS:
+        (directory / name).write_bytes(content)
+    graph = replace(config, store=StoreConfig(exact_mb=0))
+    with RagKit.open(directory, graph) as kit:
+        assert kit.last_sources() == []
+        assert kit.status().chunks_unpublished == kit.status().chunks
+    assert evidence_cache.load(directory, "k") is None
+    assert RepliesFile(directory / "reading-x.jsonl").get("k") is None
+    with RagKit.open(directory, config) as kit:
+        assert len(kit.verify(deep=True)) == 1  # the seal of the catalog
+
+
+@pytest.mark.parametrize("content", CONTENTS[1:], ids=lambda content: repr(content[:24]))
+@pytest.mark.parametrize("begun", [False, True], ids=["whole file", "one turn"])
+def test_a_damaged_conversation_is_said_in_one_line(tmp_path: Path, content: bytes, begun: bool) -> None:
+    file = tmp_path / "talk"
+    conversation = ConversationFile(file)
+    conversation.append(Turn("q", "a", ()))
+    file.write_bytes((file.read_bytes() if begun else b"") + content + b"\n")
+    with pytest.raises(InputError, match="is not a conversation"):
+        conversation.turns()
 
 
 @pytest.mark.parametrize(

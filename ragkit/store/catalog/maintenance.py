@@ -153,7 +153,7 @@ def _seal_problems(path: Path) -> Iterator[Message]:
         sealed = json.loads(_seal_path(path).read_text("utf-8"))
     except FileNotFoundError:
         return  # never sealed, or a run was cut short: the contents are looked at all the same
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         yield coded("seal_damaged", "The seal of the catalog is damaged.")
         return
     if log.exists() and log.stat().st_size:

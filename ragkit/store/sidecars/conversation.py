@@ -54,7 +54,7 @@ class ConversationFile:
     def _turn(self, line: bytes) -> Turn:
         try:
             return value_of(json.loads(line), Turn)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise self._not_one() from exc
 
     def _not_one(self) -> InputError:

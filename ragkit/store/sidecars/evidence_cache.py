@@ -15,7 +15,7 @@ _NAME = "gauge.json"
 
 def load(directory: Path, key: str) -> EvidenceThreshold | None:
     """None: none is kept, or it is of another state of the index."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         kept = json.loads((directory / _NAME).read_text("utf-8"))
         if kept["key"] == key:
             return value_of(kept, EvidenceThreshold)

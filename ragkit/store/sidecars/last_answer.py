@@ -37,7 +37,7 @@ def load(directory: Path) -> list[Citation]:
     """[] when none is remembered, or what is there is not readable."""
     try:
         return value_of(json.loads((directory / _NAME).read_text("utf-8")), list[Citation])
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
 
 

@@ -17,7 +17,7 @@ class RepliesFile:
         self._found: dict[str, str] = {}
         with contextlib.suppress(OSError):
             for line in path.read_text("utf-8", "replace").splitlines():
-                with contextlib.suppress(ValueError, KeyError, TypeError):
+                with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                     entry = json.loads(line)
                     self._found[str(entry["key"])] = str(entry["reply"])
 

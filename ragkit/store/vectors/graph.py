@@ -231,7 +231,7 @@ class ChromaGraph:
         """{} where there is none, or none that can be read."""
         try:
             seal = json.loads(self._seal_path().read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return seal if isinstance(seal, dict) else {}
 
