@@ -16,12 +16,12 @@ from ragkit.evaluation.report.labels import label
 from ragkit.evaluation.runs import Row, figures, latencies_ms, outcome_scores
 
 SET = "squad2_dev_part"
-BEGIN, END = "<!-- answers: begin -->", "<!-- answers: end -->"  # in the page
+BEGIN, END = "<!-- answers: begin -->", "<!-- answers: end -->"  # the marks of the table in its page
 SHOWN = ("answer_right", "wrong_refusals", "refusal_precision", "refusal_recall", "refusal_f1", "quotes_verified")
 
 
 def judged(rows: Sequence[Row], dataset: Dataset, say: Callable[[Row], str | None]) -> list[Row]:
-    """The same questions, answered by `say`; None is a refusal."""
+    """Returns the same questions answered by `say`, where None is a refusal."""
     gold = {question.id: question for question in dataset.questions}
     return [
         replace(

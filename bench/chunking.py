@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from bench import shared
 from ragkit import RagKit
 from ragkit.config.resolving import resolve
-from ragkit.evaluation.data.corpus import index_folder, lay_out
+from ragkit.evaluation.data.corpus import index_folder, write_documents
 from ragkit.evaluation.data.questions import Dataset
 from ragkit.evaluation.runs import SPAN_PASSAGES
 from ragkit.evaluation.scoring.judging import precision_omega, span_scores
@@ -36,7 +36,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 
 def published(path: Path) -> list[list[str]]:
-    """The rows of the report's two tables, as its authors give them."""
+    """Returns the rows of the report's two tables, as its authors give them."""
     with path.open(encoding="utf-8", newline="") as stream:
         return [
             [
@@ -49,8 +49,8 @@ def published(path: Path) -> list[list[str]]:
 
 
 def measured(label: str, dataset: Dataset, work: Path, settings: Mapping[str, str]) -> list[str]:
-    """Percent, mean and standard deviation over all questions, and the characters of five passages together."""
-    corpus = lay_out(dataset, work)
+    """Returns percent, mean and standard deviation over all questions, and the characters of five passages together."""
+    corpus = write_documents(dataset, work)
     sources = {name: source for source, name in corpus.names.items()}
     config, _ = resolve(environ={}, flags=settings)
     values: dict[str, list[float]] = {name: [] for name in MEASURES}

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -40,14 +40,14 @@ Value = TypeVar("Value")
 @dataclass(frozen=True, slots=True)
 class Question:
     text: str
-    gold: tuple[str, ...]  # any one is right; empty: the set says that it cannot be answered
-    paragraph: str  # the one it was written for
+    gold: tuple[str, ...]  # each of them is right; empty: the set says that it cannot be answered
+    paragraph: str  # the paragraph that the question was written for
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
     question: str
-    rank: int | None  # of the gold paragraph's first chunk among the first five, from 1
+    rank: int | None  # the rank of the gold paragraph's first chunk among the first five, from 1
     floor_rank: int | None
     search_ms: float
     floor_ms: float
@@ -73,12 +73,12 @@ class Asked:
 
 
 def share(flags: Sequence[bool]) -> float | None:
-    """0 to 1; None of nothing."""
+    """Returns a share from 0 to 1; None where there is nothing."""
     return sum(flags) / len(flags) if flags else None
 
 
 def sample(values: Sequence[Value], size: int, seed: str) -> list[Value]:
-    """`size` of the values, or all of them when `size` is 0 or there are fewer."""
+    """Returns `size` of the values, or all of them when `size` is 0 or there are fewer."""
     return random.Random(seed).sample(values, min(size, len(values)) if size else len(values))
 
 
@@ -138,7 +138,7 @@ def ask(kit: RagKit, question: Question, kind: str) -> Asked:
 
 
 def index_texts(kit: RagKit, texts: Path) -> float:
-    """Brings the index up to date with the folder; seconds. Ends the run if a file was not read."""
+    """Brings the index up to date with the folder and returns the seconds. Ends the run if a file was not read."""
     report, index_ms = timed_ms(lambda: kit.index([texts]))
     unread = [outcome for outcome in report.outcomes if outcome.state in ("unreadable", "unsupported", "skipped")]
     if unread:
@@ -147,8 +147,11 @@ def index_texts(kit: RagKit, texts: Path) -> float:
 
 
 def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
-    """Everything about one set. Its paragraphs go into a fresh index, one file each, title left out; for
-    the removed third the files are deleted and the folder is indexed again."""
+    """Returns everything about one set.
+
+    Its paragraphs go into a fresh index, one file each, without titles. For the questions about the removed third, the
+    files are deleted and the folder is indexed again.
+    """
     corpus = {item["_id"]: item["text"] for item in lines(folder / "corpus.jsonl")}
     every = [
         Question(item["question"], tuple(item["answers"]), item["context_id"]) for item in lines(folder / "qa.jsonl")
@@ -156,22 +159,12 @@ def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
     answerable = sample([question for question in every if question.gold], size, f"{seed} answerable")
     on_topic = sample([question for question in every if not question.gold], size, f"{seed} on topic")
     gone = set(sample(sorted(corpus), max(len(corpus) // 3, 1), f"{seed} paragraphs"))
-    removed = sample(
-        [question for question in every if question.gold and question.paragraph in gone], size, f"{seed} removed"
-    )
+    removed = sample([one for one in every if one.gold and one.paragraph in gone], size, f"{seed} removed")
     config, _ = resolve(environ={}, flags={"models.backend": "embedded"})
     with tempfile.TemporaryDirectory() as scratch, RagKit.open(Path(scratch, "index"), config) as kit:
-        texts = Path(scratch, "texts")
-        texts.mkdir()
-        for name, text in corpus.items():
-            (texts / f"{name}.txt").write_text(text, "utf-8")
+        texts = written(Path(scratch, "texts"), corpus)
         index_s = index_texts(kit, texts)
-        for question in _WARM_UP:
-            kit.ask(question)
-        with closing(SqliteCatalog.open(kit.directory, write=False)) as catalog:
-            searched = [search_both(kit, catalog, question) for question in answerable]
-        asked = [ask(kit, question, "answerable") for question in answerable]
-        asked += [ask(kit, question, "on topic") for question in on_topic]
+        searched, asked = asked_of(kit, answerable, on_topic)
         load = os.getloadavg()[0]
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         for name in gone:
@@ -189,8 +182,27 @@ def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
     }
 
 
+def written(folder: Path, corpus: Mapping[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in corpus.items():
+        (folder / f"{name}.txt").write_text(text, "utf-8")
+    return folder
+
+
+def asked_of(
+    kit: RagKit, answerable: Sequence[Question], on_topic: Sequence[Question]
+) -> tuple[list[Searched], list[Asked]]:
+    """Searches for and asks the questions, after a few that bring everything into memory."""
+    for question in _WARM_UP:
+        kit.ask(question)
+    with closing(SqliteCatalog.open(kit.directory, write=False)) as catalog:
+        searched = [search_both(kit, catalog, question) for question in answerable]
+    asked = [ask(kit, question, "answerable") for question in answerable]
+    return searched, asked + [ask(kit, question, "on topic") for question in on_topic]
+
+
 def summary(searched: Sequence[Searched], asked: Sequence[Asked]) -> dict[str, Any]:
-    """The figures of the table: shares from 0 to 1, None where the set has nothing to measure."""
+    """Returns the figures of the table: shares from 0 to 1, None where the set has nothing to measure."""
     kinds = {kind: [row for row in asked if row.kind == kind] for kind in ("answerable", "on topic", "removed")}
     given = [row for row in kinds["answerable"] if not row.refused]
     return {
@@ -223,7 +235,7 @@ def percent(value: float | None) -> str:
 
 
 def beside(value: float | None, floor: float | None, show: Callable[[float | None], str]) -> str:
-    """The floor's figure, and how many times it the value is."""
+    """Returns the floor's figure, and how many times it the value is."""
     return f"{show(floor)} · {value / floor:.2f} ×" if value is not None and floor else f"{show(floor)} · –"
 
 
@@ -315,7 +327,7 @@ points either way (95 %).
 
 
 def measure_apart(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """`measure` in a process of its own, so that its peak memory is of this set alone."""
+    """Runs `measure` in a process of its own, so that its peak memory is that of this set alone."""
     sizes = ["--questions", str(arguments.questions), "--seed", str(arguments.seed)]
     command = [sys.executable, __file__, str(folder), *sizes, "--one"]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)

@@ -31,7 +31,7 @@ _WORD = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
 _MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]+>|https?://\S+|data:image\S+")
 _MIN_SHARE = 0.8
 _MIN_OF_REFERENCE = 0.6
-_ENDS = (  # of reasons and notes
+_ENDS = (  # what reasons and notes begin with, and how the table says it
     ("Reading it took longer than", "took longer than a file may"),
     ("OCR took longer than", "were read without their slow OCR"),
     ("The reader crashed on this file", "crashed the reader"),
@@ -59,13 +59,13 @@ class Read:
     state: str  # "ready", "partly" (with notes), "unreadable", "unsupported"
     reason: str
     notes: str
-    characters: int  # but white space
+    characters: int  # characters that are no white space
     words: frozenset[str]
     peer_words: frozenset[str]
     seconds: float
 
     def share(self) -> float:
-        """Of the peer's words that ragkit has too; 1.0 where it has none."""
+        """The share of the peer's words that ragkit has too; 1.0 where the peer has none."""
         return len(self.words & self.peer_words) / len(self.peer_words) if self.peer_words else 1.0
 
     def peer_share(self) -> float:
@@ -98,7 +98,7 @@ def read_all(folder: Path, peer: str, ocr: str) -> list[Read]:
 
 
 def peer_texts(paths: list[Path], python: str) -> list[str]:
-    """In a process that is started again when a file kills it."""
+    """Yields the peer's texts, from a process that is started again when a file kills it."""
     texts: list[str] = []
     while len(texts) < len(paths):
         child = subprocess.Popen([python, "-c", PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -162,7 +162,7 @@ def outliers(found: list[Read]) -> list[str]:
 
 
 def beside_reference(found: list[Read], folder: Path) -> list[str]:
-    """The files that another program found far more text in, or any where ragkit found none."""
+    """Returns the files that another program found far more text in, or any where ragkit found none."""
     manifest = folder / "MANIFEST.tsv"
     if not manifest.is_file():
         return []

@@ -130,20 +130,17 @@ def texts_as_files(corpus: Path, folder: Path) -> None:
             (folder / f"{number:06}.txt").write_text(f"{entry.get('title', '')}\n{entry['text']}".strip(), "utf-8")
 
 
-def copies_in(folder: Path, target: Path, suffixes: set[str]) -> int:
-    """The files that every contender reads, in one folder; how many."""
-    count = 0
+def copy_files(folder: Path, target: Path, suffixes: set[str]) -> None:
+    """Copies the files that every contender reads."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in suffixes and path.is_file():
             place = target / path.relative_to(folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(path.read_bytes())
-            count += 1
-    return count
 
 
 def run_one(python: str, program: str, folder: Path, url: str) -> tuple[float, float, float, int]:
-    """Seconds, peak memory in MB of the process and its children at one moment, disk in MB, chunks."""
+    """Returns seconds, peak memory in MB of the process and its children at one moment, disk in MB, chunks."""
     with tempfile.TemporaryDirectory() as index, tempfile.TemporaryFile("w+") as said:
         began = time.perf_counter()
         words = [python, "-c", program, str(folder), index, url]
@@ -164,22 +161,22 @@ def run_one(python: str, program: str, folder: Path, url: str) -> tuple[float, f
 
 
 def unchanged_seconds(folder: Path, url: str, rounds: int) -> float:
-    """The median time of the command over files that it has indexed before."""
+    """Returns the median time of the command over files that it has indexed before."""
     with tempfile.TemporaryDirectory() as index:
         words = [sys.executable, "-m", "ragkit", "--index", index, "index", str(folder)]
         environment = {**os.environ, "OLLAMA_HOST": url, "RAGKIT_MODELS_BACKEND": "ollama"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed ragkit is compiled
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # An installed ragkit is compiled.
         times = []
         for _ in range(2 + max(rounds, 3)):
             began = time.perf_counter()
             subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
             times.append(time.perf_counter() - began)
-            time.sleep(2.1)  # files younger than that when they were read are compared by content once more
+            time.sleep(2.1)  # Files that were younger when they were read are compared by content once more.
         return statistics.median(times[2:])
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident memory of a process and all below it, now; 0 once it is gone."""
+    """Returns the resident memory of a process and all below it; 0 once it is gone."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -198,44 +195,59 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=0, help="files (0: all)")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="of the model, for each text")
     options = parser.parse_args()
-    contenders = {"ragkit": (sys.executable, RAGKIT), "hand-written loop": (sys.executable, LOOP)}
-    if options.peers:
-        contenders |= {"LangChain": (options.peers, LANGCHAIN), "LlamaIndex": (options.peers, LLAMA_INDEX)}
-    if options.pdf == "yes":  # nobody else reads pages that are pictures
-        without = RAGKIT.replace('"models.backend"', '"loading.ocr": "off", "models.backend"')
-        contenders["ragkit, OCR off"] = (sys.executable, without)
-    if options.only:
-        contenders = {name: contenders[name] for name in options.only}
+    contenders = contenders_of(options)
     suffixes = {"yes": {".pdf"}, "no": SUFFIXES - {".pdf"}}.get(options.pdf, SUFFIXES)
     with tempfile.TemporaryDirectory() as made, zero_cost_server(options.delay_ms) as url:
         folder = Path(made)
-        corpus = options.folder / "corpus.jsonl"
-        if corpus.exists():
-            texts_as_files(corpus, folder)
-        files = len(list(folder.iterdir())) or copies_in(options.folder, folder, suffixes)
-        for path in sorted(folder.rglob("*.*"))[options.limit or files :]:
-            path.unlink()
-        files = min(files, options.limit or files)
+        files = files_for(options.folder, folder, suffixes, options.limit)
         found: dict[str, list[tuple[float, float, float, int]]] = {name: [] for name in contenders}
         for _ in range(options.rounds):
             for name, (python, program) in contenders.items():
                 found[name].append(run_one(python, program, folder, url))
         again_s = unchanged_seconds(folder, url, options.rounds)
     print(f"\n{options.folder.name}: {files} files, median of {options.rounds} rounds, {os.cpu_count()} cores\n")
+    medians = {name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in found.items()}
+    print_table(medians)
+    print(f"\n`ragkit index` again, nothing changed: {again_s:.2f} s")
+    if options.delay_ms:
+        model_s = medians["ragkit"][3] * options.delay_ms / 1000
+        print(f"the model's own time: {model_s:.1f} s; ragkit adds {medians['ragkit'][0] / model_s - 1:.1%}")
+
+
+def contenders_of(options: argparse.Namespace) -> dict[str, tuple[str, str]]:
+    """Returns the interpreter and the program of each contender, by its name."""
+    contenders = {"ragkit": (sys.executable, RAGKIT), "hand-written loop": (sys.executable, LOOP)}
+    if options.peers:
+        contenders |= {"LangChain": (options.peers, LANGCHAIN), "LlamaIndex": (options.peers, LLAMA_INDEX)}
+    if options.pdf == "yes":  # No other contender reads pages that are pictures.
+        without = RAGKIT.replace('"models.backend"', '"loading.ocr": "off", "models.backend"')
+        contenders["ragkit, OCR off"] = (sys.executable, without)
+    return {name: contenders[name] for name in options.only} if options.only else contenders
+
+
+def files_for(source: Path, folder: Path, suffixes: set[str], limit: int) -> int:
+    """Puts the first `limit` files (0: all) that are to be read into the folder, and returns how many there are."""
+    if (source / "corpus.jsonl").exists():
+        texts_as_files(source / "corpus.jsonl", folder)
+    else:
+        copy_files(source, folder, suffixes)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    kept = limit or len(files)
+    for path in files[kept:]:
+        path.unlink()
+    return len(files[:kept])
+
+
+def print_table(medians: dict[str, list[float]]) -> None:
     print("| | seconds | to the loop | peak memory MB | disk MB | disk to the loop | chunks | chunks/s |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    middle = {name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in found.items()}
-    floor = middle.get("hand-written loop", next(iter(middle.values())))
-    for name, (seconds, memory, disk, chunks) in middle.items():
+    floor = medians.get("hand-written loop", next(iter(medians.values())))
+    for name, (seconds, memory, disk, chunks) in medians.items():
         ratios = f"{seconds / floor[0]:.2f} x", f"{disk / floor[2]:.2f} x"
         print(
             f"| {name} | {seconds:.1f} | {ratios[0]} | {memory:.0f} | {disk:.1f} | {ratios[1]} | {chunks:.0f} |"
             f" {chunks / seconds:.0f} |"
         )
-    print(f"\n`ragkit index` again, nothing changed: {again_s:.2f} s")
-    if options.delay_ms:
-        model_s = middle["ragkit"][3] * options.delay_ms / 1000
-        print(f"the model's own time: {model_s:.1f} s; ragkit adds {middle['ragkit'][0] / model_s - 1:.1%}")
 
 
 if __name__ == "__main__":

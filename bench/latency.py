@@ -132,7 +132,7 @@ def measured(size: int, texts: list[str], questions: list[str], rounds: int, fol
     for number in range(rounds + 1):
         asked = vectors(len(questions), number + 2)
         embedder.vectors = dict(zip(questions, asked, strict=True))  # type: ignore[arg-type]
-        if not number:  # what is loaded once is no part of a question
+        if not number:  # What is loaded once is no part of a question.
             embedder.vectors["zzz"] = asked[0]  # type: ignore[assignment]
             ours("zzz"), theirs("zzz")
         times.append([(milliseconds(lambda: ours(q)), milliseconds(lambda: theirs(q))) for q in questions])  # noqa: B023

@@ -19,17 +19,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from bench import shared
 from ragkit import RagKit
 from ragkit.config.resolving import resolve
-from ragkit.evaluation.data.corpus import index_folder, lay_out
+from ragkit.evaluation.data.corpus import index_folder, write_documents
 from ragkit.evaluation.data.questions import Dataset
-from ragkit.evaluation.runs import Row, evaluate, figures, latencies_ms
+from ragkit.evaluation.runs import Row, figures, latencies_ms, run_questions
 from ragkit.types.answers import Answer, ContextLedger
 from ragkit.types.documents import Chunk, Document
 from ragkit.types.errors import BadReply
 from ragkit.types.search import ScoredChunk
 
-SETS = {"xquad_en": 16, "xquad_zh": 8}  # questions of each
+SETS = {"xquad_en": 16, "xquad_zh": 8}  # how many questions are asked of each set
 WINDOW_TOKENS = 4096
-SETTINGS = {  # of the language model
+SETTINGS = {  # settings for the language model
     "models.backend": "openai",
     "models.embed_backend": "embedded",
     "openai.api_key_env": "RAGKIT_BENCH_KEY",
@@ -51,7 +51,7 @@ class Asked:
     kit: RagKit
     by_schema: bool = False  # the answer is the one field of a form, which the server's grammar enforces
     answers: list[Answer] = field(default_factory=list)
-    misfits: int = 0  # replies that did not fit the form, twice
+    misfits: int = 0  # questions whose replies did not fit the form, twice
 
     def search(self, question: str, k: int = 8) -> list[ScoredChunk]:
         return self.kit.search(question, k)
@@ -62,7 +62,7 @@ class Asked:
         return self.answers[-1]
 
     def _filled_in(self, question: str) -> Answer:
-        """A structured answer in the shape of the others."""
+        """Asks for a structured answer, and gives it the shape of the others."""
         try:
             found = self.kit.ask_structured(question, FORM)
         except BadReply:
@@ -84,7 +84,7 @@ class Asked:
 
 
 def served(gguf: Path) -> tuple[Any, str]:
-    """A running server with one thread (more of them wait for each other where a core is taken), and its address."""
+    """Starts a server with one thread (more of them wait for each other where a core is taken), and its address."""
     import xllamacpp
 
     key = os.environ["RAGKIT_BENCH_KEY"] = secrets.token_hex(16)
@@ -99,13 +99,13 @@ def served(gguf: Path) -> tuple[Any, str]:
 
 
 def ran(dataset: Dataset, work: Path, settings: dict[str, str], by_schema: bool) -> tuple[Sequence[Row], Asked]:
-    """Every question asked of the one index of the set, however the answers are made."""
-    corpus = lay_out(dataset, work)
+    """Asks every question of the one index of the set, however the answers are made."""
+    corpus = write_documents(dataset, work)
     folder = index_folder(dataset, work, resolve(environ={}, flags={"models.backend": "embedded"})[0])
     with RagKit.open(folder, resolve(environ={}, flags=settings)[0]) as kit:
         kit.index(corpus.folders)
         asked = Asked(kit, by_schema)
-        rows = evaluate(asked, dataset, corpus.names, depth=50, ask=True)
+        rows = run_questions(asked, dataset, corpus.names, depth=50, ask=True)
     return rows, asked
 
 

@@ -17,8 +17,8 @@ from ragkit.types.reports import FILE_STATES, IndexReport
 QUESTIONS = Path(__file__).with_name("mixed_docs_questions.toml")
 
 
-def bare(text: str) -> str:
-    """`text` without what extractors differ in: white space, hyphens, case."""
+def comparable(text: str) -> str:
+    """Returns `text` without what extractors differ in: white space, hyphens, case."""
     return re.sub("[\\s\\-\u00ad\u2010\ufffe]", "", text).casefold()
 
 
@@ -31,8 +31,10 @@ def show(name: str, report: IndexReport) -> None:
 
 
 def first_rank(question: dict[str, Any], texts: list[str]) -> int | None:
-    evidence = [bare(item) for item in question["evidence"]]
-    return next((rank for rank, text in enumerate(texts, 1) if any(item in bare(text) for item in evidence)), None)
+    evidence = [comparable(item) for item in question["evidence"]]
+    return next(
+        (rank for rank, text in enumerate(texts, 1) if any(item in comparable(text) for item in evidence)), None
+    )
 
 
 def ask_all(kit: RagKit) -> None:

@@ -38,7 +38,7 @@ class Quote:
 
 
 def texts_of(data: Path | None, language: str) -> list[str]:
-    """Passages of one language, a few sentences each."""
+    """Returns passages of one language, a few sentences each."""
     name = "drcd_dev" if language == "zh" else "squad2_dev_part"
     if data is not None:
         lines = (data / name / "corpus.jsonl").read_text("utf-8").splitlines()
@@ -58,7 +58,7 @@ def _decoded(data: bytes) -> str:
 
 
 def quotes(texts: Sequence[str], language: str, random_: random.Random) -> Iterator[Quote]:
-    """Without end."""
+    """Yields quotes without end."""
     sentences = [[text[a:b].strip() for a, b in sentence_spans(text)] for text in texts]
     usable = [n for n, found in enumerate(sentences) if len(found) >= 3]
     while True:
@@ -71,7 +71,7 @@ def quotes(texts: Sequence[str], language: str, random_: random.Random) -> Itera
 
 
 def _part(sentence: str, language: str, random_: random.Random) -> str:
-    """A run of words; "": the sentence is too short for one."""
+    """Returns a run of words; "" where the sentence is too short for one."""
     if language == "zh":
         if not 12 <= len(sentence) <= 200:
             return ""
@@ -87,7 +87,7 @@ def _part(sentence: str, language: str, random_: random.Random) -> str:
 
 
 def _whole_numbers(text: str, start: int, stop: int) -> str:
-    """text[start:stop] without the halves of words and numbers at its ends."""
+    """Returns text[start:stop] without the halves of words and numbers at its ends."""
     while start < stop and start and text[start - 1].isascii() and not text[start - 1].isspace():
         start += 1
     while stop > start and stop < len(text) and text[stop].isascii() and not text[stop].isspace():
@@ -216,7 +216,7 @@ CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
 
 
 def verified(quote: str, text: str) -> bool:
-    """What an answer that cites the quote is told of it."""
+    """Returns whether an answer that cites the quote is told that it is verified."""
     pair = next(pair for pair in _PAIRS if not set(pair) & set(quote))
     passage = Passage(1, "a.txt", "", text, 0, len(text), Place(None, 1), (), (), 1.0, None, 0.0)
     found = citations.check(f"{pair[0]}{quote}{pair[1]} [1]", [passage], {})
@@ -224,14 +224,14 @@ def verified(quote: str, text: str) -> bool:
 
 
 def mutated(language: str, data: Path | None, count: int, seed: int) -> Iterator[tuple[str, str, str]]:
-    """(kind, quote, passage) of quotes that are not true."""
+    """Yields kind, quote and passage of quotes that are not true."""
     r = random.Random(seed)
     source = quotes(texts_of(data, language), language, r)
     while count:
         quote, kind = next(source), r.choice(MUTATIONS)
         try:
             text = kind(quote, r)
-        except (IndexError, ValueError):  # it has no number, or no case
+        except (IndexError, ValueError):  # The quote has no number, or no case.
             continue
         if _bare(text) and _bare(text) not in _bare(quote.passage) and len(_usable_pairs(text)):
             count -= 1
@@ -239,7 +239,7 @@ def mutated(language: str, data: Path | None, count: int, seed: int) -> Iterator
 
 
 def copied(language: str, data: Path | None, count: int, seed: int) -> Iterator[tuple[str, str, str]]:
-    """(kind, quote, passage) of true quotes; the change is in the quote, or in the passage."""
+    """Yields kind, quote and passage of true quotes; the change is in the quote, or in the passage."""
     r = random.Random(seed)
     source = quotes(texts_of(data, language), language, r)
     while count:

@@ -29,7 +29,7 @@ from ragkit.types.documents import Vector
 from ragkit.types.ports import Embedder
 
 SETS = ("xquad_en", "xquad_zh", "squad2_dev_part")
-QUESTIONS, PASSAGES = 150, 400  # of a set
+QUESTIONS, PASSAGES = 150, 400  # the most of them in a set
 _FIXED = evidence.known_threshold("multilingual-e5-small")
 BEGIN, END = "<!-- refusals: begin -->", "<!-- refusals: end -->"
 Floats = npt.NDArray[np.float32]
@@ -71,7 +71,7 @@ MODELS: dict[str, Callable[[Sequence[str]], Embedder]] = {
 
 
 def refusals(dataset: Dataset, make: Callable[[Sequence[str]], Embedder]) -> list[str]:
-    """Refused of the questions, and of the same questions with their passage taken away: by each threshold."""
+    """Returns the shares that each threshold refuses of the questions, and of them with their passage taken away."""
     names = list(dataset.texts)[:PASSAGES]
     texts = [dataset.texts[name] for name in names]
     asked = [one for one in dataset.questions if not one.unanswerable and set(one.relevant) & set(names)][:QUESTIONS]

@@ -31,11 +31,14 @@ WAYS = {
     "dense alone": {"retrieval.mode": "dense"},
     "BM25 alone": {"retrieval.mode": "lexical"},
 }
-ACROSS = (("xquad_zh", "xquad_en"), ("xquad_en", "xquad_zh"))  # the same questions and paragraphs
+ACROSS = (
+    ("xquad_zh", "xquad_en"),
+    ("xquad_en", "xquad_zh"),
+)  # sets of the same questions and paragraphs
 
 
 def measure(dataset: Dataset, work: Path, settings: Mapping[str, str]) -> dict[str, float]:
-    """By way of searching: the mean over the questions that something is relevant to, 0 to 1."""
+    """Returns for each way of searching the mean over the questions that something is relevant to, 0 to 1."""
     found = {}
     for way, own in WAYS.items():
         rows = shared.measured(dataset, work, {**settings, **own})
@@ -51,7 +54,7 @@ def row(name: str, dataset: Dataset, found: Mapping[str, float]) -> list[str]:
 
 
 def across(asked: Dataset, documents: Dataset) -> Dataset:
-    """The questions of one set put to the documents of another, whose questions have the same ids."""
+    """Puts the questions of one set to the documents of another, whose questions have the same ids."""
     relevant = {question.id: question.relevant for question in documents.questions}
     questions = [replace(one, relevant=relevant[one.id]) for one in asked.questions if one.id in relevant]
     return replace(documents, questions=tuple(questions))

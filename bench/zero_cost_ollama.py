@@ -17,7 +17,7 @@ import orjson
 
 
 class Server(asyncio.Protocol):
-    """HTTP/1.1 with Content-Length, as all clients here speak it."""
+    """Speaks HTTP/1.1 with Content-Length, as all clients here do."""
 
     vector = b""
     delay_s = 0.0

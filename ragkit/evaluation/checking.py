@@ -13,7 +13,7 @@ from typing import Literal
 
 from ragkit.evaluation.data.binding import unbound
 from ragkit.evaluation.data.questions import Question
-from ragkit.evaluation.runs import Kit, bare, is_right
+from ragkit.evaluation.runs import MeasuredIndex, comparable, is_right
 from ragkit.evaluation.scoring.judging import holds_gold, without_markers
 from ragkit.i18n.messages import Message
 from ragkit.types.answers import Answer
@@ -26,7 +26,7 @@ Step = Literal["index", "reading", "search", "packing", "answer", "citation"]
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Where the right answer was lost, and what was there in its place."""
+    """The step in which the right answer was lost, and what was there in its place."""
 
     step: Step
     found: Message
@@ -36,13 +36,18 @@ class Loss:
 class Verdict:
     question: Question
     expected: Message
-    loss: Loss | None  # None: passed
+    loss: Loss | None  # None: the question passed
     seconds: float
 
 
-def check(kit: Kit, written: Question, question: Question, files: Mapping[str, FileOutcome], depth: int) -> Verdict:
-    """`question`: the one that was `written`, bound to sources. `files`: all that the index knows, by source.
-    `depth`: how many chunks are searched for a passage that was not used. Raises what asking raises."""
+def check(
+    kit: MeasuredIndex, written: Question, question: Question, files: Mapping[str, FileOutcome], depth: int
+) -> Verdict:
+    """Asks one question and judges the answer.
+
+    `question` is the one that was `written`, bound to sources; `files` are all that the index knows, by source; `depth`
+    is how many chunks are searched for a passage that was not used. Raises what asking raises.
+    """
     began = time.perf_counter()
     loss = _before_asking(kit, question, files)
     if loss is None:
@@ -52,7 +57,7 @@ def check(kit: Kit, written: Question, question: Question, files: Mapping[str, F
 
 
 def expectation(question: Question) -> Message:
-    """What a person would have to see to be content."""
+    """Returns what a person would have to see to be content."""
     if question.unanswerable:
         return Message("a refusal")
     wanted = " / ".join(question.answers) or question.quote
@@ -67,7 +72,7 @@ def expectation(question: Question) -> Message:
     return Message("“{text}” from {place}", {"text": wanted, "place": place})
 
 
-def _before_asking(kit: Kit, question: Question, files: Mapping[str, FileOutcome]) -> Loss | None:
+def _before_asking(kit: MeasuredIndex, question: Question, files: Mapping[str, FileOutcome]) -> Loss | None:
     if not question.relevant:
         return None
     missing = unbound(question, files)
@@ -78,12 +83,12 @@ def _before_asking(kit: Kit, question: Question, files: Mapping[str, FileOutcome
     if len(unread) == len(sources):
         return Loss("reading", unread[0].reason)
     texts = [document.text for source in sources if (document := kit.document(source)) is not None]
-    if question.quote and not any(bare(question.quote) in bare(text) for text in texts):
+    if question.quote and not any(comparable(question.quote) in comparable(text) for text in texts):
         return Loss("reading", Message("the text that was read from the document does not hold the quote"))
     return None
 
 
-def _in_answer(kit: Kit, question: Question, answer: Answer, depth: int) -> Loss | None:
+def _in_answer(kit: MeasuredIndex, question: Question, answer: Answer, depth: int) -> Loss | None:
     if question.unanswerable:
         return None if answer.refused else Loss("answer", _said(answer))
     if not _is_right_answer(question, answer):
@@ -94,13 +99,13 @@ def _in_answer(kit: Kit, question: Question, answer: Answer, depth: int) -> Loss
 
 
 def _is_right_answer(question: Question, answer: Answer) -> bool:
-    """By the answer that is asked for; where only a quote is, by a verified citation that overlaps with it."""
+    """Judges by the answer that is asked for; where only a quote is, by a verified citation that overlaps with it."""
     if answer.refused:
         return False
     if question.answers:
         return holds_gold(without_markers(answer.text), question.answers)
-    wanted = bare(question.quote)
-    given = [bare(citation.quote) for citation in answer.citations if citation.verified and citation.quote]
+    wanted = comparable(question.quote)
+    given = [comparable(citation.quote) for citation in answer.citations if citation.verified and citation.quote]
     return not wanted or any(wanted in quote or quote in wanted for quote in given)
 
 
@@ -108,8 +113,8 @@ def _cited(question: Question, answer: Answer) -> bool:
     return any(citation.verified and citation.source in question.relevant for citation in answer.citations)
 
 
-def _loss_of_passage(kit: Kit, question: Question, answer: Answer, depth: int) -> Loss | None:
-    """The step before the answerer in which the right passage was lost; None: it had it."""
+def _loss_of_passage(kit: MeasuredIndex, question: Question, answer: Answer, depth: int) -> Loss | None:
+    """Returns the step before the answerer in which the right passage was lost; None: the answerer had it."""
     if not question.relevant:
         return None
     if _first_right(kit, question, answer.nearest) is None:
@@ -129,7 +134,7 @@ def _loss_of_passage(kit: Kit, question: Question, answer: Answer, depth: int) -
     return None
 
 
-def _first_right(kit: Kit, question: Question, hits: Sequence[ScoredChunk]) -> int | None:
+def _first_right(kit: MeasuredIndex, question: Question, hits: Sequence[ScoredChunk]) -> int | None:
     read: dict[str, Document | None] = {}
 
     def document(source: str) -> Document | None:

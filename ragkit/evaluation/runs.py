@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -16,14 +16,14 @@ from ragkit.types.answers import Answer
 from ragkit.types.documents import Chunk, Document
 from ragkit.types.search import Passage, ScoredChunk
 
-SPAN_PASSAGES = 5  # of them judged by characters, as many as in the published tables
-_KEPT = 10  # documents of a ranking in a row
+SPAN_PASSAGES = 5  # passages of a search that are judged by characters, as many as in the published tables
+_DOCUMENTS_KEPT = 10  # the best documents of a ranking that a row keeps
 Value = TypeVar("Value")
-Score = tuple[float, float]  # what was got, of how much
+Score = tuple[float, float]  # what was got, and of how much
 
 
-class Kit(Protocol):
-    """The index that is measured; `RagKit` is one."""
+class MeasuredIndex(Protocol):
+    """The index that is measured, as `RagKit` offers it."""
 
     def search(self, question: str, k: int = 8) -> list[ScoredChunk]: ...
     def passages(self, question: str, k: int = 8) -> list[Passage]: ...
@@ -34,36 +34,39 @@ class Kit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of one question. A figure is the sum of what was got over the sum of how much there was,
-    so that shares of questions, of quotes and the F1 of refusals are all made in one way."""
+    """What came of one question.
+
+    A figure is the sum of what was got over the sum of how much there was, so that shares of questions, of quotes and
+    the F1 of refusals are all made in one way.
+    """
 
     id: str
     question: str
     kind: str = ""
-    expected: tuple[str, ...] = ()  # documents; empty: none is known, or none is right
+    expected: tuple[str, ...] = ()  # names of documents; empty: none is known, or none is right
     found: tuple[str, ...] = ()  # the best documents, best first
     unanswerable: bool = False
-    answer: str | None = None  # None: only searched
+    answer: str | None = None  # None: the question was only searched for
     refused: bool = False
     scores: Mapping[str, Score] = field(default_factory=dict)
-    times_ms: Mapping[str, float] = field(default_factory=dict)  # "search", "ask"
+    times_ms: Mapping[str, float] = field(default_factory=dict)  # by "search" and "ask"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`settings` are those that differ from the defaults, `made_with` names models and versions."""
+    """A data set put to an index. `settings` are those that differ from the defaults; `made_with` names models."""
 
     dataset: str
     settings: Mapping[str, object]
     made_with: Mapping[str, str]
     documents: int
-    limit: int  # 0: all questions
+    limit: int  # questions that were asked for; 0: all
     seed: int
     rows: tuple[Row, ...]
 
 
-def evaluate(
-    kit: Kit,
+def run_questions(
+    kit: MeasuredIndex,
     dataset: Dataset,
     names: Mapping[str, str],
     *,
@@ -71,41 +74,51 @@ def evaluate(
     ask: bool,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Row, ...]:
-    """A row for each question, in order. `names` maps a source to the document's name in `dataset`; a
-    source that it lacks is its own name. `depth`: chunks of a search, `retrieval.candidates`, for more of them
-    would make it another search. `ask`: also have each question answered.
+    """Puts the questions to the index and returns a row for each, in order.
 
-    Raises what the index and the models raise, and InputError without the extra `eval`.
+    `names` maps a source to its document's name in `dataset`; a source that it lacks is its own name. `depth` is how
+    many chunks a search gives, and should be `retrieval.candidates`, because more of them would make it another search.
+    `ask` also has each question answered. Raises what the index and the models raise, and InputError without the extra
+    `eval`.
     """
     sources = {name: source for source, name in names.items()}
     refusals = any(question.unanswerable for question in dataset.questions)
-    kit.search("warm up", 1)  # the model is loaded before the clock runs
-    rankings, drafts = {}, []
+    kit.search("warm up", 1)  # The model is loaded before the clock runs.
+    rankings: dict[str, list[str]] = {}
+    rows = []
     for done, question in enumerate(dataset.questions, 1):
         hits, search_ms = _timed_ms(partial(kit.search, question.text, depth))
         rankings[question.id] = ranking(question, hits, names, kit.document)
-        scores = _span_row(kit, question, sources)
-        times, answer = {"search": search_ms}, None
+        row = _searched(question, rankings[question.id], _span_scores(kit, question, sources), search_ms)
         if ask:
-            answer, times["ask"] = _timed_ms(partial(kit.ask, question.text))
-            scores |= answer_scores(question, answer, names, refusals=refusals)
-        drafts.append((question, answer, scores, times))
+            answer, ask_ms = _timed_ms(partial(kit.ask, question.text))
+            row = _answered(row, answer, answer_scores(question, answer, names, refusals=refusals), ask_ms)
+        rows.append(row)
         progress(done)
     ranked = ranked_scores(rankings, {question.id: question.relevant for question in dataset.questions})
-    return tuple(
-        Row(
-            id=question.id,
-            question=question.text,
-            kind=question.kind,
-            expected=tuple(question.relevant),
-            found=tuple(rankings[question.id][:_KEPT]),
-            unanswerable=question.unanswerable,
-            answer=None if answer is None else without_markers(answer.text),
-            refused=answer is not None and answer.refused,
-            scores={name: (value, 1.0) for name, value in ranked.get(question.id, {}).items()} | scores,
-            times_ms=times,
-        )
-        for question, answer, scores, times in drafts
+    return tuple(replace(row, scores={**_out_of_one(ranked.get(row.id, {})), **row.scores}) for row in rows)
+
+
+def _searched(question: Question, found: Sequence[str], scores: Mapping[str, Score], search_ms: float) -> Row:
+    return Row(
+        id=question.id,
+        question=question.text,
+        kind=question.kind,
+        expected=tuple(question.relevant),
+        found=tuple(found[:_DOCUMENTS_KEPT]),
+        unanswerable=question.unanswerable,
+        scores=scores,
+        times_ms={"search": search_ms},
+    )
+
+
+def _answered(row: Row, answer: Answer, scores: Mapping[str, Score], ask_ms: float) -> Row:
+    return replace(
+        row,
+        answer=without_markers(answer.text),
+        refused=answer.refused,
+        scores={**row.scores, **scores},
+        times_ms={**row.times_ms, "ask": ask_ms},
     )
 
 
@@ -115,8 +128,10 @@ def ranking(
     names: Mapping[str, str],
     read: Callable[[str], Document | None],
 ) -> list[str]:
-    """The documents of the chunks, each where its best chunk stands. Where a page or a quote is asked for,
-    a chunk of the right document without it stands for itself and is wrong."""
+    """Returns the documents of the chunks, each where its best chunk stands.
+
+    Where a page or a quote is asked for, a chunk of the right document without it stands for itself and is wrong.
+    """
     found = []
     for hit in hits:
         name = names.get(hit.chunk.source, hit.chunk.source)
@@ -126,8 +141,8 @@ def ranking(
 
 
 def is_right(question: Question, chunk: Chunk, read: Callable[[str], Document | None]) -> bool:
-    """Whether a chunk of the right document holds the page and the quote that are asked for, if any."""
-    if question.quote and bare(question.quote) not in bare(chunk.text):
+    """Returns whether a chunk of the right document holds the page and the quote that are asked for, if any."""
+    if question.quote and comparable(question.quote) not in comparable(chunk.text):
         return False
     if question.page is None or chunk.place.page == question.page:
         return True
@@ -136,13 +151,13 @@ def is_right(question: Question, chunk: Chunk, read: Callable[[str], Document | 
     return (chunk.place.page or 0) <= question.page <= (last or 0)
 
 
-def bare(text: str) -> str:
-    """Width, case, white space and hyphenation aside."""
+def comparable(text: str) -> str:
+    """Returns the form in which quotes are compared: without white space, hyphens, and differences of case."""
     return "".join(character for character in fold(text) if not character.isspace() and character not in "-\u00ad")
 
 
 def answer_scores(question: Question, answer: Answer, names: Mapping[str, str], *, refusals: bool) -> dict[str, Score]:
-    """What an answer and its citations are worth."""
+    """Returns what an answer and its citations are worth."""
     text = None if answer.refused else without_markers(answer.text)
     scores = outcome_scores(question, text, refusals=refusals)
     if answer.citations:
@@ -154,8 +169,10 @@ def answer_scores(question: Question, answer: Answer, names: Mapping[str, str], 
 
 
 def outcome_scores(question: Question, text: str | None, *, refusals: bool) -> dict[str, Score]:
-    """What saying `text` is worth; None is a refusal. `refusals`: some questions of the set are unanswerable,
-    so refusing is judged."""
+    """Returns what saying `text` is worth; None is a refusal.
+
+    With `refusals`, some questions of the set are unanswerable, and refusing is judged too.
+    """
     scores: dict[str, Score] = {}
     if question.answers and not question.unanswerable:
         scores["answer_right"] = (float(text is not None and holds_gold(text, question.answers)), 1.0)
@@ -174,8 +191,8 @@ def _refusal_scores(*, refused: bool, due: bool) -> dict[str, Score]:
     return scores
 
 
-def _span_row(kit: Kit, question: Question, sources: Mapping[str, str]) -> dict[str, Score]:
-    """Of the passages that an answer would be made from."""
+def _span_scores(kit: MeasuredIndex, question: Question, sources: Mapping[str, str]) -> dict[str, Score]:
+    """Returns how much of the wanted spans stands in the passages that an answer would be made from."""
     if not question.spans:
         return {}
     [name] = question.relevant
@@ -183,6 +200,11 @@ def _span_row(kit: Kit, question: Question, sources: Mapping[str, str]) -> dict[
     passages = kit.passages(question.text, SPAN_PASSAGES)
     scores = span_scores(question.spans, [(one.source, one.start, one.end) for one in passages], source)
     scores["char_precision_omega"] = precision_omega(question.spans, kit.read(source)[1])
+    return _out_of_one(scores)
+
+
+def _out_of_one(scores: Mapping[str, float]) -> dict[str, Score]:
+    """Returns scores from 0 to 1 as what was got out of 1."""
     return {name: (score, 1.0) for name, score in scores.items()}
 
 
@@ -193,7 +215,7 @@ def _timed_ms(call: Callable[[], Value]) -> tuple[Value, float]:
 
 
 def figures(rows: Iterable[Row]) -> dict[str, float]:
-    """Every figure that the rows have something for, in the order of FIGURES."""
+    """Returns every figure that the rows have something for, in the order of FIGURES."""
     sums: dict[str, list[float]] = {}
     for row in rows:
         for name, (got, whole) in row.scores.items():
@@ -204,13 +226,13 @@ def figures(rows: Iterable[Row]) -> dict[str, float]:
 
 
 def kinds(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """The rows of each kind of question; {} when there are no kinds."""
+    """Returns the rows of each kind of question; {} when there are no kinds."""
     names = sorted({row.kind for row in rows if row.kind})
     return {name: [row for row in rows if row.kind == name] for name in names}
 
 
 def latencies_ms(rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
-    """By "search" and "ask": median and 95th percentile; {} without rows."""
+    """Returns the median and the 95th percentile of "search" and "ask"; {} without rows."""
     return {
         name: (percentile(times, 50), percentile(times, 95))
         for name in ("search", "ask")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.evaluation.data.corpus import lay_out
+from ragkit.evaluation.data.corpus import write_documents
 from ragkit.evaluation.data.datasets import read_folder
 from ragkit.evaluation.data.questions import Dataset
 from ragkit.types.errors import InputError
@@ -129,7 +129,7 @@ def test_a_sample_keeps_the_order_and_follows_the_seed(tmp_path: Path) -> None:
 
 def test_a_long_name_still_makes_a_file(tmp_path: Path) -> None:
     names = ["文" * 90 + end for end in "甲乙"]
-    corpus = lay_out(Dataset("set", (), {name: name for name in names}), tmp_path)
+    corpus = write_documents(Dataset("set", (), {name: name for name in names}), tmp_path)
     assert sorted(corpus.names.values()) == sorted(names)
     assert [Path(source).read_text("utf-8") for source in corpus.names] == list(corpus.names.values())
 
@@ -138,13 +138,13 @@ def test_texts_are_laid_out_once(tmp_path: Path) -> None:
     write_judged(tmp_path / "set")
     dataset = read_folder(tmp_path / "set")
     work = tmp_path / "work"
-    corpus = lay_out(dataset, work)
+    corpus = write_documents(dataset, work)
     sources = {name: Path(source) for source, name in corpus.names.items()}
     assert sources["2"].read_text("utf-8") == LIBRARY_ZH
     before = sources["2"].stat().st_mtime_ns
     sources["1"].write_text("altered", "utf-8")
     (work / "set" / "texts" / "left.txt").write_text("of another set", "utf-8")
-    assert lay_out(dataset, work) == corpus
+    assert write_documents(dataset, work) == corpus
     assert sources["2"].stat().st_mtime_ns == before
     assert LIBRARY in sources["1"].read_text("utf-8")
     assert sorted((work / "set" / "texts").iterdir()) == sorted(sources.values())

@@ -13,7 +13,7 @@ from ragkit.evaluation.data.questions import Question
 from ragkit.evaluation.data.run_files import read_run
 from ragkit.evaluation.report.page import comparison_page, run_page
 from ragkit.evaluation.runs import Row, Run, answer_scores, figures, kinds, latencies_ms, ranking
-from ragkit.evaluation.scoring.compare import compare
+from ragkit.evaluation.scoring.compare import compare_runs
 from ragkit.evaluation.scoring.judging import precision_omega, span_scores
 from ragkit.evaluation.scoring.ranked import ranked_scores
 from ragkit.frontends.json_shapes.evaluation import run_json
@@ -96,7 +96,10 @@ def answer(text: str, *, refused: bool = False, cited: str = "/a", verified: boo
 
 
 def test_answers_and_refusals_add_up() -> None:
-    """Of three answerable: one right, one wrong with an unverified quote, one refused. Of two others: one refused."""
+    """Three questions have an answer: one gets it, one another with an unverified quote, one a refusal.
+
+    Two have none: one gets a refusal.
+    """
     cases = [
         (Question("1", "?", {"a": 1}, answers=("nine",)), answer("It opens at nine. [1]")),
         (Question("2", "几点？", {"a": 1}, answers=("九点",)), answer("十点", cited="/b", verified=False)),
@@ -134,7 +137,7 @@ def run_of(scores: list[float], name: str = "answer_right") -> Run:
 
 
 def test_a_clear_difference_is_told_from_chance() -> None:
-    clear = compare(run_of([0.0] * 40), run_of([1.0] * 30 + [0.0] * 10)).differences[0]
+    clear = compare_runs(run_of([0.0] * 40), run_of([1.0] * 30 + [0.0] * 10)).differences[0]
     assert (clear.name, clear.questions, clear.first, clear.second) == ("answer_right", 40, 0.0, 0.75)
     assert clear.p_value < 0.001
     assert 0.5 < clear.low < 0.75 < clear.high < 0.95
@@ -142,9 +145,9 @@ def test_a_clear_difference_is_told_from_chance() -> None:
 
 def test_the_p_value_of_a_small_case_is_the_exact_one() -> None:
     """Four questions better, none worse: of 2^4 ways to swap, two are as extreme."""
-    small = compare(run_of([0.0] * 4), run_of([1.0] * 4)).differences[0]
+    small = compare_runs(run_of([0.0] * 4), run_of([1.0] * 4)).differences[0]
     assert small.p_value == pytest.approx(2 / 16, abs=0.02)
-    same = compare(run_of([0.0, 1.0]), run_of([0.0, 1.0]))
+    same = compare_runs(run_of([0.0, 1.0]), run_of([0.0, 1.0]))
     assert [(one.name, one.p_value, one.low, one.high) for one in same.differences] == [
         ("answer_right", 1.0, 0.0, 0.0),
         ("search_ms", 1.0, 0.0, 0.0),
@@ -155,14 +158,14 @@ def test_the_f1_of_refusals_is_compared_as_a_whole() -> None:
     due, undue, missed = (2.0, 2.0), (0.0, 1.0), (0.0, 1.0)
     first = Run("t", {}, {}, 1, 0, 1, tuple(Row(str(at), "?", scores={"refusal_f1": missed}) for at in range(20)))
     rows = tuple(Row(str(at), "?", scores={"refusal_f1": due if at % 4 else undue}) for at in range(20))
-    [difference] = compare(first, replace(first, rows=rows)).differences
+    [difference] = compare_runs(first, replace(first, rows=rows)).differences
     assert (difference.first, difference.second) == (0.0, pytest.approx(30 / 35))
 
 
 def test_runs_without_a_common_question_cannot_be_compared() -> None:
     other = replace(run_of([1.0]), rows=(Row("0", "When?"),))
     with pytest.raises(InputError, match="no question in common"):
-        compare(run_of([1.0]), other)
+        compare_runs(run_of([1.0]), other)
 
 
 def test_a_run_comes_back_from_its_json(tmp_path: Path) -> None:
@@ -194,7 +197,7 @@ def test_a_page_holds_everything_and_executes_nothing(language: str, heading: st
     assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
     assert page.count("<meter") == len(figures((row,))) + 11
     assert '<td dir="auto">ask, ms</td><td dir="auto">150</td>' in page or language == "zh"
-    other = comparison_page(compare(run_of([0.0, 1.0]), run_of([1.0, 1.0]), ("<A>", "B")), language)
+    other = comparison_page(compare_runs(run_of([0.0, 1.0]), run_of([1.0, 1.0]), ("<A>", "B")), language)
     assert "&lt;A&gt;" in other
     assert "+0.500" in other
 

@@ -13,7 +13,7 @@ from ragkit.testing import Scripted, json_reply
 
 
 def cheap_vectors(path: str, body: dict[str, Any]) -> Scripted | None:
-    """Vectors that cost nothing, so that the run is ragkit's own work."""
+    """Replies with vectors that cost nothing, so that a run is ragkit's own work."""
     if path != "/api/embed":
         return None
     digests = [hashlib.sha512(text.encode()).digest() for text in body["input"]]
@@ -21,7 +21,7 @@ def cheap_vectors(path: str, body: dict[str, Any]) -> Scripted | None:
 
 
 def content(index: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything an index holds that does not depend on when it was made."""
+    """Returns everything an index holds that does not depend on when it was made."""
     db = sqlite3.connect(f"file:{index / 'catalog.db'}?mode=ro", uri=True)
     db.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, lexical_1, row)")
     queries = {
@@ -40,7 +40,7 @@ def content(index: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def documents_in(index: Path) -> int:
-    """How many documents a killed run had committed; it may have come to no table yet."""
+    """Returns how many documents a killed run had committed; it may have come to no table yet."""
     if not (index / "catalog.db").exists():
         return 0
     with closing(sqlite3.connect(index / "catalog.db")) as db:
@@ -49,7 +49,7 @@ def documents_in(index: Path) -> int:
 
 
 def vectors_in(index: Path) -> int:
-    """How many vectors a killed run had kept, of whole documents and of one that was not whole yet."""
+    """Returns how many vectors a killed run had kept, of whole documents and of one that was not whole yet."""
     if not (index / "catalog.db").exists():
         return 0
     with closing(sqlite3.connect(index / "catalog.db")) as db:
@@ -59,7 +59,7 @@ def vectors_in(index: Path) -> int:
 
 
 def chroma_equals(index: Path, expected: dict[str, bytes], *, exact: bool = False) -> bool:
-    """Whether Chroma holds these ids and vectors (it brings them to unit length once more), where it has any."""
+    """Returns whether Chroma, where it has any vectors, holds these; it brings them to unit length once more."""
     import chromadb
     import numpy as np
 

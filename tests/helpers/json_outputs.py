@@ -1,4 +1,4 @@
-"""The JSON Schemas of the documentation, and whether an output fits one."""
+"""Comparing outputs with the JSON Schemas of the documentation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEMAS = CHECKOUT / "docs" / "json"
 
 
 def assert_fits(verb: str, output: object) -> None:
-    """Every key that the schema names is there, and no other; `verb` is written as in the table of outputs."""
+    """Asserts that every key of the schema is there, and no other; `verb` is written as in the table of outputs."""
     name = verb.replace(" --", "-").replace(" ", "-")
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
@@ -23,7 +23,7 @@ def assert_fits(verb: str, output: object) -> None:
 
 
 def _closed(schema: Any) -> Any:
-    """The documented schemas allow keys that later versions add; here an undocumented key is a fault."""
+    """Forbids keys that are not in the schema, which itself allows those that later versions add."""
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Where the tests find the checkout and the files that come with them."""
+"""The folders in which tests find the checkout and the files that come with them."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Screen:
         self.wait_for(until)
 
     def _comes(self, text: str, wait_s: float) -> bool:
-        """Whether `text` is shown within `wait_s`."""
+        """Returns whether `text` is shown within `wait_s`."""
         end = time.monotonic() + wait_s
         while text not in self.shown and time.monotonic() < end:
             if select.select([self._master], [], [], 0.2)[0]:

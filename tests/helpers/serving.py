@@ -15,7 +15,7 @@ from ragkit.frontends.model_server.app import ModelsApp
 
 @contextmanager
 def served_models(**environ: str) -> Iterator[str]:
-    """The address of a running `serve-models`."""
+    """Serves the embedded models and yields their address."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(ModelsApp(embedded_models(), environ=environ), log_level="error", lifespan="off")
     server = uvicorn.Server(config)

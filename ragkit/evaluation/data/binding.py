@@ -1,4 +1,4 @@
-"""The names that a user gives to documents, matched with the sources of an index."""
+"""Matching the names that a user gives to documents with the sources of an index."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from ragkit.types.errors import InputError
 
 
 def bind(dataset: Dataset, sources: Iterable[str]) -> Dataset:
-    """Every document by its source. A name that no source ends in stays as it is: see `unbound`.
-    Raises InputError for a name that several end in."""
+    """Returns the questions with every document named by its source.
+
+    A name that no source ends in stays as it is, and `unbound` finds it. Raises InputError for a name that several
+    sources end in.
+    """
     known = list(sources)
     questions = tuple(
         replace(question, relevant={_source(name, known): grade for name, grade in question.relevant.items()})
@@ -21,6 +24,7 @@ def bind(dataset: Dataset, sources: Iterable[str]) -> Dataset:
 
 
 def unbound(question: Question, sources: Mapping[str, object]) -> list[str]:
+    """Returns the names of right documents that are no sources of the index."""
     return [name for name in question.relevant if name not in sources]
 
 

@@ -1,4 +1,4 @@
-"""The documents of a data set as files, in a folder of their own beside the index made from them."""
+"""Writing the documents of a data set as files, beside the index that is made from them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from ragkit.evaluation.data.questions import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    folders: tuple[Path, ...]  # to be indexed
-    names: Mapping[str, str]  # source in the index -> document
+    folders: tuple[Path, ...]  # the folders to index
+    names: Mapping[str, str]  # source in the index -> name of the document in the data set
 
 
-def lay_out(dataset: Dataset, work: Path) -> Corpus:
-    """Write the texts into a folder of the set under `work`, one file each, leaving alone those that are
-    there already, so that indexing again costs nothing."""
+def write_documents(dataset: Dataset, work: Path) -> Corpus:
+    """Writes the texts into a folder of the set under `work`, one file each; a set of files stays where it is.
+
+    Files that are there already are left alone, so that indexing them again costs nothing.
+    """
     if not dataset.texts:
         folders = {path.resolve().parent for path in dataset.files.values()}
         return Corpus(tuple(sorted(folders)), {str(path.resolve()): name for name, path in dataset.files.items()})
@@ -39,14 +41,16 @@ def lay_out(dataset: Dataset, work: Path) -> Corpus:
 
 
 def _file_name(name: str) -> str:
-    """Readable where it can be, and never longer than a file system allows."""
+    """Returns a name that is readable where it can be, and never longer than a file system allows."""
     plain = quote(name, safe="")
     return plain if len(plain) <= 200 else f"{plain[:160]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def index_folder(dataset: Dataset, work: Path, config: Config) -> Path:
-    """Where the index of `dataset` is kept: one for each way to embed, so that two of them can be compared
-    without embedding anything twice."""
+    """Returns where the index of `dataset` is kept.
+
+    There is one for each way to embed, so that two ways can be compared without embedding anything twice.
+    """
     way = (config.models, config.ollama.embed_model, config.openai.embed_model, config.embedding, config.chunking)
     digest = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
     return work.resolve() / dataset.name / f"index-{digest}"

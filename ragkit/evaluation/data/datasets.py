@@ -1,4 +1,4 @@
-"""Data sets on disk. A folder is one of
+"""Reading data sets from disk. A folder is one of
 
 - `corpus.jsonl` with `queries.jsonl` and `qrels.tsv` (or `qrels/test.tsv`), with `qa.jsonl`, or with all: texts;
 - `corpora/` or `pdfs/` with `qa.jsonl`: files.
@@ -19,7 +19,7 @@ _FILE_FOLDERS = ("corpora", "pdfs")
 
 
 def read_folder(folder: Path) -> Dataset:
-    """Raises InputError, which names the file and line: nothing here is a data set, or it is broken."""
+    """Reads a data set. Raises InputError, which names the file and line, when there is none or it is broken."""
     if (folder / "corpus.jsonl").is_file():
         return _of_texts(folder)
     for name in _FILE_FOLDERS:
@@ -33,8 +33,11 @@ def read_folder(folder: Path) -> Dataset:
 
 
 def _of_texts(folder: Path) -> Dataset:
-    """A text that is empty is left out: no search can find it. The title of an abstract is put above
-    it unless the text repeats it; that of a paragraph names a whole article and is left out."""
+    """Reads a set whose documents are texts. An empty text is left out, because no search can find it.
+
+    The title of an abstract is put above it unless the text repeats it; that of a paragraph names a whole article and
+    is left out.
+    """
     asked = _lines(folder / "qa.jsonl") if (folder / "qa.jsonl").is_file() else []
     corpus = {_text(item, "_id"): _whole(item, titled=not asked) for item in _lines(folder / "corpus.jsonl")}
     texts = {name: text for name, text in corpus.items() if text}
@@ -57,7 +60,7 @@ def _whole(item: Mapping[str, Any], *, titled: bool) -> str:
 
 
 def _of_files(folder: Path, place: Path) -> Dataset:
-    """Documents go by their path in the data set; a question may leave out folder and suffix."""
+    """Reads a set of files, which go by their path in it; a question may leave out folder and suffix."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(place.rglob("*")) if path.is_file()}
     short = {path.stem: name for name, path in files.items()}
     questions = []
@@ -71,7 +74,7 @@ def _of_files(folder: Path, place: Path) -> Dataset:
 
 
 def _question(item: Mapping[str, Any], relevant: Mapping[str, int]) -> Question:
-    """A line of `qa.jsonl`. Of an unanswerable question nothing is relevant."""
+    """Reads a line of `qa.jsonl`. No document is relevant to an unanswerable question."""
     unanswerable = bool(item.get("unanswerable"))
     return Question(
         id=_text(item, "id"),
@@ -85,7 +88,7 @@ def _question(item: Mapping[str, Any], relevant: Mapping[str, int]) -> Question:
 
 
 def _judgments(path: Path) -> dict[str, dict[str, int]]:
-    """query -> document -> grade, of the pairs judged relevant; tab-separated below one header line."""
+    """Returns query -> document -> grade of the pairs judged relevant; the file has tabs and one header line."""
     found: dict[str, dict[str, int]] = {}
     for query, document, grade in _parsed(path, _judgment, head=1):
         if grade > 0:
@@ -103,7 +106,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _parsed(path: Path, parse: Callable[[str], Value], head: int = 0) -> list[Value]:
-    """Every line below the first `head` that is not empty. Raises InputError, which names the line."""
+    """Returns every line below the first `head` that is not empty. Raises InputError, which names the line."""
     found = []
     try:
         lines = path.read_text("utf-8").split("\n")

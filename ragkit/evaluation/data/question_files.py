@@ -1,4 +1,4 @@
-"""A user's own questions, in TOML (`[[question]]`), JSON Lines or CSV with a header.
+"""Reading a user's own questions, in TOML (`[[question]]`), JSON Lines or CSV with a header.
 
 Keys: `question`, and what is expected: `source` (the path of a document, or the end of one), `page`, `quote`,
 `answer`, or `unanswerable = true`; also `id` and `kind`. `source` and `answer` may be lists (not in CSV).
@@ -22,7 +22,7 @@ _KEYS = ("question", "source", "page", "quote", "answer", "unanswerable", "id", 
 
 
 def read_questions(path: Path) -> Dataset:
-    """Raises InputError, which names the question that is wrong."""
+    """Reads a file of questions. Raises InputError, which names the question that is wrong."""
     entries = _entries(path)
     if not entries:
         raise InputError("{path} holds no question.", path=path)

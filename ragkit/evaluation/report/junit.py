@@ -1,4 +1,4 @@
-"""Verdicts as JUnit XML, which every CI shows."""
+"""Writing verdicts as JUnit XML, which every CI shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(name: str, verdicts: Sequence[Verdict]) -> bytes:
-    """One test case a question; a failure has the step as its type. English, as programs read it."""
+    """Returns one test case a question, in English because programs read it; a failure has the step as its type."""
     failures = sum(verdict.loss is not None for verdict in verdicts)
     suite = ElementTree.Element("testsuite", name=_clean(name), tests=str(len(verdicts)), failures=str(failures))
     suite.set("errors", "0")

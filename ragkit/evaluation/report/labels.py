@@ -1,4 +1,4 @@
-"""What the figures are called, for people."""
+"""The names of the figures, as people read them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def label(name: str) -> Message:
 
 
 def number(name: str, value: float) -> str:
-    """A figure as it is shown: shares with three decimals, times with one."""
+    """Returns a figure as it is shown: shares with three decimals, times with one."""
     return f"{value:.1f}" if name.endswith("_ms") else f"{value:.3f}"
 
 

@@ -12,7 +12,7 @@ from ragkit.evaluation.scoring.judging import percentile
 from ragkit.i18n.messages import Message, say
 from ragkit.text.html_pages import page_of
 
-_FAILURES = 200  # listed at the most
+_MAX_FAILURES = 200  # failed questions that a page lists
 _HERE = Path(__file__).parent
 
 
@@ -27,8 +27,8 @@ def run_page(run: Run, language: str) -> str:
         kinds=_kinds(run, language),
         ranks=_ranks([row for row in run.rows if row.expected], language),
         times=_times(run, language),
-        failures=[_failed(row, language) for row in failed[:_FAILURES]],
-        left_out=len(failed[_FAILURES:]),
+        failures=[_failed(row, language) for row in failed[:_MAX_FAILURES]],
+        left_out=len(failed[_MAX_FAILURES:]),
     )
 
 
@@ -45,7 +45,7 @@ def comparison_page(comparison: Comparison, language: str) -> str:
 
 
 def failure(row: Row) -> Message:
-    """The first thing that went wrong with a question; empty when nothing did."""
+    """Returns the first thing that went wrong with a question; empty when nothing did."""
     if row.unanswerable and row.answer is not None and not row.refused:
         return Message("answered, though it cannot be answered")
     if row.refused and not row.unanswerable:
@@ -105,7 +105,7 @@ def facts_of(run: Run) -> Message:
 
 
 def _kinds(run: Run, language: str) -> tuple[list[str], list[list[str]]] | None:
-    """The head and the rows of a table; None: the questions are of no kinds."""
+    """Returns the head and the rows of a table; None: the questions are of no kinds."""
     groups = kinds(run.rows)
     if not groups:
         return None
@@ -128,7 +128,7 @@ def _ranks(rows: Sequence[Row], language: str) -> list[tuple[str, int, str]]:
 
 
 def _place(row: Row) -> int:
-    """Of the first right document, from 1; 0: not in the first ten."""
+    """Returns the rank of the first right document, from 1; 0: it is not among the first ten."""
     return next((rank for rank, name in enumerate(row.found, 1) if name in row.expected), 0)
 
 

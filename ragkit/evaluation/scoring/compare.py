@@ -1,7 +1,7 @@
 """Two runs of the same questions: is the difference more than chance?
 
-The p-value is of a paired randomization test: how often a difference as large comes about when each question's
-two outcomes change places by chance. The interval is of a paired bootstrap over questions (percentiles, 95 %).
+The p-value comes from a paired randomization test: how often a difference as large comes about when each question's
+two outcomes change places by chance. The interval comes from a paired bootstrap over questions (percentiles, 95 %).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[numpy.float64]
 
 ROUNDS = 10_000
-_AT_ONCE = 200  # rounds in one matrix
+_ROUNDS_AT_ONCE = 200  # rounds that are computed in one matrix
 _TIMES = ("search", "ask")
 
 
@@ -42,12 +42,12 @@ class Comparison:
     first: str
     second: str
     dataset: str
-    questions: int  # in both runs
+    questions: int  # questions that are in both runs
     differences: tuple[Difference, ...]
 
 
-def compare(first: Run, second: Run, names: tuple[str, str] = ("A", "B"), seed: int = 1) -> Comparison:
-    """Figures by figure, of the questions that both runs have. Raises InputError when there is none."""
+def compare_runs(first: Run, second: Run, names: tuple[str, str] = ("A", "B"), seed: int = 1) -> Comparison:
+    """Compares the figures of the questions that both runs have. Raises InputError when there is none."""
     others = {(row.id, row.question): row for row in second.rows}
     pairs = [(row, others[row.id, row.question]) for row in first.rows if (row.id, row.question) in others]
     if not pairs:
@@ -60,7 +60,7 @@ def compare(first: Run, second: Run, names: tuple[str, str] = ("A", "B"), seed: 
 
 
 def _difference(name: str, pairs: Sequence[tuple[Row, Row]], seed: int) -> Difference | None:
-    """None where one of the runs has nothing to measure."""
+    """Returns how one figure differs; None where one of the runs has nothing to measure."""
     import numpy
 
     scores = [(_score(a, name), _score(b, name)) for a, b in pairs]
@@ -86,22 +86,24 @@ def _score(row: Row, name: str) -> Score:
 
 
 def _resampled(matrix: Numbers, random: numpy.random.Generator) -> Numbers:
-    """Differences of as many questions, drawn with replacement."""
+    """Returns the differences of as many questions, drawn with replacement, a round each."""
     import numpy
 
     size = len(matrix)
-    rounds = [matrix[random.integers(0, size, (_AT_ONCE, size))].sum(1) for _ in range(ROUNDS // _AT_ONCE)]
+    rounds = [
+        matrix[random.integers(0, size, (_ROUNDS_AT_ONCE, size))].sum(1) for _ in range(ROUNDS // _ROUNDS_AT_ONCE)
+    ]
     return _differences(numpy.concatenate(rounds))
 
 
 def _swapped(matrix: Numbers, random: numpy.random.Generator) -> Numbers:
-    """Differences when the runs change places in half of the questions."""
+    """Returns the differences when the runs change places in half of the questions by chance, a round each."""
     import numpy
 
     change = matrix[:, [2, 3, 0, 1]] - matrix
     rounds = [
-        matrix.sum(0) + random.integers(0, 2, (_AT_ONCE, len(matrix))).astype(numpy.float64) @ change
-        for _ in range(ROUNDS // _AT_ONCE)
+        matrix.sum(0) + random.integers(0, 2, (_ROUNDS_AT_ONCE, len(matrix))).astype(numpy.float64) @ change
+        for _ in range(ROUNDS // _ROUNDS_AT_ONCE)
     ]
     return _differences(numpy.concatenate(rounds))
 
@@ -111,7 +113,7 @@ def _differences(sums: Numbers) -> Numbers:
 
 
 def _ratio(sums: Numbers) -> Numbers:
-    """What was got over how much there was; NaN of nothing."""
+    """Returns what was got over how much there was; NaN where there was nothing."""
     import numpy
 
     whole = sums[:, 1]

@@ -1,4 +1,4 @@
-"""Rules of judging one question, as pure functions."""
+"""The rules by which one question is judged, as pure functions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from ragkit.types.documents import Chunk
 Span = tuple[int, int]  # characters, the end not included
 
 _TOKEN = re.compile(rf"[{terms.CJK}]|[^\W_{terms.CJK}]+")
-_MARKER = re.compile(r" \[\d+\]$", re.MULTILINE)  # of an answer; its number must not pass for a gold answer
+_MARKER = re.compile(r" \[\d+\]$", re.MULTILINE)  # The number of an answer's marker must not pass for a gold answer.
 
 
 def normalised(text: str) -> str:
-    """NFKC and case folded; cut into words, numbers and single Chinese characters, one space between and
-    around them; punctuation, symbols and white space are gone."""
+    """Returns the words, numbers and single Chinese characters of `text`, in NFKC and with their case folded.
+
+    One space stands between and around them; punctuation, symbols and other white space are gone.
+    """
     return f" {' '.join(_TOKEN.findall(terms.fold(text)))} "
 
 
 def holds_gold(text: str, gold: Sequence[str]) -> bool:
-    """Whether a gold answer stands in `text`, as whole words: "308" is not in "1308", "黑豹" is in "黑豹队"."""
+    """Returns whether a gold answer stands in `text` as whole words: "308" is not in "1308", "黑豹" is in "黑豹队"."""
     place = normalised(text)
     return any(normalised(answer).strip() and normalised(answer) in place for answer in gold)
 
@@ -32,12 +34,12 @@ def without_markers(answer: str) -> str:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` of the values do not exceed. `values` is not empty."""
+    """Returns the smallest value that at least `percent` of the values do not exceed. `values` is not empty."""
     return sorted(values)[max(math.ceil(len(values) * percent / 100), 1) - 1]
 
 
 def span_scores(wanted: Sequence[Span], retrieved: Sequence[tuple[str, int, int]], source: str) -> dict[str, float]:
-    """Recall, precision and intersection over union in characters, 0 to 1, as in "Evaluating Chunking
+    """Returns recall, precision and intersection over union in characters, 0 to 1, as in "Evaluating Chunking
     Strategies for Retrieval" (Smith and Troynikov 2024): what is retrieved twice counts twice against the
     precision, and so does what is of other documents than `source`. `retrieved`: (source, start, end) each."""
     relevant = _characters(wanted)
@@ -52,7 +54,7 @@ def span_scores(wanted: Sequence[Span], retrieved: Sequence[tuple[str, int, int]
 
 
 def precision_omega(wanted: Sequence[Span], chunks: Sequence[Chunk]) -> float:
-    """The precision if every one of a document's `chunks` that touches a wanted span were retrieved, each
+    """Returns the precision if every one of a document's `chunks` that touches a wanted span were retrieved, each
     character once: the best that any search could reach with these chunks."""
     relevant = _characters(wanted)
     touching = [

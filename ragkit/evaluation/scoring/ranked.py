@@ -1,4 +1,4 @@
-"""Figures of rankings, computed by trec_eval: the reference of the field."""
+"""Figures of rankings, computed by trec_eval, which is the reference of the field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTHING = "(nothing)"
 def ranked_scores(
     rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mapping[str, int]]
 ) -> dict[str, dict[str, float]]:
-    """question -> measure -> 0 to 1, of the questions that something is relevant to. A ranking is best
+    """Returns question -> measure -> 0 to 1 for the questions that something is relevant to. A ranking is best
     first and names nothing twice; one that is missing or empty scores 0.
 
     Raises InputError without the extra `eval`.

@@ -21,5 +21,5 @@ _OF = ((DiskFull, DISK_FULL), (StoreError, INDEX), (ModelError, MODEL), (ConfigE
 
 
 def of(error: RagkitError) -> int:
-    """The exit code of an error."""
+    """Returns the exit code that belongs to an error."""
     return next((code for kind, code in _OF if isinstance(error, kind)), FAILURE)

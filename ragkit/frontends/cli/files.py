@@ -1,4 +1,4 @@
-"""Files that are named on the command line."""
+"""Reading the files that are named on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ragkit.types.errors import InputError
 
 
 def read_bytes(path: Path) -> bytes:
-    """Raises InputError."""
+    """Returns the content of a file. Raises InputError when it cannot be read."""
     try:
         return path.expanduser().read_bytes()
     except OSError as exc:
@@ -18,7 +18,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_schema(path: Path) -> Mapping[str, object]:
-    """A JSON object. Raises InputError."""
+    """Returns the JSON object in a file. Raises InputError when there is none."""
     try:
         schema = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as exc:

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,6 @@ from tests.helpers.paths import CHECKOUT
 from tests.helpers.terminal import Terminal, terminal_in
 
 DEADLINE_S = 60
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedOllama]:
-    with ScriptedOllama() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) -> Terminal:
-    terminal = terminal_in(tmp_path_factory.mktemp("chat 对话"), server)
-    assert terminal("index", "docs").returncode == 0
-    return terminal
 
 
 @pytest.fixture(autouse=True)

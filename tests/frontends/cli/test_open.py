@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,12 +25,6 @@ from tests.helpers.terminal import Terminal, terminal_in
 HOSTILE = "-rf $(touch owned) `id` 'q\" ;& {line} 年假.md"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedOllama]:
-    with ScriptedOllama() as running:
-        yield running
-
-
 @pytest.fixture
 def asked(tmp_path: Path, server: ScriptedOllama) -> Terminal:
     return asked_in(tmp_path, server)
@@ -39,7 +32,7 @@ def asked(tmp_path: Path, server: ScriptedOllama) -> Terminal:
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) -> Terminal:
-    """The same, for tests that leave it as it is."""
+    """A terminal in which a question was just asked, for tests that leave it as it is."""
     return asked_in(tmp_path_factory.mktemp("settled"), server)
 
 

@@ -5,27 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ragkit.testing import Scripted, ScriptedOllama
 from tests.helpers.terminal import Terminal, terminal_in
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ScriptedOllama]:
-    with ScriptedOllama() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory, server: ScriptedOllama) -> Terminal:
-    """A terminal in a folder with an index of `docs`; tests leave it as it is."""
-    terminal = terminal_in(tmp_path_factory.mktemp("work 工作"), server)
-    assert terminal("index", "docs").returncode == 0
-    return terminal
 
 
 def test_index_reports_every_file(tmp_path: Path, server: ScriptedOllama) -> None:

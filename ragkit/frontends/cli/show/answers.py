@@ -1,4 +1,4 @@
-"""What answers, passages and the reasons for them look like."""
+"""Prints answers, passages and the reasons for them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from ragkit.types.answers import Answer, Citation, ContextLedger, ExhaustiveAnswer, LedgerEntry
     from ragkit.types.search import ScoredChunk, Stage, WhyNot
 
-_FILES_NAMED = 3  # of those with passages that were left out
-_NEAREST_SHOWN = 3  # passages, where the documents do not say
+_FILES_NAMED = 3  # files; of further ones with passages that were left out only the number is told
+_NEAREST_SHOWN = 3  # passages that are shown where the documents do not say
 
 
 def show_piece(piece: str | Withdrawn) -> None:
-    """The text as it comes. What is withdrawn stays on the screen, with a word about it below."""
+    """Prints the text as it comes. What is withdrawn stays on the screen, with a word about it below."""
     if isinstance(piece, str):
         click.echo(safe(piece), nl=False)
         return
@@ -32,7 +32,7 @@ def show_piece(piece: str | Withdrawn) -> None:
 
 
 def show_answer(answer: Answer, model_notes: Sequence[Message], *, with_links: bool) -> None:
-    """What follows the streamed text: the sources, and what did not fit or could not be proved."""
+    """Prints what follows the streamed text: the sources, and what did not fit or could not be proved."""
     click.echo("\n")
     if answer.query != answer.question:
         say_aside(tr("Searched for: {query}", query=safe(answer.query)))
@@ -55,14 +55,14 @@ def say_unread(count: int) -> None:
 
 
 def say_left_out(ledger: ContextLedger) -> None:
-    """Which passages were not given to the answerer, and why."""
+    """Tells which passages were not given to the answerer, and why."""
     for why in dict.fromkeys(text_of(entry.reason) for entry in ledger.left_out):
         names = _names([entry for entry in ledger.left_out if text_of(entry.reason) == why])
         say_aside(tr("Left out of the context: {names} ({why})", names=names, why=why))
 
 
 def show_sources(answer: Answer, *, with_links: bool) -> None:
-    """The citations, or the nearest passages where the documents do not say."""
+    """Prints the citations, or the nearest passages where the documents do not say."""
     if not answer.refused:
         show_citations(answer.citations, with_links=with_links)
         return
@@ -75,17 +75,17 @@ def show_sources(answer: Answer, *, with_links: bool) -> None:
 
 
 def show_rows(found: ExhaustiveAnswer, *, since: int, with_links: bool) -> None:
-    """The rows after the first `since`, each with where it stands."""
+    """Prints the rows after the first `since`, each with the places where it stands."""
     for number, row in enumerate(found.rows[since:], since + 1):
         click.echo(f"{number}. {safe(row.text)}")
         for citation in row.citations:
             click.echo(f"   {where(citation.source, citation.place, with_links)} · {_verdict(citation)}")
 
 
-def show_collected(
+def show_exhaustive_answer(
     found: ExhaustiveAnswer, answer: Answer | None, model_notes: Sequence[Message], *, with_links: bool
 ) -> None:
-    """What follows the rows: the answer out of them, and how much was read."""
+    """Prints what follows the rows: the answer that was made from them, and how much was read."""
     if answer is not None:
         click.echo()
         click.echo(safe(answer.text), nl=False)
@@ -114,7 +114,7 @@ def show_collected(
 
 @contextmanager
 def reading_progress() -> Iterator[Callable[[ExhaustiveAnswer], None]]:
-    """A progress bar on a terminal; silence elsewhere."""
+    """Shows a progress bar on a terminal and nothing elsewhere; what it yields takes the rows so far."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -140,7 +140,7 @@ def _verdict(citation: Citation) -> str:
 
 
 def _names(entries: Sequence[LedgerEntry]) -> str:
-    """Where the passages of a ledger stand, each file once with its places."""
+    """Returns where the passages of a ledger stand, each file once with its places."""
     places: dict[str, list[str]] = {}
     for entry in entries:
         places.setdefault(shown_path(entry.source), []).append(place_text(entry.place))
@@ -194,7 +194,7 @@ def show_hits(hits: Sequence[ScoredChunk]) -> None:
 
 
 def _hit_text(hit: ScoredChunk) -> str:
-    """Where a passage stands, and what spoke for it."""
+    """Returns where a passage stands, and what spoke for it."""
     ranks = tr(
         "dense {dense}, lexical {lexical}, score {score}",
         dense=hit.dense_rank or "–",
@@ -205,7 +205,7 @@ def _hit_text(hit: ScoredChunk) -> str:
 
 
 def show_reasons(answer: Answer) -> None:
-    """What an answer rested on: how it was made, the passages it was given, and those left out."""
+    """Prints what an answer rests on: how it was made, the passages it was given, and those left out."""
     ledger = answer.ledger
     click.echo(tr("Searched for: {query}", query=safe(answer.query)))
     click.echo(

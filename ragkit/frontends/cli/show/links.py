@@ -1,4 +1,4 @@
-"""Where a source stands, as an address, and as a link of the terminal (OSC 8)."""
+"""Addresses of the places where sources stand, and links to them that a terminal can open (OSC 8)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ragkit.types.documents import Place
 _PROGRAMS = {"iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio", "mintty", "zed"}
 _TERMS = ("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "contour", "wezterm")
 _SIGNS = ("WT_SESSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "DOMTERM")
-_MIN_VTE, _MIN_KONSOLE = 5000, 201200  # the first versions that know links
+_MIN_VTE, _MIN_KONSOLE = 5000, 201200  # the first versions of these terminals that know links
 
 
 def url(source: str, place: Place) -> str:
-    """The file's address; of a PDF with its page, as browsers and many viewers read it."""
+    """Returns the address of a file; a PDF's names the page, as browsers and many viewers read it."""
     address = Path(source).as_uri()
     if place.page is not None and place.kind in ("page", "described_page") and source.lower().endswith(".pdf"):
         address += f"#page={place.page}"
@@ -29,20 +29,20 @@ def link(text: str, address: str) -> str:
 
 
 def wanted(setting: Links) -> bool:
-    """Whether links go to standard output."""
+    """Returns whether links are to be written to standard output."""
     if setting == "auto":
         return sys.stdout.isatty() and known_to(os.environ)
     return setting == "always"
 
 
 def known_to(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal is likely to know links: others would show the address as rubbish."""
+    """Returns whether the terminal is likely to know links; one that does not would show the address as rubbish."""
     term = environ.get("TERM", "")
     if environ.get("NO_COLOR") or term in ("dumb", "linux"):
         return False
     if "FORCE_HYPERLINK" in environ:
         return environ["FORCE_HYPERLINK"] != "0"
-    if term.startswith(("screen", "tmux")):  # passes them on only where it is told to
+    if term.startswith(("screen", "tmux")):  # They pass links on only where they are told to.
         return False
     if _number(environ, "VTE_VERSION") >= _MIN_VTE or _number(environ, "KONSOLE_VERSION") >= _MIN_KONSOLE:
         return True

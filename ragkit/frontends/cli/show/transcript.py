@@ -32,5 +32,5 @@ def _line(text: str) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """Line by line: an indent or a list mark of the text is no markup either."""
+    """Escapes a text line by line, because an indent or a list mark of it is no markup either."""
     return "  \n".join(re.sub(r"^(\d+)\.", r"\1\\.", re.sub(r"^-", r"\\-", _line(line))) for line in text.splitlines())

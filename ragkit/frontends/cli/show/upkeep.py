@@ -1,4 +1,4 @@
-"""What the verbs that look after an index show."""
+"""Prints what an index holds, file by file, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ragkit.i18n.messages import runs
 from ragkit.types.documents import Page
 from ragkit.types.reports import UNREAD_STATES
 
-_FEW_FILES = 5  # With more files than this, their reasons are summed up below them.
+_FEW_FILES = 5  # files; the reasons of more than these are summed up below them
 
 if TYPE_CHECKING:
     from ragkit.i18n.messages import Message
@@ -79,7 +79,7 @@ def _show_audited(outcome: FileOutcome) -> None:
 
 
 def _by_reason(pages: Sequence[WeakPage]) -> list[tuple[Message, str]]:
-    """Each reason with its pages: "3, 7-9"."""
+    """Returns each reason with the numbers of its pages, as "3, 7-9"."""
     numbers: dict[str, tuple[Message, list[int]]] = {}
     for page in pages:
         numbers.setdefault(str(page.reason), (page.reason, []))[1].append(page.number)
@@ -87,7 +87,7 @@ def _by_reason(pages: Sequence[WeakPage]) -> list[tuple[Message, str]]:
 
 
 def show_document(document: Document, chunks: Sequence[Chunk], page: int | None, *, as_json: bool) -> None:
-    """The text, with a line before each page, or where there are none the text alone."""
+    """Prints the text of a document, with a line before each page that its format has."""
     if as_json:
         print_json(document_json(document, chunks, page))
         return
@@ -106,7 +106,7 @@ def show_document(document: Document, chunks: Sequence[Chunk], page: int | None,
 
 
 def _all_pages(document: Document) -> list[Page]:
-    """The pages, and what stands before, between and after them as pages of number 0."""
+    """Returns the pages, and what stands before, between and after them as pages of number 0."""
     found, at = [], 0
     for page in (*document.pages, Page(0, len(document.text), len(document.text))):
         if document.text[at : page.start].strip():

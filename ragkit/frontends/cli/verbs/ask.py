@@ -1,4 +1,4 @@
-"""The other ways to ask: everything, and by a schema."""
+"""The other ways to ask: every passage is read, or the answer has the form of a JSON Schema."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ragkit.types.structured import Field, FieldState, StructuredAnswer
 
 
-def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: bool) -> int:
-    """The question put to every passage."""
+def ask_everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: bool) -> int:
+    """Puts the question to every passage and prints the rows as they come. Returns the exit code."""
     found: ExhaustiveAnswer | None = None
     answer: Answer | None = None
     with_links = links.wanted(kit.config.open.links)
@@ -50,12 +50,14 @@ def everything(kit: RagKit, question: str, where: Sequence[str], *, as_json: boo
     if as_json:
         terminal.print_json(exhaustive_answer_json(found, answer))
     else:
-        answers.show_collected(found, answer, kit.model_notes, with_links=with_links)
+        answers.show_exhaustive_answer(found, answer, kit.model_notes, with_links=with_links)
     return exit_codes.OK if found.rows else exit_codes.NOTHING_FOUND
 
 
-def structured(kit: RagKit, question: str, schema: Mapping[str, object], where: Sequence[str], *, as_json: bool) -> int:
-    """The value by the schema, with the proof of each field."""
+def ask_structured(
+    kit: RagKit, question: str, schema: Mapping[str, object], where: Sequence[str], *, as_json: bool
+) -> int:
+    """Prints the value by the schema, with the proof of each field. Returns the exit code."""
     answer = kit.ask_structured(question, schema, where)
     if as_json:
         terminal.print_json(structured_answer_json(answer))
@@ -74,7 +76,7 @@ _VERDICTS: dict[FieldState, tuple[str, str]] = {
 
 
 def _show_structured(answer: StructuredAnswer, kit: RagKit) -> None:
-    """A field a line, each with its proof below it."""
+    """Prints each field with its proof below it, and what the documents did not give."""
     with_links = links.wanted(kit.config.open.links)
     for field in answer.fields:
         _show_field(field, with_links)
@@ -97,7 +99,7 @@ def _show_structured(answer: StructuredAnswer, kit: RagKit) -> None:
 
 
 def _show_field(field: Field, with_links: bool) -> None:
-    # What the value is called; "(value)" is the whole of a schema that is one scalar.
+    # A schema that is one scalar has no name for its value.
     name = terminal.safe(path_text(field.path)) or tr("(value)")
     verdict, colour = _VERDICTS[field.state]
     shown = terminal.safe(terminal.to_json(field.value)) if field.state not in ("null", "missing") else "–"

@@ -43,9 +43,9 @@ def chat(options: CliOptions, history_file: Path | None) -> int:
     from ragkit.app.user_files import conversation_file
 
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")  # a byte that is no letter costs a letter, not the conversation
+        sys.stdin.reconfigure(errors="replace")  # A byte that is no letter must not end the conversation.
     with opened(options) as kit:
-        kit.prepare()  # now: a missing index or server is said at once, and Ctrl-C never meets a half-loaded library
+        kit.prepare()  # A missing index is said at once, and Ctrl-C meets no half-loaded library.
         conversation = _Conversation(kit, conversation_file(history_file) if history_file else None)
         if sys.stdin.isatty():
             terminal.say_aside(tr("Ask, or /help. Ctrl-C ends an answer, Ctrl-D the conversation."))
@@ -58,7 +58,7 @@ def chat(options: CliOptions, history_file: Path | None) -> int:
 
 
 def _talk(conversation: _Conversation) -> None:
-    """Until the reader leaves. Ctrl-C drops the line that is being typed, whenever it comes."""
+    """Talks until the reader leaves. Ctrl-C drops the line that is being typed, whenever it comes."""
     _edit_lines()
     going = True
     while going:
@@ -70,7 +70,7 @@ def _talk(conversation: _Conversation) -> None:
 
 
 def _typed() -> str | None:
-    """A line, or several: one that ends with a backslash goes on. None at the end: Ctrl-D."""
+    """Returns what was typed, of several lines if they end with a backslash. None: the reader pressed Ctrl-D."""
     try:
         text = _line("> ")
         while text.endswith("\\"):
@@ -84,19 +84,19 @@ def _typed() -> str | None:
 def _line(prompt: str) -> str:
     if sys.stdout.isatty():
         return input(prompt)
-    click.echo(prompt, nl=False, err=True)  # the answers go elsewhere
+    click.echo(prompt, nl=False, err=True)  # Standard output is not the terminal, so the prompt does not go there.
     return input()
 
 
 def _edit_lines() -> None:
-    with contextlib.suppress(ImportError):  # Windows has editing of its own
+    with contextlib.suppress(ImportError):  # Windows edits lines by itself and has no readline.
         import readline
 
-        readline.parse_and_bind("set enable-bracketed-paste on")  # a pasted text of many lines is one question
+        readline.parse_and_bind("set enable-bracketed-paste on")  # Many pasted lines are one question.
 
 
 class _Conversation:
-    """The turns so far, and what is done with a line."""
+    """A conversation: its turns so far, and what is done with each line."""
 
     def __init__(self, kit: RagKit, file: KeptConversation | None) -> None:
         self._kit = kit
@@ -105,7 +105,7 @@ class _Conversation:
         self._last: Answer | None = None
         self._with_links = links.wanted(kit.config.open.links)
         self._notes_said: set[str] = set()
-        self.exit_code = exit_codes.OK  # of the last failure
+        self.exit_code = exit_codes.OK  # or that of the last failure
         if self._turns:
             terminal.say_aside(
                 tr(

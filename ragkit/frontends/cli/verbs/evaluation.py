@@ -29,8 +29,8 @@ _NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be run."""
+class RunRequest:
+    """A data set or a file of questions, and how it is to be put to its index."""
 
     path: Path | None
     limit: int
@@ -39,12 +39,12 @@ class Wanted:
     work: Path | None
 
 
-def wanted(command: Callable[..., int]) -> Callable[..., int]:
-    """The arguments of a run, handed on as one `Wanted`."""
+def run_arguments(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the arguments of a run to a verb, which gets them as one `RunRequest`."""
 
     @functools.wraps(command)
     def run(dataset: Path | None, limit: int, seed: int, search_only: bool, work: Path | None, **rest: object) -> int:
-        return command(what=Wanted(dataset, limit, seed, search_only, work), **rest)
+        return command(request=RunRequest(dataset, limit, seed, search_only, work), **rest)
 
     for option in (
         click.option("--search-only", is_flag=True, help=tr("Do not have the questions answered.")),
@@ -70,7 +70,7 @@ def wanted(command: Callable[..., int]) -> Callable[..., int]:
     + "\n  ragkit --set retrieval.mode=dense eval questions.toml --json > dense.json"
     + "\n  ragkit eval --compare hybrid.json dense.json",
 )
-@wanted
+@run_arguments
 @click.option(
     "--compare",
     nargs=2,
@@ -82,21 +82,22 @@ def wanted(command: Callable[..., int]) -> Callable[..., int]:
 @AS_JSON
 @click.pass_obj
 def evaluate(
-    options: CliOptions, what: Wanted, compare: tuple[Path, Path] | None, page: Path | None, as_json: bool
+    options: CliOptions, request: RunRequest, compare: tuple[Path, Path] | None, page: Path | None, as_json: bool
 ) -> int:
     from ragkit.evaluation.data.run_files import read_run
-    from ragkit.evaluation.scoring.compare import compare as compared
+    from ragkit.evaluation.scoring.compare import compare_runs
 
     if compare is None:
-        evaluation.show_run(run_of(options, what), page, as_json=as_json)
+        evaluation.show_run(measured(options, request), page, as_json=as_json)
         return exit_codes.OK
     settings = [path.suffix == ".toml" for path in compare]
-    if any(settings) != (what.path is not None) or any(settings) != all(settings):
+    if any(settings) != (request.path is not None) or any(settings) != all(settings):
         raise click.UsageError(tr("--compare takes two runs alone, or DATASET and two TOML files of settings."))
     first, second = (
-        run_of(replace(options, config=path), what) if path.suffix == ".toml" else read_run(path) for path in compare
+        measured(replace(options, config=path), request) if path.suffix == ".toml" else read_run(path)
+        for path in compare
     )
-    comparison = compared(first, second, (compare[0].stem, compare[1].stem))
+    comparison = compare_runs(first, second, (compare[0].stem, compare[1].stem))
     evaluation.show_comparison(comparison, page, as_json=as_json)
     return exit_codes.OK
 
@@ -131,19 +132,19 @@ def test(options: CliOptions, file: Path, report: Path | None, as_json: bool) ->
     return exit_codes.BROKEN_ANSWER if any(verdict.loss for verdict in verdicts) else exit_codes.OK
 
 
-def run_of(options: CliOptions, what: Wanted) -> Run:
-    """The questions put to the index that they are about, which is made first where it is a data set's own."""
+def measured(options: CliOptions, request: RunRequest) -> Run:
+    """Puts the questions to the index that they are about, which is made first where it is a data set's own."""
     from ragkit.config.resolving import resolve
-    from ragkit.evaluation.runs import Run
-    from ragkit.evaluation.runs import evaluate as evaluated
+    from ragkit.evaluation.runs import Run, run_questions
 
-    if what.path is None:
+    if request.path is None:
         raise click.UsageError(tr("Missing argument DATASET."))
     config, settings = resolve(options.config, flags=options.settings)
-    with _index_of(options, what, _dataset(what.path).sample(what.limit, what.seed), config) as (kit, dataset, names):
-        ask = not what.search_only and _has_answers(dataset)
+    sample = _dataset(request.path).sample(request.limit, request.seed)
+    with _index_of(options, request, sample, config) as (kit, dataset, names):
+        ask = not request.search_only and _has_answers(dataset)
         with evaluation.progress(len(dataset.questions)) as progress:
-            rows = evaluated(kit, dataset, names, depth=config.retrieval.candidates, ask=ask, progress=progress)
+            rows = run_questions(kit, dataset, names, depth=config.retrieval.candidates, ask=ask, progress=progress)
         status = kit.status()
     made = status.generation
     return Run(
@@ -151,8 +152,8 @@ def run_of(options: CliOptions, what: Wanted) -> Run:
         settings={setting.key: setting.value for setting in settings if setting.origin != "default"},
         made_with={"ragkit": __version__, "embedding": f"{made.model} ({made.backend})" if made else ""},
         documents=status.documents,
-        limit=what.limit,
-        seed=what.seed,
+        limit=request.limit,
+        seed=request.seed,
         rows=rows,
     )
 
@@ -165,20 +166,20 @@ def _dataset(path: Path) -> Dataset:
 
 
 def _has_answers(dataset: Dataset) -> bool:
-    """Whether there is anything to judge an answer by. Who writes questions about an index wants them answered."""
+    """Returns whether answers are to be judged: always where a user wrote the questions, else if answers are given."""
     own = not (dataset.texts or dataset.files)
     return own or any(question.answers or question.unanswerable for question in dataset.questions)
 
 
 @contextmanager
 def _index_of(
-    options: CliOptions, what: Wanted, dataset: Dataset, config: Config
+    options: CliOptions, request: RunRequest, dataset: Dataset, config: Config
 ) -> Iterator[tuple[RagKit, Dataset, Mapping[str, str]]]:
-    """The index, the questions with their documents' names, and source -> name where a name is not the source."""
+    """Opens the index and yields it, the questions, and the name of each source that has another name in them."""
     from ragkit.app.kit import RagKit
     from ragkit.app.user_files import default_index_directory
     from ragkit.evaluation.data.binding import bind, unbound
-    from ragkit.evaluation.data.corpus import index_folder, lay_out
+    from ragkit.evaluation.data.corpus import index_folder, write_documents
 
     if not (dataset.texts or dataset.files):
         with RagKit.open(options.index, config) as kit:
@@ -194,8 +195,8 @@ def _index_of(
                     )
             yield kit, bound, {}
         return
-    work = what.work or (options.index or default_index_directory()).parent / "evaluation"
-    corpus = lay_out(dataset, work)
+    work = request.work or (options.index or default_index_directory()).parent / "evaluation"
+    corpus = write_documents(dataset, work)
     with RagKit.open(index_folder(dataset, work, config), config) as kit:
         with terminal.progress() as progress:
             report = kit.index(corpus.folders, progress)

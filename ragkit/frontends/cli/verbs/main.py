@@ -1,4 +1,4 @@
-"""The verbs. Each one opens a `RagKit`, calls one method and shows the result."""
+"""The command and its most used verbs. Each verb opens a `RagKit`, calls one method and prints the result."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from ragkit import __version__
 from ragkit.frontends.cli import exit_codes, files, verb_table
 from ragkit.frontends.cli.show import answers, indexing, links, terminal
 from ragkit.frontends.cli.show.terminal import tr
-from ragkit.frontends.cli.verbs.ask import everything as asking_everything
-from ragkit.frontends.cli.verbs.ask import structured
+from ragkit.frontends.cli.verbs.ask import ask_everything, ask_structured
 from ragkit.frontends.json_shapes.answers import answer_json, hits_json, why_not_json
 from ragkit.frontends.json_shapes.indexes import checks_json, index_report_json, index_status_json, settings_json
 from ragkit.types.answers import Answer
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CliOptions:
-    """What stands before the verb."""
+    """The options that stand before the verb."""
 
     index: Path | None
     config: Path | None
@@ -60,7 +59,7 @@ class _Group(click.Group):
             terminal.error(exc)
             result = exit_codes.of(exc)
         except BrokenPipeError:
-            # The reader of our output went away, as `head` does: nobody is left to tell.
+            # The reader of the output went away, as `head` does, so nobody is left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             result = exit_codes.BROKEN_PIPE
         except Exception as exc:
@@ -275,15 +274,15 @@ def ask(
     if images and (everything or schema_file):
         raise click.UsageError(tr("--image takes neither --everything nor --schema."))
     if bundle_file is not None:
-        terminal.check_new(bundle_file)  # before the model is at work for minutes
+        terminal.check_new(bundle_file)  # A wrong name is told before the model is at work for minutes.
     question = text_argument(question)
     if everything:
         with opened(options) as kit:
-            return asking_everything(kit, question, where, as_json=as_json)
+            return ask_everything(kit, question, where, as_json=as_json)
     if schema_file is not None:
         schema = files.read_schema(schema_file)
         with opened(options) as kit:
-            return structured(kit, question, schema, where, as_json=as_json)
+            return ask_structured(kit, question, schema, where, as_json=as_json)
     with opened(options) as kit:
         answer: Answer | None = None
         for piece in kit.stream(question, where=where, images=images):
@@ -399,5 +398,5 @@ def completion(shell: str) -> int:
 
 
 def text_argument(text: str) -> str:
-    """A text of the command line; `-` reads it from standard input."""
+    """Returns a text of the command line; `-` reads it from standard input."""
     return sys.stdin.read().strip() if text == "-" else text

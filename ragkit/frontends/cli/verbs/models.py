@@ -125,7 +125,7 @@ def embed(options: CliOptions, texts: tuple[str, ...], query: bool, as_json: boo
     epilog=EXAMPLES + tr("Example:") + "\n  ragkit models pull bge-m3",
 )
 def models() -> None:
-    """The subcommands do the work."""
+    """Groups the verbs about the server's models."""
 
 
 @models.command("list", help=tr("The installed models, newest first."))

@@ -1,5 +1,7 @@
-"""Opening a source where it stands: an editor at the line, a PDF viewer at the page, else the system's
-own choice. Programs get lists of arguments; no shell ever reads a file's name."""
+"""Opening a source where it stands: in an editor at the line, in a PDF viewer at the page, else as the system chooses.
+
+Programs get lists of arguments, so that no shell ever reads a file's name.
+"""
 
 from __future__ import annotations
 
@@ -26,31 +28,36 @@ from ragkit.types.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from ragkit.types.answers import Citation
 
-_AT_LINE = {  # how editors take a line, by the name of their program
+_AT_LINE = {  # the arguments with which an editor opens a file at a line, by the name of its program
     **dict.fromkeys(("vi", "vim", "nvim", "gvim", "nano", "pico", "emacs", "emacsclient", "micro", "joe"), "+{line}"),
     **dict.fromkeys(("kak", "ne", "mg", "jed", "gedit", "kwrite", "mousepad", "pluma", "xed"), "+{line}"),
     **dict.fromkeys(("subl", "hx", "helix", "zed"), "{file}:{line}"),
     **dict.fromkeys(("code", "codium", "cursor", "windsurf"), "-g {file}:{line}"),
 }
 _FIELD = re.compile(r"\{(file|line|page)\}")
-_HEAD_BYTES = 8192  # read to see whether a file is a text
-_NOT_TEXT = (b"PK\x03\x04", b"%PDF", b"{\\rtf", b"\xd0\xcf\x11\xe0")  # office files, old and new
+_HEAD_BYTES = 8192  # the bytes that are read to see whether a file is a text
+_NOT_TEXT = (
+    b"PK\x03\x04",
+    b"%PDF",
+    b"{\\rtf",
+    b"\xd0\xcf\x11\xe0",
+)  # beginnings of office files, old and new, and of PDF
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_FAILS_WITHIN_S = 2.0  # a viewer that is still there after this has opened
+_FAILS_WITHIN_S = 2.0  # seconds; a viewer that is still running then has opened the file
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How one source is opened."""
+    """The way in which a source is opened."""
 
     url: str
-    arguments: tuple[str, ...] = ()  # the program first; empty: the system is given the file
-    waits: bool = False  # the program may take the terminal until it ends
+    arguments: tuple[str, ...] = ()  # of the program, which comes first; empty: the system is given the file
+    waits: bool = False  # whether the program may take the terminal until it ends
 
     @property
     def text(self) -> str:
-        """The command as a shell would take it; the address when there is none, or when the file's name
-        has characters that no terminal should get."""
+        """The command as a shell would take it; the address when there is no command, or when the file's name has
+        characters that no terminal should get."""
         command = subprocess.list2cmdline(self.arguments) if os.name == "nt" else shlex.join(self.arguments)
         return command if command and terminal.safe(command) == command else self.url
 
@@ -69,7 +76,7 @@ def open_source(options: CliOptions, number: int, only_print: bool) -> int:
 
 
 def show(sources: Sequence[Citation], number: int, settings: OpenConfig, *, only_print: bool = False) -> None:
-    """Open the first of `sources` with this number. Raises InputError."""
+    """Opens the first of `sources` with this number. Raises InputError."""
     found = next((citation for citation in sources if citation.marker == number), None)
     if found is None and not sources:
         raise InputError(
@@ -89,7 +96,7 @@ def show(sources: Sequence[Citation], number: int, settings: OpenConfig, *, only
 
 
 def opening_of(citation: Citation, settings: OpenConfig, environ: Mapping[str, str]) -> Opening:
-    """What opens a source: `open.editor` or `open.pdf`, else VISUAL or EDITOR for texts, else the system."""
+    """Returns what opens a source: `open.editor` or `open.pdf`, else VISUAL or EDITOR for texts, else the system."""
     source, place = citation.source, citation.place
     address = links.url(source, place)
     values = {"file": source, "line": str(place.line or 1), "page": str(place.page or 1)}
@@ -101,7 +108,7 @@ def opening_of(citation: Citation, settings: OpenConfig, environ: Mapping[str, s
 
 
 def _is_text(path: Path) -> bool:
-    """Whether an editor can show a file; taken for granted when it is not there."""
+    """Returns whether an editor can show a file; a file that is not there counts as a text."""
     if not path.is_file():
         return True
     with contextlib.suppress(OSError), path.open("rb") as stream:
@@ -111,7 +118,7 @@ def _is_text(path: Path) -> bool:
 
 
 def _own_editor(environ: Mapping[str, str]) -> list[str]:
-    """The user's editor, told the line in its own way where that is known; [] when none is set."""
+    """Returns the user's editor with its way to name a line, where that is known; [] when none is set."""
     command = environ.get("VISUAL") or environ.get("EDITOR") or ""
     try:
         words = command_words(command)
@@ -122,15 +129,17 @@ def _own_editor(environ: Mapping[str, str]) -> list[str]:
 
 
 def _filled(words: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
-    """The words with the fields' values; the file is added where no word names it. A value that looks
-    like a field is no field."""
+    """Returns the words with the fields' values; the file is added where no word names it.
+
+    A value that looks like a field is not taken for one.
+    """
     if words and not any("{file}" in word for word in words):
         words = [*words, "{file}"]
     return tuple(_FIELD.sub(lambda field: values[field[1]], word) for word in words)
 
 
 def run(opening: Opening, source: str) -> None:
-    """Raises InputError when the program is not there or fails at once."""
+    """Runs what opens the source. Raises InputError when the program is not there or fails at once."""
     if sys.platform == "win32" and not opening.arguments:
         os.startfile(source)  # noqa: S606 - the one way there is on Windows
         return
@@ -153,7 +162,7 @@ def _run_editor(arguments: Sequence[str]) -> int:
 
 
 def _run_viewer(arguments: Sequence[str]) -> int:
-    """0 also for a viewer that stays open: it outlives this process."""
+    """Returns the exit code, which is 0 for a viewer that stays open: it outlives this process."""
     none = subprocess.DEVNULL
     viewer = subprocess.Popen(arguments, stdin=none, stdout=none, stderr=none, start_new_session=True)
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""The verb that serves the embedded models."""
+"""The verb that serves the embedded models to other programs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def serve_models(host: str, port: int, insecure_any_host: bool) -> int:
             hint="Use 127.0.0.1, or say --insecure-any-host if that is what you want.",
             host=host,
         )
-    models.load()  # what is missing or damaged is said now, not to the first client
+    models.load()  # What is missing or damaged is said now, not to the first client.
     models.unload()
     listener = _listen(host, port)
     if not local:
@@ -59,7 +59,7 @@ def serve_models(host: str, port: int, insecure_any_host: bool) -> int:
             url=f"http://{shown}:{listener.getsockname()[1]}",
         )
     )
-    with contextlib.suppress(KeyboardInterrupt):  # it is how a server is meant to end
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the way to end a server.
         serve(ModelsApp(models, only_local=local), listener)
     return exit_codes.OK
 
