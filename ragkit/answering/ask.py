@@ -119,21 +119,20 @@ def stream(
 ) -> Iterator[str | Withdrawn | Answer]:
     """Yields the answer's text as it comes, and last, once, the whole `Answer`.
 
-    A reply with something unproved in it is asked for once more. If the second one is proved better, `Withdrawn`
-    comes and then that reply, whole. Raises what retrieval and the model raise. "The documents do not say" is an
-    Answer with `refused` set and the nearest passages as receipts.
+    Where something in the reply is unproved, the model is asked once more. If its second reply is proved better,
+    `Withdrawn` comes and then that reply, whole. "The documents do not say" is an Answer with `refused` set and the
+    nearest passages as receipts. Raises what retrieval and the model raise.
     """
     query = answerer.condense(question, history) if history else question
     found = retrieve("\n".join(filter(None, (query, shown.words))))
     context, completion = yield from _first_reply(query, found, answerer, read, shown)
-    reply = first = _checked(question, completion, context, read)
+    first = _checked(question, completion, context, read)
     retry = answerer.retry(query, context, shown, completion, first.complaints) if first.complaints else None
-    if retry is not None:
-        second = _checked(question, retry, context, read)
-        reply = max(first, second, key=lambda one: one.worth)  # the first one, if both are worth the same
-        if reply is second:
-            yield Withdrawn(_ASKED_AGAIN)
-            yield second.completion.text
+    replies = [first] if retry is None else [first, _checked(question, retry, context, read)]
+    reply = max(replies, key=lambda one: one.worth)  # the first one, if both are worth the same
+    if reply is not first:
+        yield Withdrawn(_ASKED_AGAIN)
+        yield reply.completion.text
     yield Answer(
         question=question,
         query=query,

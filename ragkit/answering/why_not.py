@@ -104,6 +104,11 @@ def expected_of(
         span = quotes.find_quote(written, document.text) if document is not None else None
         if span is not None:
             return Expected(source, None, written, span)
+    return _words_not_found(files)
+
+
+def _words_not_found(files: Mapping[str, FileOutcome]) -> WhyNot:
+    """Says that no text of the index holds some words, and whether files that could not be read may hold them."""
     unread = [outcome for outcome in files.values() if outcome.state in _UNREAD or outcome.weak_pages]
     if unread:
         return _lost(
@@ -124,6 +129,7 @@ def expected_of(
 
 
 def _expected_file(outcome: FileOutcome, page: int | None) -> Expected | WhyNot:
+    """Returns a file, or a page of it, as what is expected, unless it was not read."""
     fix = Message("Run: ragkit audit")
     if outcome.state in _UNREAD:
         return _lost("reading", coded("file_not_read", "The file was not read: {why}"), fix, why=outcome.reason)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ragkit.types.ports import KeptConversation
+if TYPE_CHECKING:
+    from ragkit.store.sidecars.conversation import ConversationFile as ConversationFile
 
 
 def default_index_directory() -> Path:
@@ -15,7 +17,7 @@ def default_index_directory() -> Path:
     return Path(platformdirs.user_data_dir("ragkit", appauthor=False)) / "index"
 
 
-def conversation_file(path: str | os.PathLike[str]) -> KeptConversation:
+def conversation_file(path: str | os.PathLike[str]) -> ConversationFile:
     """Returns the conversation that is kept in the file `path`, which need not exist yet."""
     from ragkit.store.sidecars.conversation import ConversationFile
 

@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 def value_of(found: object, kind: type[Value]) -> Value:
-    """`found`, which `json.loads` gave, as a `kind`; keys that are no fields are ignored. Raises ValueError."""
+    """Makes a `kind` of what `json.loads` gave; keys that are no fields are ignored. Raises ValueError."""
     import msgspec
 
     return msgspec.convert(found, kind)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ragkit.i18n.messages import Message
-
-if TYPE_CHECKING:
-    pass
 from ragkit.types.documents import Place
 from ragkit.types.search import Passage, ScoredChunk
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
+    """A passage that was sent to the model, or left out."""
+
     source: str
     place: Place
     tokens: int
-    marker: int | None  # None: left out
+    marker: int | None  # None: the passage was left out
     reason: Message = field(default_factory=Message)  # why it was left out; empty when it was sent
 
 
@@ -28,7 +27,7 @@ class ContextLedger:
     """What was to be put before the model, what was, and what was not."""
 
     window_tokens: int | None  # the model's whole window; None: the answerer has no window
-    budget_tokens: int  # of it, for passages
+    budget_tokens: int  # the part of the window that passages may take
     planned_tokens: int  # ragkit's own count of the whole prompt
     sent: tuple[LedgerEntry, ...]
     left_out: tuple[LedgerEntry, ...]
@@ -38,6 +37,8 @@ class ContextLedger:
 
 @dataclass(frozen=True, slots=True)
 class Context:
+    """The passages that are put before the model, and the account of what was left out."""
+
     passages: tuple[Passage, ...]
     ledger: ContextLedger
 
@@ -53,11 +54,13 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
+    """One message of a conversation with a language model."""
+
     role: Literal["system", "user", "assistant", "tool"]
     content: str
-    images: tuple[bytes, ...] = ()  # of PNG, JPEG or WebP files
-    tool_calls: tuple[ToolCall, ...] = ()  # of the assistant
-    tool_name: str = ""  # of a tool's result: whose it is
+    images: tuple[bytes, ...] = ()  # the bytes of PNG, JPEG or WebP files
+    tool_calls: tuple[ToolCall, ...] = ()  # the calls that an assistant asks for
+    tool_name: str = ""  # the tool that a message of the role "tool" is the result of
     tool_call_id: str = ""
 
 
@@ -65,8 +68,8 @@ class ChatMessage:
 class QuestionImages:
     """The pictures that go with a question."""
 
-    images: tuple[bytes, ...] = ()  # for a model that sees; of PNG, JPEG or WebP files
-    words: str = ""  # that OCR read on them; searched for with the question
+    images: tuple[bytes, ...] = ()  # the bytes of PNG, JPEG or WebP files, for a model that accepts images
+    words: str = ""  # what OCR read on the pictures; it is searched for with the question
     notes: tuple[Message, ...] = ()
 
 
@@ -89,7 +92,7 @@ class Turn:
 
     question: str
     answer: str
-    citations: tuple[Citation, ...] = ()  # of the answer, for the reader; a question needs none
+    citations: tuple[Citation, ...] = ()  # for the reader to look up; the next question needs none
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +106,18 @@ class Citation:
     end: int
     quote: str  # as the answer has it; "" when the answer gave none
     verified: bool  # the quote stands in the cited passage
-    score: float  # of the cited passage
+    score: float  # the score of the cited passage
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """The answer to a question, with its proof and its receipts."""
+
     question: str
     query: str  # what was searched for; differs from the question after a follow-up
     text: str  # as the answerer wrote it, never edited
     citations: tuple[Citation, ...]
-    refused: bool  # the documents do not say
+    refused: bool  # the answer is that the documents do not say
     mode: str  # "extractive": quotes only; "generative": a language model wrote it
     model: str
     done_reason: str
@@ -120,7 +125,7 @@ class Answer:
     nearest: tuple[ScoredChunk, ...]  # the best passages, whatever the answer
     unread_count: int  # files of this index that could not be read
     notes: tuple[Message, ...] = ()
-    asked: int = 1  # how often the model was; after the second time the better reply is the answer
+    asked: int = 1  # how often the model was asked; after the second time the better reply is the answer
 
     @property
     def sources(self) -> tuple[Citation, ...]:
@@ -135,7 +140,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """In a stream: the text so far is not the answer. Another reply was proved better; it follows whole."""
+    """Says, within a stream, that the text so far is not the answer: another reply was proved better, and follows
+    whole."""
 
     why: Message
 
@@ -144,7 +150,7 @@ class Withdrawn:
 class Row:
     """One finding of a question that was put to every passage."""
 
-    text: str  # the line as the reader wrote it
+    text: str  # the line as the answerer wrote it
     citations: tuple[Citation, ...]  # their markers are the row's number
 
     @property
@@ -159,7 +165,7 @@ class ExhaustiveAnswer:
     question: str
     rows: tuple[Row, ...]
     chunks_read: int
-    chunks: int  # to be read
-    mode: str  # as an Answer's
+    chunks: int  # how many are to be read in all
+    mode: str  # "extractive" or "generative"
     model: str
     notes: tuple[Message, ...] = ()

@@ -1,4 +1,4 @@
-"""The nouns of bundles: an answer with its proof, in a file that stands alone, and what became of it since."""
+"""Values of bundles: an answer with its proof, in a file that stands alone, and what became of it since."""
 
 from __future__ import annotations
 
@@ -20,30 +20,36 @@ class BundledQuote:
     quote: str  # as the answer has it; "" when it gave none
     verified: bool
     before: str
-    cited: str  # the document's own words: of the quote if verified, else the passage's
+    cited: str  # the document's own words: the quote's if it is verified, else the passage's
     after: str
 
 
 @dataclass(frozen=True, slots=True)
 class BundledSource:
+    """A cited file, as it was when it was indexed."""
+
     path: str  # absolute
-    sha256: str  # of the bytes that were indexed
+    sha256: str  # the hash of the bytes that were indexed
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class BundledModel:
+    """A model that had a part in the answer."""
+
     role: Literal["embedding", "answer"]
     name: str
     backend: str
-    digest: str  # of its weights; "" when the server does not tell
+    digest: str  # the digest of the model's weights; "" when the server does not tell
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    version: str  # of ragkit
+    """An answer and all that proves it."""
+
+    version: str  # the version of ragkit that made it
     made_at: str  # ISO 8601, UTC
-    language: str  # of the page: "en" or "zh"
+    language: str  # the language of the page: "en" or "zh"
     question: str
     query: str
     answer: str
@@ -53,7 +59,7 @@ class Bundle:
     quotes: tuple[BundledQuote, ...]
     sources: tuple[BundledSource, ...]
     models: tuple[BundledModel, ...]
-    settings: Mapping[str, object]  # those that shape an answer
+    settings: Mapping[str, object]  # the settings that shape an answer
     notes: tuple[str, ...]  # in the page's language
 
 
@@ -62,30 +68,35 @@ SourceState = Literal["unchanged", "changed", "moved", "gone", "unreadable"]
 
 @dataclass(frozen=True, slots=True)
 class QuoteCheck:
+    """A quote of a bundle, looked for in the file of today."""
+
     marker: int
     quote: str
-    verified: bool  # when the bundle was made
-    stands: bool | None  # in the file as it is now; None: the file cannot be read
+    verified: bool  # whether the quote was verified when the bundle was made
+    stands: bool | None  # whether it stands in the file as it is now; None: the file cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCheck:
+    """What became of a file of a bundle and of its quotes."""
+
     path: str
     state: SourceState
-    found_at: str  # where the same bytes are now, when it was moved
+    found_at: str  # where the same bytes are now, when the file was moved
     quotes: tuple[QuoteCheck, ...]
-    reason: Message = field(default_factory=Message)  # why it could not be read
+    reason: Message = field(default_factory=Message)  # why the file could not be read
 
 
 @dataclass(frozen=True, slots=True)
 class BundleCheck:
-    """What is so now. `page_intact`: the page still says what its data say; None: another version made it."""
+    """What became of a bundle since it was made."""
 
     bundle: Bundle
     sources: tuple[SourceCheck, ...]
-    page_intact: bool | None
+    page_intact: bool | None  # whether the page still says what its data say; None: another version made it
 
     @property
     def changed(self) -> bool:
+        """Whether anything is not as it was: a file, a verified quote, or the page itself."""
         lost = any(quote.verified and not quote.stands for source in self.sources for quote in source.quotes)
         return lost or self.page_intact is False or any(source.state != "unchanged" for source in self.sources)

@@ -15,33 +15,34 @@ if TYPE_CHECKING:
 
 
 Vector: TypeAlias = "array[float]"
-"""Typecode "f": float32, of the embedding model's dimension, unit length once stored."""
-
+"""An embedding: typecode "f" (float32), as long as the model's dimension; of unit length once it is stored."""
 
 Scores: TypeAlias = "npt.NDArray[np.float64]"
-
 
 PageKind = Literal[
     "page", "slide", "sheet", "message", "file", "scan",
     "described", "described_page", "described_slide", "described_picture",
 ]  # fmt: skip
-"""scan: a page read by OCR. described: a picture, in the words of a model; the others of this name are such a picture
-on a page, on a slide, or in a document without pages (its number is then the picture's)."""
+"""scan: a page read by OCR. described: a page that is a picture, in the words of a model. described_page,
+described_slide and described_picture: a picture in the words of a model that stands on a page, on a slide, or in a
+document without pages, where the number is the picture's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page, or what a format has in its place, as a span of the document's text."""
 
-    number: int  # from 1, as a viewer counts; of a file within a file: as they come
-    start: int  # characters
+    number: int  # from 1, as a viewer counts; files within a file are counted as they come
+    start: int  # characters of the document's text
     end: int
     kind: PageKind = "page"
-    name: str = ""  # of a sheet; of a file within an archive or a mail, with its path
+    name: str = ""  # the name of a sheet; the path of a file within an archive or a mail
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
+    """The title of a section."""
+
     level: int  # 1 is the highest
     title: str
     start: int  # characters; where the heading's line begins in the text
@@ -52,7 +53,7 @@ class Place:
     """Where a reader finds a passage: a page, a line of the file, or both (row 7 of sheet 2)."""
 
     page: int | None
-    line: int | None  # of the file within, if `name` is one; of a sheet: the row
+    line: int | None  # from 1; on a sheet it is the row, and within a file that `name` names it is that file's line
     kind: PageKind = "page"
     name: str = ""
 
@@ -62,7 +63,7 @@ class WeakPage:
     """A page that was not read, or reads badly."""
 
     number: int  # 0: the whole of a document without pages
-    score: float  # 0: nothing of it was read, to 1: it reads well
+    score: float  # from 0, where nothing of it was read, to 1, where it reads well
     reason: Message
 
 
@@ -81,12 +82,12 @@ class Document:
     (HTML); before the first, a line of the text is a line of the file."""
     notes: tuple[Message, ...] = ()  # what in the file was not read
     author: str = ""  # as the file says
-    date: str = ""  # YYYY-MM-DD, of the last change that the file itself names; not the file system's
+    date: str = ""  # YYYY-MM-DD, the last change that the file itself names; not the file system's
     weak_pages: tuple[WeakPage, ...] = ()  # by number
-    language: str = ""  # "zh" or "en": what a reader of most of the text reads; "": not looked at
+    language: str = ""  # "zh" or "en": what a reader of most of the text reads; "": it was not looked at
 
     def place(self, offset: int) -> Place:
-        """Where the character at `offset` stands."""
+        """Returns where the character at `offset` stands."""
         page, since = self._page(offset)
         found = bisect_right(self.line_marks, offset, key=lambda mark: mark[0]) - 1
         line = None
@@ -99,7 +100,7 @@ class Document:
         return Place(None if page.kind == "file" else page.number, line, page.kind, page.name)
 
     def _page(self, offset: int) -> tuple[Page | None, int]:
-        """The page that holds `offset`, and from which character on a line mark speaks of it."""
+        """Returns the page that holds `offset`, and the character from which on line marks speak of that page."""
         found = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
         if found < 0:
             return None, 0
@@ -117,10 +118,10 @@ class Chunk:
     source: str
     ordinal: int  # from 0, in reading order
     text: str
-    start: int  # characters
+    start: int  # characters of the document's text
     end: int
     place: Place
-    heading_path: tuple[str, ...]  # the headings above it, highest first
+    heading_path: tuple[str, ...]  # the headings above the chunk, the highest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Generation:
     fingerprint: str
     backend: str  # "ollama", "embedded"
     model: str
-    digest: str  # of the model's weights; "" when the server does not tell
+    digest: str  # the digest of the model's weights; "" when the server does not tell
     dimension: int
     query_prefix: str
     document_prefix: str
@@ -145,8 +146,8 @@ class Generation:
     overlap_tokens: int
 
     def same_vectors(self, other: Generation) -> bool:
-        """Whether a text has the same vector in both, so that a question embedded for one can be compared with the
-        chunks of the other, and a chunk's vector be used again."""
+        """Says whether a text has the same vector in both, so that a question embedded for one can be compared with
+        the chunks of the other, and a chunk's vector can be used again."""
         return self._vector_facts() == other._vector_facts()
 
     def _vector_facts(self) -> tuple[object, ...]:
@@ -154,7 +155,7 @@ class Generation:
 
 
 class ChunkRef(NamedTuple):
-    """Which chunk: all that ranking needs of most of those that it ranks."""
+    """Names a chunk: ranking needs no more of most of the chunks that it ranks."""
 
     id: str
     source: str

@@ -1,4 +1,4 @@
-"""Every failure ragkit raises on purpose. Each says what happened and what to do next."""
+"""Every failure that ragkit raises on purpose. Each says what happened and what to do next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ragkit.i18n.messages import Message, coded
 
 
 class RagkitError(Exception):
-    """Base of all: `message` says what happened, `hint` what to do; `code` is for programs.
+    """The base of all errors: `message` says what happened, `hint` what to do; `code` is for programs.
 
     `message` and `hint` are English sentences, or messages with a code of their own, filled with the keyword values.
     """
@@ -43,13 +43,13 @@ class InputError(RagkitError):
 
 
 class LoadError(RagkitError):
-    """One document could not be read. Goes into the report; never ends a run."""
+    """One document could not be read. This goes into the report, and never ends a run."""
 
     code = "load"
 
 
 class UnsupportedFormat(LoadError):
-    """No reader for this kind of file."""
+    """There is no reader for this kind of file."""
 
     code = "unsupported_format"
     NEEDS_MORE = coded("needs_packages", "Reading {suffix} files needs more packages: {command}")
@@ -112,8 +112,8 @@ class ModelError(RagkitError):
         **values: object,
     ) -> None:
         super().__init__(message, hint=hint, **values)
-        self.passing = passing  # the same request may well succeed a moment later
-        self.retry_after_s = retry_after_s  # what the server asked for
+        self.passing = passing  # whether the same request may well succeed a moment later
+        self.retry_after_s = retry_after_s  # how long the server asked to wait
         self.partial_text = ""
 
 
@@ -155,7 +155,7 @@ class EndpointMissing(ModelError):
 
 class ContextOverflow(ModelError):
     """The prompt does not fit the model's window. `prompt_tokens` and `window_tokens` are the
-    server's exact counts; None where it gave none."""
+    server's exact counts, or None where it gave none."""
 
     code = "context_overflow"
     prompt_tokens: int | None = None
@@ -169,4 +169,4 @@ class BadReply(ModelError):
 
 
 class FormatMismatch(BadReply):
-    """The reply is whole, but not of the form that was asked for; `partial_text` is the reply."""
+    """The reply is whole, but does not have the form that was asked for; `partial_text` is the reply."""

@@ -1,4 +1,4 @@
-"""The nouns of a model server: what is asked of it, and what it replies."""
+"""Values that pass between ragkit and a model server: what is asked of it, and what it replies."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Literal, TypeAlias
 
 from ragkit.i18n.messages import Message
 from ragkit.types.answers import ChatMessage, ToolCall
-from ragkit.types.options import Options
-
-Think: TypeAlias = Literal["off", "on", "low", "medium", "high", "max"]
-"""Whether and how hard a thinking model thinks before it answers."""
+from ragkit.types.options import Options, Think
 
 Format: TypeAlias = "Literal['', 'json'] | Mapping[str, object]"
-"""The form of an answer: free, any JSON, or JSON that fits a JSON Schema."""
+"""The form of an answer: free (""), any JSON, or JSON that fits a JSON Schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +21,12 @@ class GenerateRequest:
     prompt: str
     model: str = ""
     suffix: str = ""  # the text after the gap to fill
-    images: tuple[bytes, ...] = ()  # of PNG, JPEG or WebP files
+    images: tuple[bytes, ...] = ()  # the bytes of PNG, JPEG or WebP files
     system: str = ""
-    template: str = ""  # instead of the model's own
-    raw: bool = False  # no template at all
+    template: str = ""  # is used instead of the model's own
+    raw: bool = False  # True: no template is used at all
     format: Format = ""
-    options: Options = field(default_factory=Options)  # over those of the configuration
+    options: Options = field(default_factory=Options)  # these go before those of the configuration
     think: Think | None = None  # None: as configured
     keep_alive: str | int | None = None  # "10m", seconds, -1 forever, 0 not at all; None: as configured
 
@@ -76,7 +73,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class EmbedReply:
-    vectors: tuple[tuple[float, ...], ...]  # one a text, in order; () when there was no text
+    """The vectors of some texts."""
+
+    vectors: tuple[tuple[float, ...], ...]  # one for each text, in order; () when there was no text
     model: str
     prompt_eval_count: int | None = None
     total_s: float | None = None
@@ -85,6 +84,8 @@ class EmbedReply:
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
+    """A model that a server has on its disk."""
+
     name: str  # with its tag
     digest: str
     size_bytes: int
@@ -97,6 +98,8 @@ class InstalledModel:
 
 @dataclass(frozen=True, slots=True)
 class RunningModel:
+    """A model that a server has in memory."""
+
     name: str
     digest: str
     size_bytes: int
@@ -116,7 +119,7 @@ class ModelRecord:
     parameter_size: str
     quantization: str
     capabilities: tuple[str, ...]
-    context_tokens: int | None  # the longest it was trained on
+    context_tokens: int | None  # the longest window that the model was trained on
     embedding_dimension: int | None
     parameters: str  # one "name value" a line
     template: str
@@ -131,5 +134,5 @@ class Transfer:
 
     status: str
     digest: str = ""
-    total_bytes: int = 0  # 0: not a transfer
+    total_bytes: int = 0  # 0: this step transfers nothing
     done_bytes: int = 0

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from ragkit.i18n.messages import Message
 from ragkit.types.errors import ConfigError
 
-WINDOW_TOKENS = 8192  # asked for where nothing else is said
+WINDOW_TOKENS = 8192  # the window that is asked for where nothing else is set
 
 Think: TypeAlias = Literal["off", "on", "low", "medium", "high", "max"]
 """Whether and how hard a thinking model thinks before it answers."""
@@ -40,7 +40,8 @@ LOAD_TIME = ("num_ctx", "num_batch", "num_gpu", "num_thread", "main_gpu", "use_m
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """None is the model's own default and is not sent. A value out of range raises ConfigError."""
+    """The options of one model. None is the model's own default and is not sent. A value out of range raises
+    ConfigError."""
 
     num_ctx: int | None = None  # tokens of the window, prompt and answer together
     num_predict: int | None = None  # tokens of the answer at the most; -1: no limit
@@ -80,12 +81,12 @@ class Options:
             raise ConfigError("options.stop holds an empty text.", hint="Leave it out, or name what ends the answer.")
 
     def given(self) -> dict[str, object]:
-        """The options that are set, as a server takes them."""
+        """Returns the options that are set, as a server takes them."""
         found = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in found.items() if v is not None}
 
     def over(self, other: Options) -> Options:
-        """These options, and those of `other` where these say nothing."""
+        """Returns these options, and those of `other` where these say nothing."""
         own = {item.name: value for item in fields(self) if (value := getattr(self, item.name)) is not None}
         return replace(other, **own)
 

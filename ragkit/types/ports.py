@@ -20,9 +20,9 @@ ReadDocument = Callable[[str], Document | None]
 """Returns the indexed document of a source, or None where there is none."""
 ReportProgress = Callable[[Progress], None]
 OnPage = Callable[[str, int, int], None]
-"""Told of each page that OCR has read, or picture that is described: (source, how many are done, of how many)."""
+"""Is told of each page that OCR has read, or picture that is described: (source, how many are done, of how many)."""
 CheckIn = Callable[[], None]
-"""Called now and then during long work; what it raises ends the work."""
+"""Is called now and then during long work; what it raises ends the work."""
 
 
 class Embedder(Protocol):
@@ -34,25 +34,25 @@ class Embedder(Protocol):
     dimension: int
     query_prefix: str
     document_prefix: str
-    max_tokens: int  # of one text, prefix and special tokens not counted
+    max_tokens: int  # the longest text that is embedded whole; prefix and special tokens are not counted
 
     def count_tokens(self, text: str) -> int: ...
 
     def embed_documents(self, texts: Sequence[str]) -> list[Vector | EmbedFault]:
-        """One vector of unit length, or the reason there is none, for each text, in order.
+        """Returns one vector of unit length, or the reason why there is none, for each text, in order.
 
-        Raises ModelError when no text can be embedded at all: the run ends.
+        Raises ModelError when no text can be embedded at all, so that the run ends.
         """
         ...
 
     def embed_query(self, text: str) -> Vector: ...
 
     def abort(self) -> None:
-        """End the requests that other threads are waiting in; they raise ModelError."""
+        """Ends the requests that other threads are waiting in; they raise ModelError."""
         ...
 
     def check_unchanged(self) -> None:
-        """Raises ModelChanged when the model is not the one any more that the vectors before came from."""
+        """Raises ModelChanged when the model is another one than the vectors so far came from."""
         ...
 
 
@@ -62,18 +62,19 @@ class Chat(Protocol):
     model: str
     accepts_images: bool  # whether it takes pictures; True also where its server does not tell
     window_tokens: int
-    answer_tokens: int  # kept free in the window for the reply
+    answer_tokens: int  # what is kept free in the window for the reply
 
     def count_tokens(self, text: str) -> int: ...
 
     def stream(self, messages: Sequence[ChatMessage], form: Format = "") -> Iterator[str | Completion]:
-        """Pieces of text as they come, and last, once, the Completion. Raises ModelError; FormatMismatch where
-        the door checks a reply against `form`, which not every server keeps to."""
+        """Yields pieces of text as they come, and last, once, the Completion. Raises ModelError, and FormatMismatch
+        where a reply is checked and does not fit `form`, which not every server keeps to."""
         ...
 
 
 def complete(chat: Chat, messages: Sequence[ChatMessage], form: Format = "") -> Completion:
-    """The whole reply of a language model, where nobody reads it as it comes. Raises what `Chat.stream` raises."""
+    """Returns the whole reply of a language model, where nobody reads it as it comes. Raises what `Chat.stream`
+    raises."""
     *_, completion = chat.stream(messages, form)
     assert isinstance(completion, Completion)
     return completion
@@ -84,10 +85,10 @@ class LocalModels(Protocol):
 
     embed_model: str
     chat_model: str
-    digest: str  # sha256 of the weights
+    digest: str  # SHA-256 of the weights
     weights_bytes: int
     dimension: int
-    max_tokens: int  # of one text to embed, with the two marks around it
+    max_tokens: int  # the longest text that is embedded whole, with the two marks around it
 
     def load(self) -> None:
         """Raises ModelUnavailable when the weights are not installed or damaged."""
@@ -96,15 +97,15 @@ class LocalModels(Protocol):
     def unload(self) -> None: ...
 
     def count_tokens(self, text: str) -> int:
-        """Without the two marks around a text."""
+        """Counts the tokens of a text without the two marks around it."""
         ...
 
     def embed(self, texts: Sequence[str], most_tokens: int) -> list[Vector]:
-        """Vectors of unit length of the first `most_tokens` of the texts as they stand: no prefix is added."""
+        """Returns vectors of unit length for the first `most_tokens` of each text; no prefix is added to them."""
         ...
 
     def reply(self, messages: Sequence[ChatMessage], check_in: CheckIn) -> Completion:
-        """The whole answer. Raises ModelError, and what `check_in` raises."""
+        """Returns the whole answer. Raises ModelError, and what `check_in` raises."""
         ...
 
 
@@ -133,23 +134,23 @@ class Answerer(Protocol):
 
     @property
     def passage_tokens(self) -> int:
-        """Room for passages; may shrink once the server tells what it really has."""
+        """How many tokens of passages fit; it may shrink once the server tells how large its window really is."""
         ...
 
     def count_tokens(self, text: str) -> int: ...
 
     def condense(self, question: str, history: Sequence[Turn]) -> str:
-        """The question made to stand without the turns before it."""
+        """Returns the question made to stand without the turns before it."""
         ...
 
     def answer(self, question: str, context: Context, shown: QuestionImages) -> Iterator[str | Completion]:
-        """Pieces of text, and last the Completion; refuses when the context holds no answer."""
+        """Yields pieces of text, and last the Completion, which refuses when the context holds no answer."""
         ...
 
     def retry(
         self, question: str, context: Context, shown: QuestionImages, reply: Completion, complaints: Sequence[str]
     ) -> Completion | None:
-        """Another reply, after what is unproved in the first was named; None: it would say the same."""
+        """Returns another reply, after what is unproved in the first was named; None where it would be the same."""
         ...
 
     def rows(self, question: str, passages: Sequence[Passage]) -> Completion:
@@ -162,14 +163,15 @@ class Filler(Protocol):
     """Fills in a form from the documents."""
 
     model: str
-    mode: str  # as an Answerer's
+    mode: str  # "extractive" or "generative"
 
     @property
     def window_tokens(self) -> int | None: ...
     def count_tokens(self, text: str) -> int: ...
 
     def fill(self, question: str, form: Form, find: FindPassages) -> Filling:
-        """`find` may be called for the question, or for each field. Raises what it raises, and ModelError."""
+        """Fills in the form with passages from `find`, which may be called for the question or for each field. Raises
+        what `find` raises, and ModelError."""
         ...
 
 
@@ -182,15 +184,15 @@ class KeptReplies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadFailure:
-    """A file that could not be read. `state` is "unreadable" or "unsupported"."""
+    """Why a file could not be read."""
 
-    state: str
+    state: str  # "unreadable" or "unsupported"
     reason: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture inside a document, for a model that sees to describe."""
+    """A picture inside a document, which a model that accepts images may describe."""
 
     at: int  # the character of the document's text before which it stands
     data: bytes  # PNG, JPEG or WebP
@@ -198,26 +200,27 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a loader made of a file. `content_hash` is of the very bytes that were read; "" when
-    none could be. `document` None with no failure: the hash was the one already known."""
+    """What a loader made of a file. Without a document and without a failure, the file's hash was the known one."""
 
-    content_hash: str
+    content_hash: str  # SHA-256 of the very bytes that were read; "" when none could be read
     document: Document | None = None
     failure: LoadFailure | None = None
-    pictures: Sequence[Picture] = ()  # in rising order
-    textless_document: Document | None = None  # with a failure that says there is no text: what the pictures stand in
+    pictures: Sequence[Picture] = ()  # in the order of the text
+    textless_document: Document | None = None  # what the pictures stand in, where the failure says there is no text
 
 
 class Loader(Protocol):
-    fingerprint: str  # of how it reads; what was read with one is written down beside it
+    """Reads files, each in a process of its own that a bad file cannot harm others from."""
+
+    fingerprint: str  # names how files are read; it is written down beside what was read
 
     def is_current(self, before: FileFacts) -> bool:
-        """Whether the same bytes would be read again as they were."""
+        """Says whether the same bytes would be read as they were before."""
         ...
 
     def load_all(self, files: Iterable[tuple[Path, str]], on_page: OnPage = ...) -> Iterator[Loaded]:
-        """Each (path, known content hash), in order; a few are read ahead of the caller. Never raises for a
-        bad file, never hangs past its limits."""
+        """Reads each (path, known content hash), in order; a few are read ahead of the caller. Never raises for a
+        bad file, and never hangs past its limits."""
         ...
 
 
@@ -229,7 +232,7 @@ class FileFacts:
     content_hash: str
     size_bytes: int
     modified_ns: int
-    seen_ns: int  # clock when it was read; a file changed shortly before may change unseen
+    seen_ns: int  # the time when it was read; a file changed shortly before that may change again unseen
     loader_fingerprint: str
     outcome: FileOutcome
 
@@ -257,13 +260,13 @@ class Catalog(Protocol):
     def known_vectors(self, generation: Generation, keys: Sequence[str]) -> Mapping[str, Vector]: ...
 
     def stage(self, generation: Generation, vectors: Mapping[str, Vector]) -> None:
-        """Keep vectors, by embedding key, of a document that is not whole yet: `known_vectors` finds them."""
+        """Keeps vectors, by embedding key, of a document that is not whole yet: `known_vectors` finds them."""
         ...
 
     def clear_stage(self) -> None: ...
 
     def commit(self, generation: Generation, entries: Sequence[CatalogEntry]) -> None:
-        """Replace each document whole, all of them or none. What it takes from the stage is gone from there."""
+        """Replaces each document whole, all of them or none. What it takes from the stage is gone from there."""
         ...
 
     def touch(self, facts: FileFacts) -> None: ...
@@ -273,57 +276,58 @@ class Catalog(Protocol):
     def chunks_of(self, source: str) -> Sequence[Chunk]: ...
 
     def refs(self, ids: Sequence[str]) -> Sequence[ChunkRef]:
-        """Those of `ids` that there is a chunk of, in their order."""
+        """Returns the chunks that `ids` name, in their order, without those that do not exist."""
         ...
 
-    def neighbours(
-        self, chunks: Sequence[ChunkRef], reach: int, where: Sequence[Condition] = ()
-    ) -> Sequence[ChunkRef]: ...
+    def neighbours(self, chunks: Sequence[ChunkRef], reach: int, where: Sequence[Condition] = ()) -> Sequence[ChunkRef]:
+        """Returns up to `reach` chunks on either side of each chunk, in the same document."""
+        ...
 
     def openings(self, sources: Sequence[str]) -> Mapping[str, str]:
-        """source -> the id of the first chunk of the document."""
+        """Returns, by source, the id of the first chunk of the document."""
         ...
 
-    def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> Mapping[str, float]: ...
+    def lexical(self, terms: Sequence[str], limit: int, where: Sequence[Condition] = ()) -> Mapping[str, float]:
+        """Returns the BM25 scores of the best chunks by their ids, the best first."""
+        ...
+
     def document_frequencies(self, terms: Sequence[str]) -> Mapping[str, int]: ...
 
     def term_scores(self, terms: Sequence[str], ids: Sequence[str]) -> Scores:
-        """What each term (row) adds to the BM25 of each chunk (column): above 0 where the chunk holds it."""
+        """Returns what each term (row) adds to the BM25 of each chunk (column): above 0 where the chunk holds it."""
         ...
 
     def counts(self) -> Mapping[str, int]: ...
 
 
 class DenseIndex(Protocol):
+    """Searches the chunks of an index by their vectors."""
+
     def nearest(self, vector: Vector, limit: int, where: Sequence[Condition] = ()) -> Mapping[str, float]:
-        """id -> cosine, the nearest first."""
+        """Returns the cosines of the nearest chunks by their ids, the nearest first."""
         ...
 
-    def among(self, vector: Vector, ids: Sequence[str]) -> NearbyVectors: ...
+    def among(self, vector: Vector, ids: Sequence[str]) -> NearbyVectors:
+        """Returns the chunks of `ids`, to be compared with a question and with one another."""
+        ...
 
     def ordinary(self, vector: Vector) -> CosineBaseline:
-        """How near an ordinary chunk is to a question."""
+        """Returns how near an ordinary chunk is to a question."""
         ...
 
 
 class NearbyVectors(Protocol):
-    """A question and some chunks, to be compared with it and with one another. Arrays have one place for each."""
+    """A question and some chunks, to be compared with it and with one another. Arrays have one place a chunk."""
 
     similarities: Scores  # exact cosines to the question; NaN for a chunk without a vector
 
     def nearer(self, like: Mapping[str, float]) -> Nearness:
-        """To the question, moved towards the chunks of `like`, id -> weight."""
+        """Returns how near the chunks are to the question after it was moved towards some of them: `like` gives their
+        weights by id."""
         ...
 
     def smoothed(self, scores: Scores, most: int, weight: float) -> Scores:
-        """The scores, each averaged with those of the `most` nearest and of what ties with them; the nearer one is,
-        the nearer to `weight` it counts, beside 1 for the own score. That of a chunk without a vector stays."""
+        """Returns the scores, each averaged with those of the `most` nearest chunks and of what ties with them. The
+        nearer a chunk is, the nearer to `weight` its score counts, beside 1 for the own score. A chunk without a
+        vector keeps its score."""
         ...
-
-
-class KeptConversation(Protocol):
-    """A conversation that outlives its process. Raises InputError when it cannot be read or written."""
-
-    def turns(self) -> list[Turn]: ...
-    def append(self, turn: Turn) -> None: ...
-    def clear(self) -> None: ...

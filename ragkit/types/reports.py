@@ -5,32 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from ragkit.i18n.messages import Message
-
-if TYPE_CHECKING:
-    pass
 from ragkit.types.documents import Generation, WeakPage
 
 FileState = Literal["added", "changed", "removed", "unchanged", "unreadable", "unsupported", "skipped"]
-
-
 FILE_STATES: tuple[FileState, ...] = get_args(FileState)
 UNREAD_STATES: tuple[FileState, ...] = ("unreadable", "unsupported", "skipped")  # nothing of such a file is indexed
 
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file. `reason` is set for all but added, changed, removed, unchanged."""
+    """What became of one file."""
 
     source: str
     state: FileState
-    reason: Message = field(default_factory=Message)
+    reason: Message = field(default_factory=Message)  # is set for all states but added, changed, removed, unchanged
     notes: tuple[Message, ...] = ()  # parts of a readable file that were not read
     chunks: int = 0
-    pages: int = 0  # of a readable file; 0: its format has none
-    weak_pages: tuple[WeakPage, ...] = ()  # of a readable file: those that are not, or hardly
+    pages: int = 0  # 0: the format has no pages, or the file was not read
+    weak_pages: tuple[WeakPage, ...] = ()  # pages of a readable file that cannot be read, or hardly
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +39,19 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """Every file met, in path order, and what the run cost."""
+    """Every file that an index run met, in the order of their paths, and what the run cost."""
 
     outcomes: tuple[FileOutcome, ...]
     generation: Generation
     chunks_embedded: int
-    chunks_reused: int  # vectors taken over because the text was known
-    chunks_without_vector: int  # found by words only, because the model refused them
-    chunks_unpublished: int  # in the catalog, not yet in Chroma; searched all the same
+    chunks_reused: int  # chunks whose text was known, so that their vectors were taken over
+    chunks_without_vector: int  # chunks that are found by words only, because the model refused them
+    chunks_unpublished: int  # chunks that are in the catalog and not yet in Chroma; they are searched all the same
     seconds: float
     notes: tuple[Message, ...] = ()
 
     def count(self, state: FileState) -> int:
+        """Counts the files of one state."""
         return sum(outcome.state == state for outcome in self.outcomes)
 
 
@@ -69,10 +65,10 @@ class IndexStatus:
     chunks: int
     chunks_unpublished: int
     chunks_without_vector: int
-    search: Literal["exact", "chroma"]  # of vectors: one by one, or by Chroma's graph of a large index
+    search: Literal["exact", "chroma"]  # vectors are compared one by one, or by Chroma's graph of a large index
     disk_bytes: int
-    unread: tuple[FileOutcome, ...]  # as of the last run over each file
-    labels: Mapping[str, tuple[str, ...]]  # of roots, by path
+    unread: tuple[FileOutcome, ...]  # what the last run over each file said
+    labels: Mapping[str, tuple[str, ...]]  # by the path of the folder or file that they were given to
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +83,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an index run is. `total_files` counts all files of the run."""
+    """How far an index run is. The share of bytes tells best how much is done: files differ more in size than in what
+    a byte costs."""
 
     done_files: int
-    total_files: int
+    total_files: int  # all files of the run
     chunks: int
     source: str
-    pages_done: int = 0  # of pictures and pages that are pictures, in the file `source`
-    pages: int = 0
-    done_bytes: int = 0  # of files; with the total, how much is done: files differ in size more than in cost a byte
+    pages_done: int = 0  # pictures, and pages that are pictures, that were read in the file `source`
+    pages: int = 0  # how many of these the file has
+    done_bytes: int = 0
     total_bytes: int = 0  # 0: not known

@@ -12,9 +12,9 @@ from ragkit.types.documents import Chunk, ChunkRef, Place, Scores
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What has to hold of a passage to be found; made by `filters.parse`."""
+    """What has to hold of a passage for it to be found; `filters.parse` makes it."""
 
-    field: str
+    field: str  # one of `filters.FIELDS`
     operator: str  # =, !=, >=, <=, >, <
     value: str
 
@@ -29,15 +29,16 @@ class CosineBaseline:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceThreshold:
-    """The least evidence for an answer. `scale`: of cosines as they are, of deviations from an ordinary passage,
-    or of words alone."""
+    """The least evidence that an answer needs."""
 
     scale: Literal["cosine", "deviations", "words"]
+    """Evidence is counted in cosines as they are, in deviations from an ordinary passage, or by words alone."""
     refuse_below: float
-    cover_weight: float
+    cover_weight: float  # the weight of the share of the question's words beside the cosine
 
     def enough(self, similarity: float, cover: float, ordinary: CosineBaseline) -> bool:
-        """`similarity`: the cosine of the best passage; `cover`: the share of the question's words in it."""
+        """Says whether the best passage is evidence enough, by its cosine (`similarity`) and by the share of the
+        question's words in it (`cover`)."""
         if self.scale == "words":
             return cover >= self.refuse_below
         nearness = similarity if self.scale == "cosine" else (similarity - ordinary.mean) / ordinary.deviation
@@ -54,13 +55,13 @@ class Nearness:
 
 @dataclass(frozen=True, slots=True)
 class ScoredChunk:
-    """A retrieved chunk and what spoke for it. Ranks count from 1; None: not among the candidates."""
+    """A retrieved chunk and what spoke for it."""
 
     chunk: Chunk
     score: float  # higher is better; comparable only within one retrieval
-    rank: int
-    dense_rank: int | None
-    lexical_rank: int | None
+    rank: int  # from 1
+    dense_rank: int | None  # from 1; None: the dense search did not find the chunk
+    lexical_rank: int | None  # from 1; None: the lexical search did not find the chunk
     similarity: float | None  # cosine to the question, -1 to 1; None: the chunk has no vector
     cover: float  # 0 to 1: share of the question's weighted words that the chunk holds
 
@@ -88,16 +89,16 @@ ReadChunk: TypeAlias = "Callable[[str], Chunk]"
 class Passage:
     """A numbered piece of context: one chunk, or neighbours of one document joined."""
 
-    marker: int  # from 1; what [n] in an answer means
+    marker: int  # from 1; [n] in an answer cites passage n
     source: str
     title: str
     text: str
-    start: int
+    start: int  # characters of the document's text
     end: int
     place: Place
     heading_path: tuple[str, ...]
     chunk_ids: tuple[str, ...]
-    score: float
+    score: float  # this and what follows are those of the best chunk
     similarity: float | None
     cover: float
 
@@ -119,7 +120,7 @@ Stage = Literal[
 class WhyNot:
     """What became of an expected passage on its way into an answer."""
 
-    stage: Stage  # that lost it; "given": none did, the answerer had it
+    stage: Stage  # the stage that lost it; "given": none did, and the answerer had it
     why: Message
     fix: Message  # the one thing that would have kept it; empty for "given"
     seen: tuple[Message, ...] = ()  # what the stages before made of it

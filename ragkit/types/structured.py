@@ -1,4 +1,4 @@
-"""The nouns of a structured answer: a JSON value by a schema, and the proof of each of its fields."""
+"""Values of a structured answer: a JSON value by a schema, and the proof of each of its fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ragkit.types.answers import Citation, Completion, Context, ContextLedger
 from ragkit.types.search import ScoredChunk
 
 FieldPath: TypeAlias = "tuple[str | int, ...]"
-"""From the root of a value to one in it: names of properties, places in lists from 0."""
+"""The way from the root of a value to one in it: names of properties, and places in lists from 0."""
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 
@@ -22,7 +22,7 @@ what the answerer takes from it (true or false, a choice, other words). unverifi
 documents do not say. missing: the same, and the schema does not allow null, so the value is left out."""
 
 FindPassages: TypeAlias = "Callable[[str, int], Context]"
-"""The best passages for a query that fit into so many tokens."""
+"""Takes a query and a number of tokens, and returns the best passages for the query that fit into them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Form:
     """A JSON Schema, ready to be filled in."""
 
     schema: Mapping[str, object]  # the user's, its references resolved
-    asked: Mapping[str, object]  # of a reply in which each scalar comes with its quote and its passage's number
+    asked: Mapping[str, object]  # the schema of a reply: each scalar comes with its quote and its passage's number
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
     """A form as an answerer filled it in, before any of it is checked."""
 
-    filled: object  # JSON by `Form.asked`
+    filled: object  # JSON that fits `Form.asked`
     context: Context  # the passages that it cites
     completion: Completion
     asked: int = 1  # how often the model was asked
@@ -51,7 +51,7 @@ class Field:
     path: FieldPath
     value: Scalar
     state: FieldState
-    required: bool  # by the schema
+    required: bool  # the schema requires it
     citation: Citation | None = None  # None: no quote was given, or there is no value
     reason: Message = field(default_factory=Message)  # why it is unverified, null or missing
 
@@ -68,7 +68,7 @@ class StructuredAnswer:
     text: str  # the value as JSON
     fields: tuple[Field, ...]  # in the order of the value; those that are missing among them
     complete: bool  # the value fits the schema: nothing is missing that it requires
-    mode: str  # as an Answer's
+    mode: str  # "extractive" or "generative"
     model: str
     asked: int  # how often the model was asked
     ledger: ContextLedger
@@ -88,6 +88,6 @@ class StructuredAnswer:
 
 
 def path_text(path: FieldPath) -> str:
-    """ "items[0].price"."""
+    """Returns a path as people write it: items[0].price."""
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return shown.removeprefix(".")

@@ -29,10 +29,10 @@ _DATA = re.compile(r'<pre id="ragkit-bundle">(.*?)</pre>', re.DOTALL)
 
 
 def to_html(bundle: Bundle) -> str:
-    """The page; the same bundle always gives the same page."""
+    """Returns the page; the same bundle always gives the same page."""
     style = (_HERE / "page.css").read_text("utf-8")
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    data = json.dumps({"ragkit_bundle": _FORMAT, **asdict(bundle)}, indent=1)  # ASCII: nothing in it can hide
+    data = json.dumps({"ragkit_bundle": _FORMAT, **asdict(bundle)}, indent=1)  # in ASCII nothing can hide
     return page_of(
         _HERE / "page.html.jinja",
         bundle.language,
@@ -49,7 +49,7 @@ def to_html(bundle: Bundle) -> str:
 
 
 def _with_links(bundle: Bundle) -> str:
-    """The answer, whose markers lead to their quotes."""
+    """Returns the answer as HTML, with markers that lead to their quotes."""
     known = {quote.marker for quote in bundle.quotes}
 
     def to_quote(marker: re.Match[str]) -> str:
@@ -64,12 +64,12 @@ def _how_to_check(language: str) -> str:
 
 
 def from_html(page: str) -> Bundle:
-    """The bundle that a page holds. Raises InputError when it holds none."""
+    """Returns the bundle that a page holds. Raises InputError when it holds none."""
     found = _DATA.findall(page)
     try:
         if len(found) != 1:
             raise ValueError("no data")
-        return _of_json(json.loads(unescape(found[0])))
+        return _from_json(json.loads(unescape(found[0])))
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise InputError(
             "This file is not a bundle of ragkit, or its data are damaged.",
@@ -77,8 +77,8 @@ def from_html(page: str) -> Bundle:
         ) from exc
 
 
-def _of_json(data: Any) -> Bundle:
-    """Raises ValueError, KeyError or TypeError when `data` is not a bundle's."""
+def _from_json(data: Any) -> Bundle:
+    """Reads a bundle. Raises ValueError, KeyError or TypeError when `data` is not a bundle's."""
     if data["ragkit_bundle"] != _FORMAT:
         raise ValueError("another format")
     return value_of(data, Bundle)

@@ -1,4 +1,4 @@
-"""An answer put into a bundle, and a bundle compared with the files of today."""
+"""Puts an answer into a bundle, and compares a bundle with the files of today."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ragkit.text.quotes import find_quote
 from ragkit.types.answers import Answer, Citation
 from ragkit.types.bundle import Bundle, BundleCheck, BundledModel, BundledQuote, BundledSource, QuoteCheck, SourceCheck
 from ragkit.types.documents import Document
-from ragkit.types.ports import FileFacts, Loader
+from ragkit.types.ports import FileFacts, Loader, ReadDocument
 
 _AROUND = {"en": 300, "zh": 120}  # characters of context before and after a quote
 _EMPTY_LINES = re.compile(r"\n\s*\n")
-_PASSAGE = 1200  # characters of a passage that has no verified quote
-_NEAREST = 3  # passages of a refusal
+_MAX_PASSAGE = 1200  # characters that are shown of a passage without a verified quote
+_MAX_NEAREST = 3  # passages that are shown with a refusal
 _SECTIONS = ("models", "embedding", "chunking", "retrieval")  # the settings that shape an answer
 
 
@@ -29,14 +29,14 @@ def make(
     answer: Answer,
     *,
     files: Mapping[str, FileFacts],
-    read: Callable[[str], Document | None],
+    read: ReadDocument,
     models: Sequence[BundledModel],
     config: Config,
     made_at: str,
     language: str,
 ) -> Bundle:
-    """What proves `answer`: its quotes in their context, and everything it was made with."""
-    cited = answer.sources[:_NEAREST] if answer.refused else answer.sources
+    """Returns what proves `answer`: its quotes in their context, and everything that it was made with."""
+    cited = answer.sources[:_MAX_NEAREST] if answer.refused else answer.sources
     paths = list(dict.fromkeys(citation.source for citation in cited))
     documents = {path: read(path) for path in paths}
     return Bundle(
@@ -64,7 +64,7 @@ def _quoted(citation: Citation, document: Document | None) -> BundledQuote:
     start, end = citation.start, citation.end
     cited, before, after = text[start:end], "", ""
     if citation.verified and find_quote(citation.quote, cited) is None:
-        cited = citation.quote  # the file was indexed anew since the answer: its text is another one
+        cited = citation.quote  # the file was indexed again since the answer, and its text is another one
     elif citation.verified:
         before, after = _around(text, start, end)
     return BundledQuote(
@@ -74,13 +74,13 @@ def _quoted(citation: Citation, document: Document | None) -> BundledQuote:
         citation.quote,
         citation.verified,
         before,
-        cited if citation.verified else cited[:_PASSAGE],
+        cited if citation.verified else cited[:_MAX_PASSAGE],
         after,
     )
 
 
 def _around(text: str, start: int, end: int) -> tuple[str, str]:
-    """The words before and after a span; "…" where they are cut, which is never within a word."""
+    """Returns the words before and after a span, with "…" where they are cut, which is never within a word."""
     most = _AROUND[terms.language(text[start:end])]
     before, after = text[max(start - most, 0) : start], text[end : end + most]
     if start > most:
@@ -91,21 +91,22 @@ def _around(text: str, start: int, end: int) -> tuple[str, str]:
 
 
 def _settings(config: Config, mode: str) -> dict[str, object]:
+    """Returns the settings that shape an answer, by their full names."""
     sections = _SECTIONS if mode == "extractive" else (*_SECTIONS, "options")
     found = {
         f"{section}.{item.name}": getattr(getattr(config, section), item.name)
         for section in sections
         for item in fields(getattr(config, section))
     }
-    # lists as JSON has them, so that what is read back is equal
+    # JSON has lists and no tuples: so what is read back is equal.
     return {
         key: list(value) if isinstance(value, tuple) else value for key, value in found.items() if value is not None
     }
 
 
 def check(page: str, *, loader: Loader, elsewhere: Callable[[BundledSource], Iterable[Path]]) -> BundleCheck:
-    """Each source and each quote of a bundle's page, compared with the files as they are now. `elsewhere`
-    gives the files that hold a source's bytes when it is not where it was. Raises InputError."""
+    """Compares each source and each quote of a bundle's page with the files as they are now. `elsewhere` gives the
+    files that hold a source's bytes when it is not where it was. Raises InputError."""
     bundle = from_html(page)
     intact = to_html(bundle) == page.replace("\r\n", "\n") if bundle.version == __version__ else None
     sources = tuple(_source_check(source, bundle, loader, elsewhere) for source in bundle.sources)
@@ -132,7 +133,7 @@ def _source_check(
 
 
 def _quote_checks(quotes: Sequence[BundledQuote], document: Document | None) -> tuple[QuoteCheck, ...]:
-    """Whether each quote stands anywhere in the document; a citation without a quote has nothing to check."""
+    """Looks for each quote in the document; a citation without a quote has nothing to check."""
     return tuple(
         QuoteCheck(
             quote.marker,

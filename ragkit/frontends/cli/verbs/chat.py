@@ -23,7 +23,7 @@ from ragkit.types.errors import InputError, RagkitError
 
 if TYPE_CHECKING:
     from ragkit.app.kit import RagKit
-    from ragkit.types.ports import KeptConversation
+    from ragkit.app.user_files import ConversationFile
 
 _COMMAND = re.compile(r"/(\w+)(?:\s+(.*))?", re.DOTALL)
 
@@ -98,7 +98,7 @@ def _edit_lines() -> None:
 class _Conversation:
     """A conversation: its turns so far, and what is done with each line."""
 
-    def __init__(self, kit: RagKit, file: KeptConversation | None) -> None:
+    def __init__(self, kit: RagKit, file: ConversationFile | None) -> None:
         self._kit = kit
         self._file = file
         self._turns = file.turns() if file else []

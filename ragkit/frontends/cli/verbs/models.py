@@ -21,7 +21,8 @@ from ragkit.frontends.cli.show.models import (
 from ragkit.frontends.cli.show.terminal import tr
 from ragkit.frontends.cli.verbs.main import AS_JSON, EXAMPLES, CliOptions, opened, text_argument
 from ragkit.frontends.json_shapes.models import transfer_json
-from ragkit.types.model_server import Format, GenerateRequest, Reply, Think, Transfer
+from ragkit.types.model_server import Format, GenerateRequest, Reply, Transfer
+from ragkit.types.options import Think
 
 if TYPE_CHECKING:
     from ragkit.types.options import Options
