@@ -100,8 +100,8 @@ would be made from. The rows in bold are measured here with multilingual-e5-smal
 - **recall**: of the marked characters, those in the five passages. **precision**: of the characters in the five
   passages, the marked ones. **IoU**: both in one. **precision-omega**: the precision if every chunk that touches a mark
   were found: what the cutting alone allows. **characters**: of the five passages together.
-- A passage is a chunk that was found, with the chunk on each side of it if at least `retrieval.join_share` of the best
-  score speaks for that, too; chunks that follow each other are one passage. Short chunks are found well and hold
+- A passage is a chunk that was found, with the chunk on each side of it if that one scores at least 0.45 of
+  the best score; chunks that follow each other are one passage. Short chunks are found well and hold
   little else; their neighbours bring back what the cutting took away. Passages with less than `retrieval.least_share`
   of the best score are left out, and named in the ledger: so there are fewer than five where few hold the question.
 - A chunk ends where a sentence ends, and a section begins a new one. The rest of a section, up to a third of a chunk,

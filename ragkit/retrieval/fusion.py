@@ -29,12 +29,12 @@ class Candidates:
     """What the two searches found for one question."""
 
     refs: Sequence[ChunkRef]  # by rising id
-    openings: Mapping[str, str]  # source -> id of the first chunk, of the documents that a later one was found of
-    dense: Mapping[str, float]  # id -> cosine, best first
-    lexical: Mapping[str, float]  # id -> BM25, best first
-    term_weights: Mapping[str, float]  # of the question's terms
-    columns: Sequence[str]  # ids, by `column_ids`
-    term_scores: Scores  # a row a term, a column for each by `column_ids`: its share of the chunk's BM25
+    openings: Mapping[str, str]  # by source, the id of the document's first chunk, where a later chunk was found
+    dense: Mapping[str, float]  # cosines by id, the best first
+    lexical: Mapping[str, float]  # BM25 scores by id, the best first
+    term_weights: Mapping[str, float]  # the weight of each of the question's terms
+    columns: Sequence[str]  # the ids that `column_ids` gives
+    term_scores: Scores  # what each term (row) adds to the BM25 score of each chunk (column)
 
 
 def column_ids(refs: Sequence[ChunkRef], openings: Mapping[str, str]) -> list[str]:

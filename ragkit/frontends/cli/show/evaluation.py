@@ -1,9 +1,8 @@
-"""What the verbs that measure show."""
+"""Prints figures, comparisons and verdicts."""
 
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ragkit.frontends.cli.show.terminal import LANGUAGE, print_json, safe, say_aside, style, text_of, tr
+from ragkit.frontends.cli.show.tables import show_table
+from ragkit.frontends.cli.show.terminal import LANGUAGE, print_json, safe, say_aside, short, style, text_of, tr
 
 if TYPE_CHECKING:
     from ragkit.evaluation.checking import Verdict
     from ragkit.evaluation.runs import Run
     from ragkit.evaluation.scoring.compare import Comparison
 
-_FOUND_CHARACTERS = 160  # of what was found instead, in a line
-_STEPS = {  # in which an answer is lost
+_FOUND_CHARACTERS = 160  # characters that a line shows of what was found instead
+_STEPS = {  # the steps in which an answer is lost, in words
     "index": tr("index"),
     "reading": tr("reading"),
     "search": tr("search"),
@@ -31,7 +31,7 @@ _STEPS = {  # in which an answer is lost
 
 @contextmanager
 def progress(questions: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal; silence elsewhere. What it yields takes how many are done."""
+    """Shows a bar on a terminal and nothing elsewhere; what it yields takes how many questions are done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -61,7 +61,7 @@ def show_run(run: Run, page: Path | None, *, as_json: bool) -> None:
     for name in times[0]:
         shown = [f"{of[name][0]:.0f} / {of[name][1]:.0f}" for of in times]
         rows.append([tr("{what}, half and 95 % within", what=TIME_LABELS[name]), *shown])
-    show_table([head, *rows])
+    show_table([head, *rows], numbers=True)
 
 
 def show_comparison(comparison: Comparison, page: Path | None, *, as_json: bool) -> None:
@@ -80,23 +80,8 @@ def show_comparison(comparison: Comparison, page: Path | None, *, as_json: bool)
         print_json(comparison_json(comparison))
         return
     say_aside(text_of(comparison_title(comparison)))
-    show_table([comparison_head(comparison, LANGUAGE), *comparison_rows(comparison, LANGUAGE)])
+    show_table([comparison_head(comparison, LANGUAGE), *comparison_rows(comparison, LANGUAGE)], numbers=True)
     say_aside(text_of(METHOD))
-
-
-def show_table(lines: Sequence[Sequence[str]]) -> None:
-    """The first line is the head; the first column stands left, the others right."""
-    widths = [max(_width(cell) for cell in column) for column in zip(*lines, strict=True)]
-    for number, (first, *others) in enumerate(lines):
-        shown = first + " " * (widths[0] - _width(first))
-        for cell, width in zip(others, widths[1:], strict=True):
-            shown += "  " + " " * (width - _width(cell)) + cell
-        click.echo(style(shown, bold=True) if number == 0 else shown)
-
-
-def _width(text: str) -> int:
-    """Cells of a terminal: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
@@ -113,7 +98,7 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
                 id=safe(verdict.question.id),
                 question=safe(verdict.question.text),
                 expected=text_of(verdict.expected),
-                found=_short(text_of(verdict.loss.found)),
+                found=short(text_of(verdict.loss.found), _FOUND_CHARACTERS),
                 step=_STEPS[verdict.loss.step],
             )
             click.echo(f"{mark} {' '.join(told.split())}")
@@ -126,7 +111,3 @@ def show_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
             count=len(verdicts),
         )
     )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _FOUND_CHARACTERS else text[: _FOUND_CHARACTERS - 1] + "…"

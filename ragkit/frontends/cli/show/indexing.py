@@ -1,4 +1,4 @@
-"""What an index run, its state, checks and settings look like."""
+"""Prints index runs, what an index holds, checks and settings."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from ragkit.types.reports import FILE_STATES, UNREAD_STATES
 
 if TYPE_CHECKING:
     from ragkit.config.resolving import Setting
+    from ragkit.types.documents import Generation
     from ragkit.types.reports import Check, FileOutcome, IndexReport, IndexStatus
 
-_FILES_SHOWN = 20  # of one kind, in a report; `--json` has all
+_FILES_SHOWN = 20  # files of one kind that a report names; `--json` names all
 
 
 def show_report(report: IndexReport) -> None:
     for note in report.notes:
         say_aside(text_of(note))
-    for state in UNREAD_STATES:
-        _show_outcomes(STATES[state], [outcome for outcome in report.outcomes if outcome.state == state])
-    partly = [o for o in report.outcomes if o.notes and o.state not in UNREAD_STATES]
-    _show_outcomes(tr("read, with notes"), partly)
+    _show_unread(report.outcomes)
     changed = sum(report.count(state) for state in ("added", "changed", "removed"))
     if not changed:
         click.echo(
@@ -56,7 +54,7 @@ def show_report(report: IndexReport) -> None:
         )
 
 
-_WOULD = {
+_PLANNED = {
     **STATES,
     "added": tr("would be read"),
     "changed": tr("would be read again"),
@@ -65,13 +63,13 @@ _WOULD = {
 
 
 def show_plan(plan: Sequence[FileOutcome], *, as_json: bool) -> None:
-    """What an index run would do with each file."""
+    """Prints what an index run would do with each file."""
     if as_json:
         print_json(plan_json(plan))
         return
     for outcome in plan:
         if outcome.state != "unchanged":
-            click.echo(f"{shown_path(outcome.source)}  {_WOULD[outcome.state]}  {text_of(outcome.reason)}".rstrip())
+            click.echo(f"{shown_path(outcome.source)}  {_PLANNED[outcome.state]}  {text_of(outcome.reason)}".rstrip())
     same = sum(outcome.state == "unchanged" for outcome in plan)
     say_aside(
         tr(
@@ -90,8 +88,16 @@ def _counts_line(report: IndexReport) -> str:
     return tr("{count} file: ", "{count} files: ", count=len(report.outcomes)) + ", ".join(parts)
 
 
+def _show_unread(outcomes: Sequence[FileOutcome]) -> None:
+    """Prints the files that were not read, or not read whole, kind by kind."""
+    for state in UNREAD_STATES:
+        _show_outcomes(STATES[state], [outcome for outcome in outcomes if outcome.state == state])
+    partly = [outcome for outcome in outcomes if outcome.notes and outcome.state not in UNREAD_STATES]
+    _show_outcomes(tr("read, with notes"), partly)
+
+
 def _show_outcomes(title: str, outcomes: Sequence[FileOutcome]) -> None:
-    """The files of one kind, with reasons; kinds with many files of one reason are counted."""
+    """Prints the first files of one kind with their reasons, and how many more there are."""
     if not outcomes:
         return
     click.echo(style(f"{title} ({len(outcomes)}):", bold=True), err=True)
@@ -106,7 +112,6 @@ def _show_outcomes(title: str, outcomes: Sequence[FileOutcome]) -> None:
 
 
 def show_status(status: IndexStatus) -> None:
-    made = status.generation
     click.echo(tr("Index: {directory}", directory=safe(status.directory)))
     click.echo(
         tr(
@@ -116,16 +121,8 @@ def show_status(status: IndexStatus) -> None:
             size=f"{status.disk_bytes / 1e6:.1f}",
         )
     )
-    if made is not None:
-        click.echo(
-            tr(
-                "Made with {model} ({backend}), {dimension} dimensions, chunks of {tokens} tokens",
-                model=made.model,
-                backend=made.backend,
-                dimension=made.dimension,
-                tokens=made.chunk_tokens,
-            )
-        )
+    if status.generation is not None:
+        _show_generation(status.generation)
         by_graph = status.search == "chroma"
         click.echo(tr("Vectors are searched by Chroma") if by_graph else tr("Vectors are searched one by one"))
     for root, labels in status.labels.items():
@@ -146,13 +143,22 @@ def show_status(status: IndexStatus) -> None:
                 count=status.chunks_without_vector,
             )
         )
-    for state in UNREAD_STATES:
-        _show_outcomes(STATES[state], [outcome for outcome in status.unread if outcome.state == state])
-    partly = [o for o in status.unread if o.notes and o.state not in UNREAD_STATES]
-    _show_outcomes(tr("read, with notes"), partly)
+    _show_unread(status.unread)
 
 
-_CHECK_LOOK = {"ok": ("green", tr("ok")), "warning": ("yellow", tr("warning")), "fault": ("red", tr("fault"))}
+def _show_generation(made: Generation) -> None:
+    click.echo(
+        tr(
+            "Made with {model} ({backend}), {dimension} dimensions, chunks of {tokens} tokens",
+            model=made.model,
+            backend=made.backend,
+            dimension=made.dimension,
+            tokens=made.chunk_tokens,
+        )
+    )
+
+
+_CHECK_COLOURS = {"ok": ("green", tr("ok")), "warning": ("yellow", tr("warning")), "fault": ("red", tr("fault"))}
 _CHECKED = {  # names of checks, where they are words
     "system": tr("system"),
     "tokens": tr("tokens"),
@@ -172,7 +178,7 @@ _ORIGINS = {"default": tr("default"), "flag": tr("flag")}  # of settings; others
 
 def show_checks(checks: Sequence[Check]) -> None:
     for check in checks:
-        colour, word = _CHECK_LOOK[check.state]
+        colour, word = _CHECK_COLOURS[check.state]
         click.echo(f"{style(word, fg=colour)}  {_CHECKED.get(check.name, check.name)}: {text_of(check.detail)}")
         if check.fix:
             click.echo("    → " + text_of(check.fix))

@@ -1,4 +1,4 @@
-"""What the verbs about models show."""
+"""Prints models, replies and vectors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragkit.frontends.cli.show.tables import show_table
 from ragkit.frontends.cli.show.terminal import print_json, safe, say_aside, style, text_of, tr
 from ragkit.frontends.json_shapes.models import (
     installed_models_json,
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from ragkit.types.documents import Vector
     from ragkit.types.model_server import InstalledModel, ModelRecord, Reply, RunningModel, Transfer
 
-_NUMBERS_SHOWN = 5
+_NUMBERS_SHOWN = 5  # numbers of a vector
 
 
 def show_reply(reply: Reply, *, as_json: bool) -> None:
-    """What follows the streamed text; with `as_json`, the whole reply."""
+    """Prints what follows the streamed text, or with `as_json` the whole reply."""
     if as_json:
         print_json(reply_json(reply))
         return
@@ -51,7 +52,7 @@ def show_installed(models: Sequence[InstalledModel], *, as_json: bool) -> None:
         return
     if not models:
         say_aside(tr("No models are installed. Run: ragkit models pull bge-m3"))
-    _table(
+    _show_models(
         (tr("model"), tr("size"), tr("parameters"), tr("quantization"), tr("can"), tr("modified")),
         [
             (
@@ -73,7 +74,7 @@ def show_running(models: Sequence[RunningModel], *, as_json: bool) -> None:
         return
     if not models:
         say_aside(tr("No model is loaded."))
-    _table(
+    _show_models(
         (tr("model"), tr("size"), tr("on the GPU"), tr("window"), tr("until")),
         [
             (
@@ -111,7 +112,7 @@ def show_record(record: ModelRecord, *, as_json: bool) -> None:
 
 @contextmanager
 def transfers(*, quiet: bool) -> Iterator[Callable[[Transfer], None]]:
-    """Tells each step of a transfer: bars on a terminal, a line for each new state elsewhere."""
+    """Shows bars on a terminal, and a line for each new state elsewhere; what it yields takes each step."""
     if quiet:
         yield lambda _: None
     elif sys.stderr.isatty():
@@ -147,23 +148,9 @@ def _bars() -> Iterator[Callable[[Transfer], None]]:
         yield tell
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their longest cell."""
-    if not rows:
-        return
-    cells = [list(titles), *([safe(cell) for cell in row] for row in rows)]
-    widths = [max(_width(row[at]) for row in cells) for at in range(len(titles))]
-    for number, row in enumerate(cells):
-        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-        line = "  ".join(padded).rstrip()
-        click.echo(style(line, bold=True) if number == 0 else line)
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal that `text` takes."""
-    import unicodedata
-
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+def _show_models(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if rows:
+        show_table([titles, *([safe(cell) for cell in row] for row in rows)])
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""What a person and a program see: text in the user's language, and one JSON shape a verb."""
+"""Writing to the terminal: texts in the user's language, JSON, colours, progress and places of sources."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from ragkit.types.reports import Progress
 
 LANGUAGE = environment_language()
-_QUOTE_CHARACTERS = 300  # of a passage shown
+_QUOTE_CHARACTERS = 300  # characters that are shown of a passage
 
 
 def tr(text: str, plural: str = "", /, **values: object) -> str:
-    """A sentence in the user's language, filled in. `plural` is for any other `count` than one."""
+    """Returns a sentence in the user's language, filled in; `plural` is said of any other `count` than one."""
     return say(Message(text=text, values=values, plural=plural), LANGUAGE)
 
 
@@ -51,7 +51,7 @@ def text_of(message: Message) -> str:
 
 
 def safe(text: str) -> str:
-    """`text` without control characters: a document must not steer the reader's terminal."""
+    """Returns `text` without control characters, because a document must not steer the reader's terminal."""
     return "".join(c for c in text if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f" and c not in _BIDI))
 
 
@@ -59,24 +59,24 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def shown_path(source: str) -> str:
-    """A path as short as it can be from here."""
+    """Returns a path relative to the working directory if it lies there, else as it is."""
     path = Path(source)
     here = Path.cwd()
     return safe(str(path.relative_to(here)) if here in path.parents else source)
 
 
 def style(text: str, **look: bool | str) -> str:
-    """Coloured, unless NO_COLOR says no. click drops colours by itself where no terminal is."""
+    """Returns coloured text, unless NO_COLOR is set. click drops colours by itself where no terminal is."""
     return text if os.environ.get("NO_COLOR") else click.style(text, **look)  # type: ignore[arg-type]
 
 
 def say_aside(text: str) -> None:
-    """A line for the reader that is not data: on stderr."""
+    """Prints a line that is not data to standard error."""
     click.echo(style(text, dim=True), err=True)
 
 
 def quiet_libraries() -> None:
-    """Libraries' warnings stay out of the terminal unless RAGKIT's own log is asked for."""
+    """Keeps the warnings of libraries out of the terminal."""
     logging.getLogger().addHandler(logging.NullHandler())
 
 
@@ -112,7 +112,7 @@ def check_new(path: Path) -> None:
 
 
 def write_new(path: Path, text: str) -> None:
-    """A new file; nothing that is there is written over. Raises InputError."""
+    """Writes a new file, and never over one that is there. Raises InputError."""
     check_new(path)
     try:
         with path.expanduser().open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
@@ -124,7 +124,7 @@ def write_new(path: Path, text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[ReportProgress]:
-    """A progress bar on a terminal; silence elsewhere."""
+    """Shows a progress bar on a terminal and nothing elsewhere; what it yields takes the progress of an index run."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -153,7 +153,7 @@ def progress() -> Iterator[ReportProgress]:
 
 
 def where(source: str, place: Place, with_links: bool) -> str:
-    """The file and the place in it; a terminal that knows links opens it there."""
+    """Returns the file and the place in it, as a link that opens there if `with_links`."""
     text = f"{shown_path(source)}, {place_text(place)}"
     return links.link(text, links.url(source, place)) if with_links else text
 
@@ -163,6 +163,6 @@ def place_text(place: Place) -> str:
 
 
 def short(text: str, characters: int = _QUOTE_CHARACTERS) -> str:
-    """On one line, cut where it is too long."""
+    """Returns `text` on one line, cut where it is longer than `characters`."""
     line = " ".join(safe(text).split())
     return line if len(line) <= characters else line[: characters - 1] + "…"

@@ -54,7 +54,7 @@ def _read(file: Path) -> str:
         raise InputError("Cannot use {path}: {why}.", path=file, why=exc.strerror) from exc
 
 
-_LOOK = {
+_STATE_COLOURS = {
     "unchanged": ("green", tr("unchanged")),
     "changed": ("red", tr("changed")),
     "moved": ("yellow", tr("moved")),
@@ -66,7 +66,7 @@ _LOOK = {
 def _show(check: BundleCheck) -> None:
     click.echo(tr("{question} ({made})", question=safe(check.bundle.question), made=safe(check.bundle.made_at)))
     for source in check.sources:
-        colour, word = _LOOK[source.state]
+        colour, word = _STATE_COLOURS[source.state]
         to = f" → {shown_path(source.found_at)}" if source.found_at else ""
         why = f"  {text_of(source.reason)}" if source.reason else ""
         click.echo(f"{style(word, fg=colour)}  {shown_path(source.path)}{to}{why}")
