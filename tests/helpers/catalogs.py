@@ -75,5 +75,5 @@ def chroma_equals(index: Path, expected: dict[str, bytes], *, exact: bool = Fals
             found[name] = np.asarray(vector, dtype=np.float32)
     client.close()
     return found.keys() == expected.keys() and all(
-        np.allclose(found[name], np.asarray(vector_of(expected[name])), atol=1e-5) for name in found
+        np.allclose(found[name], np.asarray(vector_of(expected[name], len(found[name]))), atol=1e-5) for name in found
     )
